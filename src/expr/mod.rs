@@ -1,0 +1,11 @@
+//! Expressions: the only place that knows DataFusion's expression types. Kind: pure. Spec: EXP, SKIP.
+//!
+//! `Expr` is what callers hand in (SQL text of Spark's dialect, or built in Rust); `BoundExpr` is the same bound to a table schema
+//! (names resolved case-insensitively, types coerced); `Pruner` answers "can this container of rows match?" from statistics.
+//! Invariant: a `Pruner` may keep too much, never too little.
+
+mod bind;
+mod prune;
+
+pub use bind::{BoundExpr, Expr, col, lit};
+pub use prune::{ColumnStats, Pruner};

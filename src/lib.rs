@@ -1,0 +1,32 @@
+//! lakebed: a transactional lakehouse storage engine for the Delta Lake table format.
+#![forbid(unsafe_code)]
+
+mod data;
+mod env;
+mod error;
+mod expr;
+mod features;
+mod log;
+mod operations;
+mod schema;
+mod snapshot;
+mod storage;
+mod table;
+mod transaction;
+
+pub use data::scan::{FileTask, Scan, ScanBuilder};
+pub use data::write::{DataWriter, WriteOptions};
+pub use env::{Clock, Entropy, Env, MemoryBudget, Reservation, SeededEntropy, SystemClock, SystemEntropy, Task, Timestamp};
+pub use error::{Code, Error, ErrorKind, Result};
+pub use expr::{BoundExpr, Expr, col, lit};
+pub use features::TableState;
+pub use log::{
+    Add, CommitInfo, DomainMetadata, LogFile, LogFileKind, LogStore, Metadata, PathLogStore, Protocol, Remove, Txn, VectorDescriptor,
+    Version,
+};
+pub use operations::{Append, Checkpoint, Create, Report, SaveMode};
+pub use schema::{DataType, Field, Scalar, Struct};
+pub use snapshot::{At, CountEffort, Counts, FileBatch, FileQuery, HistoryEntry, Snapshot};
+pub use storage::{PutOutcome, StorageOptions, TableRoot};
+pub use table::{Table, TableBuilder};
+pub use transaction::{CommitOutcome, Committed, Conflicted, OperationInfo, ReadScope, Transaction};

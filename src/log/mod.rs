@@ -1,0 +1,16 @@
+//! The log: which files it consists of, what they say, and how a commit becomes durable. Spec: LOG, ACT, REC, CKP, CRC.
+
+mod action;
+pub(crate) mod checkpoint;
+mod json;
+mod path;
+pub(crate) mod segment;
+mod store;
+
+pub use action::{
+    Action, Add, Cdc, CheckpointMetadata, CommitInfo, DomainMetadata, Format, Metadata, NullableMap, Protocol, Remove, Sidecar, StringMap,
+    Txn, VectorDescriptor,
+};
+pub(crate) use json::{decode_commit, encode_commit};
+pub use path::{LogFile, LogFileKind, Version};
+pub use store::{LogStore, PathLogStore};

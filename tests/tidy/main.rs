@@ -1,0 +1,1 @@
+//! Reads the repository and checks its walls.
