@@ -6,6 +6,7 @@ mod json;
 mod path;
 pub(crate) mod segment;
 mod store;
+mod tail;
 
 pub use action::{
     Action, Add, Cdc, CheckpointMetadata, CommitInfo, DomainMetadata, Format, Metadata, NullableMap, Protocol, Remove, Sidecar, StringMap,
@@ -14,3 +15,4 @@ pub use action::{
 pub(crate) use json::{decode_commit, encode_commit};
 pub use path::{LogFile, LogFileKind, Version};
 pub use store::{LogStore, PathLogStore};
+pub(crate) use tail::{LogTail, TailPiece};

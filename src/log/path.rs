@@ -57,11 +57,62 @@ pub struct LogFile {
 impl LogFile {
     /// Reads a name inside `_delta_log`; `None` for anything that is not a log file.
     pub fn parse(name: &str, size: u64, modified: i64) -> Option<LogFile> {
-        let _ = (name, size, modified);
-        todo!("log room")
+        let (digits, rest) = name.split_once('.')?;
+        let version = version(digits)?;
+        let kind = match rest {
+            "json" => LogFileKind::Commit,
+            "crc" => LogFileKind::Checksum,
+            "checkpoint.parquet" => LogFileKind::Checkpoint,
+            _ => match rest.strip_prefix("checkpoint.") {
+                Some(rest) => checkpoint(rest)?,
+                None => LogFileKind::Compaction { to: version_after(rest.strip_suffix(".compacted.json")?, version)? },
+            },
+        };
+        Some(LogFile { version, kind, name: name.to_owned(), size, modified })
     }
+    /// A commit that this process has just written; its time is not known before the next listing.
+    pub(crate) fn written_commit(version: Version, size: u64) -> LogFile {
+        let name = LogFile::commit_name(version);
+        LogFile { version, kind: LogFileKind::Commit, name, size, modified: LogFile::UNKNOWN_TIME }
+    }
+    /// Stands in `modified` when no listing has shown the file yet.
+    pub(crate) const UNKNOWN_TIME: i64 = i64::MIN;
     /// The name of a commit.
     pub fn commit_name(version: Version) -> String {
         format!("{:020}.json", version.0)
     }
 }
+
+/// Twenty digits that are a version: the protocol's versions are signed 64-bit numbers.
+fn version(digits: &str) -> Option<Version> {
+    let version = number(digits, 20)?;
+    i64::try_from(version).ok().map(|_| Version(version))
+}
+
+fn version_after(digits: &str, first: Version) -> Option<Version> {
+    version(digits).filter(|to| *to > first)
+}
+
+fn number(digits: &str, width: usize) -> Option<u64> {
+    (digits.len() == width && digits.bytes().all(|b| b.is_ascii_digit())).then(|| digits.parse().ok()).flatten()
+}
+
+/// What follows `N.checkpoint.`: `<part>.<parts>.parquet` or `<uuid>.(json|parquet)`.
+fn checkpoint(rest: &str) -> Option<LogFileKind> {
+    let (stem, json) = match (rest.strip_suffix(".parquet"), rest.strip_suffix(".json")) {
+        (Some(stem), _) => (stem, false),
+        (_, Some(stem)) => (stem, true),
+        _ => return None,
+    };
+    if let Some((part, parts)) = stem.split_once('.') {
+        let part = u32::try_from(number(part, 10)?).ok()?;
+        let parts = u32::try_from(number(parts, 10)?).ok()?;
+        return (!json && 1 <= part && part <= parts).then_some(LogFileKind::CheckpointPart { part, parts });
+    }
+    let is_uuid = stem.len() == 36 && stem.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
+    is_uuid.then(|| LogFileKind::UuidCheckpoint { uuid: stem.to_owned(), json })
+}
+
+#[cfg(test)]
+#[path = "path_tests.rs"]
+mod tests;

@@ -10,7 +10,7 @@ use crate::env::Timestamp;
 use crate::error::Result;
 use crate::features::TableState;
 use crate::log::segment::LogSegment;
-use crate::log::{Txn, Version};
+use crate::log::{LogTail, Txn, Version};
 use crate::table::Table;
 use futures::stream::BoxStream;
 use std::sync::Arc;
@@ -31,6 +31,7 @@ pub struct Snapshot {
     table: Table,
     state: Arc<TableState>,
     segment: LogSegment,
+    tail: LogTail,
     /// What was skipped or replaced to load this version (a broken checkpoint, a torn hint); for the user.
     warnings: Vec<String>,
 }
@@ -78,6 +79,10 @@ impl Snapshot {
     }
     pub(crate) fn segment(&self) -> &LogSegment {
         &self.segment
+    }
+    /// The decoded commits after the checkpoint (or from version 0), read once when the snapshot was loaded.
+    pub(crate) fn tail(&self) -> &LogTail {
+        &self.tail
     }
     /// What was skipped or replaced to load this version; for the user.
     pub fn warnings(&self) -> &[String] {

@@ -1,5 +1,8 @@
 //! The actions of the log, each declared once. Kind: shape. Spec: ACT.
 
+mod lenient;
+
+use lenient::{null_as_default, text_map, text_map_option, without_nulls, yes};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -25,8 +28,14 @@ pub struct Protocol {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Format {
     pub provider: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "without_nulls")]
     pub options: StringMap,
+}
+
+impl Default for Format {
+    fn default() -> Self {
+        Format { provider: "parquet".to_owned(), options: StringMap::new() }
+    }
 }
 
 /// Schema, partitioning and properties of the table.
@@ -38,11 +47,12 @@ pub struct Metadata {
     pub name: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
+    #[serde(default, deserialize_with = "null_as_default")]
     pub format: Format,
     pub schema_string: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_default")]
     pub partition_columns: Vec<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "without_nulls")]
     pub configuration: StringMap,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created_time: Option<i64>,
@@ -77,13 +87,16 @@ pub struct Add {
     /// Percent-encoded, as it stands in the log.
     pub path: String,
     /// Keys are physical names.
+    #[serde(default, deserialize_with = "text_map")]
     pub partition_values: NullableMap,
     pub size: i64,
+    #[serde(default, deserialize_with = "null_as_default")]
     pub modification_time: i64,
+    #[serde(default, deserialize_with = "null_as_default")]
     pub data_change: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stats: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "text_map_option", skip_serializing_if = "Option::is_none")]
     pub tags: Option<NullableMap>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deletion_vector: Option<VectorDescriptor>,
@@ -102,16 +115,17 @@ pub struct Remove {
     pub path: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deletion_timestamp: Option<i64>,
+    #[serde(default = "yes")]
     pub data_change: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub extended_file_metadata: Option<bool>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "text_map_option", skip_serializing_if = "Option::is_none")]
     pub partition_values: Option<NullableMap>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stats: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "text_map_option", skip_serializing_if = "Option::is_none")]
     pub tags: Option<NullableMap>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deletion_vector: Option<VectorDescriptor>,
@@ -126,10 +140,12 @@ pub struct Remove {
 #[serde(rename_all = "camelCase")]
 pub struct Cdc {
     pub path: String,
+    #[serde(default, deserialize_with = "text_map")]
     pub partition_values: NullableMap,
     pub size: i64,
+    #[serde(default, deserialize_with = "null_as_default")]
     pub data_change: bool,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "text_map_option", skip_serializing_if = "Option::is_none")]
     pub tags: Option<NullableMap>,
 }
 
@@ -147,7 +163,9 @@ pub struct Txn {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DomainMetadata {
     pub domain: String,
+    #[serde(default, deserialize_with = "null_as_default")]
     pub configuration: String,
+    #[serde(default, deserialize_with = "null_as_default")]
     pub removed: bool,
 }
 
@@ -158,7 +176,7 @@ pub struct Sidecar {
     pub path: String,
     pub size_in_bytes: i64,
     pub modification_time: i64,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "text_map_option", skip_serializing_if = "Option::is_none")]
     pub tags: Option<NullableMap>,
 }
 
@@ -166,7 +184,7 @@ pub struct Sidecar {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckpointMetadata {
     pub version: i64,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "text_map_option", skip_serializing_if = "Option::is_none")]
     pub tags: Option<NullableMap>,
 }
 
@@ -191,7 +209,7 @@ impl CommitInfo {
 }
 
 /// One line of a commit. In JSON an object with exactly one known key; lines with only unknown keys are not actions.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Action {
     CommitInfo(CommitInfo),
