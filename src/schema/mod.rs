@@ -1,7 +1,10 @@
 //! Types and values of the table format, free of I/O. Kind: pure. Spec: SCH, PV.
 
 mod arrow;
+mod calendar;
 mod json;
+mod partition_text;
+mod sql;
 mod types;
 mod value;
 
@@ -10,3 +13,7 @@ pub use value::Scalar;
 
 /// The path of a nested field: `["address", "city"]`.
 pub type FieldPath = Vec<String>;
+
+/// How deep types may be nested. Bounds every recursion over types; one level costs three levels of JSON, of which the decoder
+/// allows 128.
+pub(crate) const DEPTH_MAX: usize = 40;
