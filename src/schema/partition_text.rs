@@ -193,12 +193,10 @@ impl DateTime {
         (self.time == 0).then_some(self.day)
     }
     fn local_micros(&self) -> Option<i64> {
-        i64::from(self.day).checked_mul(MICROS_DAY)?.checked_add(self.time)
+        i64::try_from(i128::from(self.day) * i128::from(MICROS_DAY) + i128::from(self.time)).ok()
     }
     fn utc_micros(&self) -> Option<i64> {
-        // Day and zone first, so that the far ends of the range stay reachable.
-        let micros = i128::from(self.day) * i128::from(MICROS_DAY) + i128::from(self.time) - i128::from(self.zone.unwrap_or(0)) * 1_000_000;
-        i64::try_from(micros).ok()
+        self.local_micros()?.checked_sub(self.zone.unwrap_or(0) * 1_000_000)
     }
 }
 

@@ -135,6 +135,10 @@ fn local_timestamps_have_no_zone_and_no_zero_fraction() {
     assert_eq!(write(Scalar::TimestampNtz(0)), "1970-01-01 00:00:00");
     assert_eq!(write(read("2020-06-01 12:34:56.123456", DataType::TimestampNtz)), "2020-06-01 12:34:56.123456");
     assert_eq!(write(read("2020-06-01T12:34:56.100", DataType::TimestampNtz)), "2020-06-01 12:34:56.1");
+    for micros in [i64::MIN, i64::MAX] {
+        assert_eq!(read(&write(Scalar::TimestampNtz(micros)), DataType::TimestampNtz), Scalar::TimestampNtz(micros));
+        assert_eq!(read(&write(Scalar::Timestamp(micros)), DataType::Timestamp), Scalar::Timestamp(micros));
+    }
     assert_eq!(write(read("9999-12-31 23:59:59.999999", DataType::TimestampNtz)), "9999-12-31 23:59:59.999999");
 }
 
