@@ -4,6 +4,7 @@ mod action;
 pub(crate) mod checkpoint;
 mod json;
 mod path;
+pub(crate) mod seen;
 pub(crate) mod segment;
 mod store;
 mod tail;

@@ -1,5 +1,8 @@
 //! Checkpoints: classic, multi-part and V2, read and written. Spec: CKP.
 
+mod parquet_file;
 mod read;
+mod sidecar;
 
-pub(crate) use read::read_small;
+pub(crate) use parquet_file::{ParquetFile, ReadPlan};
+pub(crate) use read::{is_json, open, open_sidecar, present, read_json, read_small};

@@ -1,0 +1,196 @@
+//! One Parquet file of the log, read by ranges. Kind: edge. Spec: CKP.
+//!
+//! A small file is one request; of a large one its tail (footer and whatever lies before it) is one request and columns are fetched
+//! as they are decoded, neighbours together. Invariant: whatever is wrong with the file is `LB-CKPT` naming it, never a panic.
+
+use crate::error::{Code, Error, Result};
+use arrow::array::RecordBatch;
+use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef, TimeUnit};
+use bytes::Bytes;
+use futures::stream::{BoxStream, StreamExt};
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt};
+use parquet::DecodeResult;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, RowFilter};
+use parquet::arrow::push_decoder::ParquetPushDecoderBuilder;
+use parquet::basic::Type as Physical;
+use parquet::errors::ParquetError;
+use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataPushDecoder};
+use std::ops::Range;
+use std::sync::Arc;
+
+/// Files up to this size are read whole.
+const WHOLE: u64 = 4 << 20;
+/// What is read of the end of a larger file before anything else.
+const TAIL: u64 = 512 << 10;
+
+/// An opened Parquet file. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct ParquetFile {
+    name: Arc<str>,
+    store: Arc<dyn ObjectStore>,
+    key: Path,
+    /// The end of the file, or all of it.
+    held: (u64, Bytes),
+    metadata: ArrowReaderMetadata,
+}
+
+/// What to read of a file.
+pub(crate) struct ReadPlan {
+    pub columns: ProjectionMask,
+    /// All when `None`.
+    pub row_groups: Option<Vec<usize>>,
+    pub filter: Option<RowFilter>,
+    pub batch_rows: usize,
+}
+
+impl ParquetFile {
+    /// Reads the footer: one request when `size` is right.
+    pub async fn open(store: Arc<dyn ObjectStore>, key: Path, name: &str, size: u64) -> Result<ParquetFile> {
+        let size = if size == 0 { store.head(&key).await.map_err(|e| unreadable(name, e))?.size } else { size };
+        let start = if size <= WHOLE { 0 } else { size - TAIL };
+        let bytes = store.get_range(&key, start..size).await.map_err(|e| unreadable(name, e))?;
+        let held = (start, bytes);
+        let mut footer =
+            ParquetMetaDataPushDecoder::try_new(size).map_err(|e| broken(name, e))?.with_page_index_policy(PageIndexPolicy::Skip);
+        let metadata = loop {
+            match footer.try_decode().map_err(|e| broken(name, e))? {
+                DecodeResult::Data(metadata) => break metadata,
+                DecodeResult::NeedsData(ranges) => {
+                    let data = fetch(store.as_ref(), &key, name, &held, &ranges).await?;
+                    footer.push_ranges(ranges, data).map_err(|e| broken(name, e))?;
+                }
+                DecodeResult::Finished => return Err(broken(name, ParquetError::EOF("no footer".to_owned()))),
+            }
+        };
+        let metadata = arrow_metadata(metadata).map_err(|e| broken(name, e))?;
+        Ok(ParquetFile { name: name.into(), store, key, held, metadata })
+    }
+    /// The Arrow form in which columns are read.
+    pub fn schema(&self) -> &SchemaRef {
+        self.metadata.schema()
+    }
+    pub fn metadata(&self) -> &Arc<ParquetMetaData> {
+        self.metadata.metadata()
+    }
+    /// Whether a leaf is there, and where.
+    pub fn leaf(&self, path: &[&str]) -> Option<usize> {
+        self.leaves(|parts| parts.iter().map(String::as_str).eq(path.iter().copied())).next()
+    }
+    /// The leaves that `wanted` accepts, by the parts of their path.
+    pub fn leaves<'a>(&'a self, wanted: impl Fn(&[String]) -> bool + 'a) -> impl Iterator<Item = usize> + 'a {
+        let columns = self.metadata.parquet_schema().columns();
+        columns.iter().enumerate().filter(move |(_, c)| wanted(c.path().parts())).map(|(i, _)| i)
+    }
+    pub fn mask(&self, leaves: impl IntoIterator<Item = usize>) -> ProjectionMask {
+        ProjectionMask::leaves(self.metadata.parquet_schema(), leaves)
+    }
+    /// How many values of a leaf are null in a row group, when the footer says so.
+    pub fn null_count(&self, row_group: usize, leaf: usize) -> Option<u64> {
+        self.metadata().row_group(row_group).column(leaf).statistics()?.null_count_opt()
+    }
+    /// An error about this file.
+    pub fn broken(&self, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+        broken(&self.name, cause)
+    }
+
+    /// The rows, batch by batch, fetched a row group at a time.
+    pub fn read(&self, plan: ReadPlan) -> BoxStream<'static, Result<RecordBatch>> {
+        let file = self.clone();
+        let mut builder = ParquetPushDecoderBuilder::new_with_metadata(self.metadata.clone())
+            .with_projection(plan.columns)
+            .with_batch_size(plan.batch_rows)
+            .with_max_predicate_cache_size(0);
+        if let Some(groups) = plan.row_groups {
+            builder = builder.with_row_groups(groups);
+        }
+        if let Some(filter) = plan.filter {
+            builder = builder.with_row_filter(filter);
+        }
+        let decoder = builder.build();
+        let start = async move {
+            match decoder {
+                Ok(decoder) => rows(file, decoder).boxed(),
+                Err(e) => futures::stream::once(async move { Err(file.broken(e)) }).boxed(),
+            }
+        };
+        futures::stream::once(start).flatten().boxed()
+    }
+}
+
+fn rows(
+    file: ParquetFile,
+    decoder: parquet::arrow::push_decoder::ParquetPushDecoder,
+) -> impl futures::Stream<Item = Result<RecordBatch>> + Send {
+    futures::stream::try_unfold((file, decoder), |(file, mut decoder)| async move {
+        loop {
+            match decoder.try_decode().map_err(|e| file.broken(e))? {
+                DecodeResult::Data(batch) => return Ok(Some((batch, (file, decoder)))),
+                DecodeResult::Finished => return Ok(None),
+                DecodeResult::NeedsData(ranges) => {
+                    let data = fetch(file.store.as_ref(), &file.key, &file.name, &file.held, &ranges).await?;
+                    decoder.push_ranges(ranges, data).map_err(|e| file.broken(e))?;
+                }
+            }
+        }
+    })
+}
+
+/// The bytes of each range: from what is held, else from the store, neighbours in one request.
+async fn fetch(store: &dyn ObjectStore, key: &Path, name: &str, held: &(u64, Bytes), ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
+    let inside = |r: &Range<u64>| (r.start >= held.0).then(|| ((r.start - held.0) as usize, (r.end.saturating_sub(held.0)) as usize));
+    let missing: Vec<Range<u64>> = ranges.iter().filter(|r| inside(r).is_none()).cloned().collect();
+    let fetched = if missing.is_empty() { Vec::new() } else { store.get_ranges(key, &missing).await.map_err(|e| unreadable(name, e))? };
+    let mut fetched = fetched.into_iter();
+    ranges
+        .iter()
+        .map(|r| {
+            let bytes = match inside(r) {
+                Some((a, b)) if a <= b && b <= held.1.len() => held.1.slice(a..b),
+                Some(_) => return Err(broken(name, ParquetError::EOF("a column lies behind the end of the file".to_owned()))),
+                None => fetched.next().unwrap_or_default(),
+            };
+            if bytes.len() as u64 != r.end - r.start {
+                return Err(broken(name, ParquetError::EOF(format!("{} bytes came of {}", bytes.len(), r.end - r.start))));
+            }
+            Ok(bytes)
+        })
+        .collect()
+}
+
+/// Texts outside the small structs as views, legacy timestamps as microseconds, whatever schema a writer has left in the footer.
+fn arrow_metadata(metadata: ParquetMetaData) -> std::result::Result<ArrowReaderMetadata, ParquetError> {
+    let metadata = Arc::new(metadata);
+    let plain = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+    let inferred = ArrowReaderMetadata::try_new(Arc::clone(&metadata), plain)?;
+    let legacy_time = inferred.parquet_schema().columns().iter().any(|c| c.physical_type() == Physical::INT96);
+    let fields: Vec<FieldRef> =
+        inferred.schema().fields().iter().map(|f| if f.name() == "add" { as_views(f, legacy_time) } else { Arc::clone(f) }).collect();
+    ArrowReaderMetadata::try_new(metadata, ArrowReaderOptions::new().with_schema(Arc::new(Schema::new(fields))))
+}
+
+fn as_views(field: &FieldRef, legacy_time: bool) -> FieldRef {
+    let data_type = match field.data_type() {
+        DataType::Utf8 => DataType::Utf8View,
+        DataType::Binary => DataType::BinaryView,
+        DataType::Timestamp(TimeUnit::Nanosecond, None) if legacy_time => DataType::Timestamp(TimeUnit::Microsecond, None),
+        DataType::Struct(fields) => DataType::Struct(fields.iter().map(|f| as_views(f, legacy_time)).collect()),
+        DataType::List(f) => DataType::List(as_views(f, legacy_time)),
+        DataType::Map(f, sorted) => DataType::Map(as_views(f, legacy_time), *sorted),
+        other => other.clone(),
+    };
+    Arc::new(Field::clone(field).with_data_type(data_type))
+}
+
+fn broken(name: &str, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+    let cause = cause.into();
+    Error::new(Code::CKPT, format!("a checkpoint file does not read as Parquet: {cause}")).with("path", name).caused_by(cause)
+}
+
+fn unreadable(name: &str, cause: object_store::Error) -> Error {
+    match cause {
+        object_store::Error::NotFound { .. } => Error::new(Code::CKPT, "a checkpoint file is missing").with("path", name).caused_by(cause),
+        other => Error::new(Code::STORE, format!("a checkpoint file could not be read: {other}")).with("path", name).caused_by(other),
+    }
+}
