@@ -9,6 +9,8 @@ mod features;
 mod log;
 mod operations;
 mod schema;
+#[cfg(test)]
+mod sim;
 mod snapshot;
 mod storage;
 mod table;
@@ -29,4 +31,4 @@ pub use schema::{DataType, Field, Scalar, Struct};
 pub use snapshot::{At, CountEffort, Counts, FileBatch, FileQuery, HistoryEntry, Snapshot};
 pub use storage::{PutOutcome, StorageOptions, TableRoot};
 pub use table::{Table, TableBuilder};
-pub use transaction::{CommitOutcome, Committed, Conflicted, OperationInfo, ReadScope, Transaction};
+pub use transaction::{CommitOutcome, CommitPolicy, Committed, Conflicted, OperationInfo, ReadScope, Transaction};

@@ -2,6 +2,10 @@
 //!
 //! Outside this folder no feature's name appears.
 
+mod append_only;
+mod commit;
+mod in_commit_timestamp;
 mod state;
 
+pub(crate) use commit::CommitDraft;
 pub use state::TableState;

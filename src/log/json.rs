@@ -24,7 +24,9 @@ pub(crate) fn decode_commit(file: &str, body: &[u8]) -> Result<Vec<Action>> {
         let mut lines = serde_json::Deserializer::from_slice(&body[start..]).into_iter::<Line>();
         let (line, end) = match lines.next() {
             Some(Ok(line)) => (line, start + lines.byte_offset()),
-            Some(Err(e)) => repeated_keys(&body[start..]).map(|(line, len)| (line, start + len)).ok_or_else(|| bad_json(file, body, start, &e))?,
+            Some(Err(e)) => {
+                repeated_keys(&body[start..]).map(|(line, len)| (line, start + len)).ok_or_else(|| bad_json(file, body, start, &e))?
+            }
             None => break,
         };
         actions.extend(line.0);

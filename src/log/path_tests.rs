@@ -21,10 +21,7 @@ fn every_kind_of_log_file_is_known_by_its_name() {
             Some((12, LogFileKind::UuidCheckpoint { uuid: uuid.to_owned(), json }))
         );
     }
-    assert_eq!(
-        kind("00000000000000000012.00000000000000000015.compacted.json"),
-        Some((12, LogFileKind::Compaction { to: Version(15) }))
-    );
+    assert_eq!(kind("00000000000000000012.00000000000000000015.compacted.json"), Some((12, LogFileKind::Compaction { to: Version(15) })));
     let file = LogFile::parse("00000000000000000012.json", 7, 9).expect("a commit");
     assert_eq!((file.name.as_str(), file.size, file.modified), ("00000000000000000012.json", 7, 9));
 }

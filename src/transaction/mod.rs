@@ -1,81 +1,187 @@
 //! Transactions: intent, rules, the one retry loop. Spec: COM, CON.
+//!
+//! `Transaction` collects an `Intent` and a `ReadSet`; `draft` turns them into the bytes of one version; `machine` decides what to
+//! do with every answer of the log, asking `rules` about the commits of others; `drive` does it.
 
+mod after;
+mod check;
+mod draft;
+mod drive;
+mod footprint;
+mod intent;
+mod machine;
+mod matching;
 mod outcome;
+mod policy;
+mod reads;
+mod rebase;
+mod rules;
 
 pub use outcome::{CommitOutcome, Committed, Conflicted, OperationInfo};
+pub use policy::CommitPolicy;
+pub use reads::ReadScope;
 
 use crate::error::Result;
-use crate::expr::BoundExpr;
 use crate::features::TableState;
-use crate::log::{Add, DomainMetadata, Metadata, Protocol, Remove};
+use crate::log::{Add, DomainMetadata, Metadata, Protocol, Remove, Txn, Version};
 use crate::snapshot::Snapshot;
 use crate::table::Table;
+use intent::Intent;
+use machine::{CommitMachine, Ending};
+use reads::ReadSet;
+use rebase::Base;
 use std::sync::Arc;
 
-/// What a transaction has read.
+/// Whether a defect is planted here, which the simulation must find. Never outside of tests.
+#[cfg(test)]
+macro_rules! planted {
+    ($policy:expr, $($bug:tt)+) => {
+        $policy.plant == Some(crate::sim::Plant::$($bug)+)
+    };
+}
+#[cfg(not(test))]
+macro_rules! planted {
+    ($policy:expr, $($bug:tt)+) => {
+        false
+    };
+}
+pub(crate) use planted;
+
+/// All that stays the same from the first attempt of a commit to the last.
 #[derive(Clone, Debug)]
-pub enum ReadScope {
-    /// The whole table.
-    Table,
-    /// Rows for which this may be TRUE.
-    Predicate(BoundExpr),
-    /// These files, by path as in the log.
-    Files(Vec<String>),
-    /// The version that an application recorded.
-    App(String),
+pub(crate) struct Work {
+    intent: Intent,
+    reads: ReadSet,
+    /// Names this commit in the log; the same in every attempt.
+    txn_id: String,
+    read_version: Option<Version>,
 }
 
 /// What one writer wants to change, without anything that depends on the version it will get.
-pub struct Transaction {}
+#[derive(Debug)]
+pub struct Transaction {
+    table: Table,
+    /// `None` for the transaction that makes a table.
+    base: Option<Arc<Snapshot>>,
+    state: Arc<TableState>,
+    work: Work,
+    policy: CommitPolicy,
+}
 
 impl Snapshot {
     /// Starts a transaction on this version.
     pub fn begin(self: &Arc<Self>, operation: OperationInfo) -> Transaction {
-        let _ = operation;
-        todo!("transaction room")
+        Transaction::new(self.table().clone(), Some(Arc::clone(self)), Arc::clone(self.state()), operation)
     }
 }
 
 impl Table {
-    /// Starts the transaction that makes version 0 of a table of this state.
+    /// Starts the transaction that makes version 0 of a table of this state. It conflicts with whoever makes the table first.
     pub fn begin_create(&self, state: Arc<TableState>, operation: OperationInfo) -> Transaction {
-        let _ = (state, operation);
-        todo!("transaction room")
+        let mut transaction = Transaction::new(self.clone(), None, Arc::clone(&state), operation);
+        transaction.set_protocol(state.protocol().clone()).set_metadata(state.metadata().clone());
+        for domain in state.domains() {
+            transaction.set_domain(domain.clone());
+        }
+        transaction
     }
 }
 
 impl Transaction {
+    fn new(table: Table, base: Option<Arc<Snapshot>>, state: Arc<TableState>, operation: OperationInfo) -> Self {
+        let work = Work {
+            intent: Intent { operation, ..Intent::default() },
+            reads: ReadSet::default(),
+            txn_id: table.env().new_uuid().to_string(),
+            read_version: base.as_ref().map(|b| b.version()),
+        };
+        Transaction { table, base, state, work, policy: CommitPolicy::default() }
+    }
+    /// Says how long the commit may try.
+    pub fn policy(&mut self, policy: CommitPolicy) -> &mut Self {
+        self.policy = policy;
+        self
+    }
+    /// What `commitInfo` will say; metrics are often known only now.
+    pub fn operation(&mut self) -> &mut OperationInfo {
+        &mut self.work.intent.operation
+    }
+    /// The name of this commit in the log (`txnId`).
+    pub fn id(&self) -> &str {
+        &self.work.txn_id
+    }
+    /// The version that it stands on; `None` when it makes the table.
+    pub fn base(&self) -> Option<&Arc<Snapshot>> {
+        self.base.as_ref()
+    }
     /// Records what was read. Required before `remove`.
     pub fn read(&mut self, scope: ReadScope) -> &mut Self {
-        let _ = scope;
-        todo!("transaction room")
+        self.work.reads.push(scope);
+        self
     }
+    /// Adds a file.
     pub fn add(&mut self, file: Add) -> &mut Self {
-        let _ = file;
-        todo!("transaction room")
+        self.work.intent.adds.push(file);
+        self
     }
+    /// Removes a file; its deletion vector, if it has one, must be copied into the action.
     pub fn remove(&mut self, file: Remove) -> &mut Self {
-        let _ = file;
-        todo!("transaction room")
+        self.work.intent.removes.push(file);
+        self
     }
+    /// Replaces the table's metadata.
     pub fn set_metadata(&mut self, metadata: Metadata) -> &mut Self {
-        let _ = metadata;
-        todo!("transaction room")
+        self.work.intent.metadata = Some(metadata);
+        self
     }
+    /// Replaces the table's protocol.
     pub fn set_protocol(&mut self, protocol: Protocol) -> &mut Self {
-        let _ = protocol;
-        todo!("transaction room")
+        self.work.intent.protocol = Some(protocol);
+        self
     }
+    /// Sets or (with `removed`) drops a domain.
     pub fn set_domain(&mut self, domain: DomainMetadata) -> &mut Self {
-        let _ = domain;
-        todo!("transaction room")
+        self.work.intent.domains.push(domain);
+        self
     }
+    /// Records the version of an application; excludes whoever records one for the same application meanwhile.
     pub fn set_app_version(&mut self, app_id: &str, version: i64) -> &mut Self {
-        let _ = (app_id, version);
-        todo!("transaction room")
+        let last_updated = Some(self.table.env().now().millis());
+        self.work.intent.apps.push(Txn { app_id: app_id.to_owned(), version, last_updated });
+        self
     }
-    /// Commits, trying again past winners that do not conflict. A conflict is an outcome; `LB-COMMIT-UNKNOWN` is an error.
+    /// Commits, trying again past winners that do not conflict. One request when nobody else commits.
+    ///
+    /// A conflict is an outcome. `LB-COMMIT-UNKNOWN` (with the transaction id) is the only error after which the commit may be in the
+    /// log; `LB-LIMIT` says that the policy's bounds were reached and that nothing is there.
     pub async fn commit(self) -> Result<CommitOutcome> {
-        todo!("transaction room")
+        let Transaction { table, base, state, work, policy } = self;
+        let work = Arc::new(work);
+        let timestamp = match &base {
+            Some(snapshot) if keeps_commit_times(&state, &work.intent) => Some(snapshot.timestamp().await?),
+            _ => None,
+        };
+        let ground = Base { version: work.read_version, state: Arc::clone(&state), timestamp };
+        let machine = CommitMachine::new(Arc::clone(&work), ground, policy.clone(), table.env().random_u64());
+        match drive::drive(machine, table.log().as_ref(), table.env()).await? {
+            Ending::Committed { version, attempts } => {
+                let mut committed = Committed { version, attempts, warnings: Vec::new() };
+                if let Err(e) = after::run(&table, base.as_ref(), &committed).await {
+                    committed.warnings.push(e.to_string());
+                }
+                Ok(CommitOutcome::Committed(committed))
+            }
+            Ending::Conflicted { rule, winner, evidence } => {
+                let work = Arc::unwrap_or_clone(work);
+                let transaction = Box::new(Transaction { table, base, state, work, policy });
+                Ok(CommitOutcome::Conflicted(Conflicted { rule, winner, evidence, transaction }))
+            }
+        }
     }
+}
+
+/// Whether a commit of `intent` needs the time of the commit before it.
+fn keeps_commit_times(state: &Arc<TableState>, intent: &Intent) -> bool {
+    let after = rebase::changed_state(state, intent.protocol.as_ref(), intent.metadata.as_ref(), &[]);
+    state.keeps_commit_times() || after.is_ok_and(|s| s.keeps_commit_times())
 }

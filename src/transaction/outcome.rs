@@ -17,6 +17,7 @@ pub struct OperationInfo {
 }
 
 /// How a commit ended.
+#[derive(Debug)]
 #[must_use = "a conflict is an outcome, not an error"]
 pub enum CommitOutcome {
     Committed(Committed),
@@ -27,12 +28,14 @@ pub enum CommitOutcome {
 #[derive(Debug)]
 pub struct Committed {
     pub version: Version,
+    /// How often the commit was sent.
     pub attempts: u32,
     /// What went wrong after the commit (a checkpoint that could not be written).
     pub warnings: Vec<String>,
 }
 
 /// Another writer's commit excludes ours; nothing of ours is in the log.
+#[derive(Debug)]
 pub struct Conflicted {
     /// The id of the rule, as in `spec/conflicts.md`.
     pub rule: &'static str,

@@ -1,0 +1,99 @@
+//! Where features take part in a commit: what they stamp, refuse, and tolerate from others. Kind: pure. Spec: FEA, CON.
+//!
+//! Invariant: pure functions of the states before and after; called again at every attempt.
+
+use super::{TableState, append_only, in_commit_timestamp};
+use crate::env::Timestamp;
+use crate::error::Result;
+use crate::log::{Add, Metadata, Remove, Version};
+
+/// What features may set in a commit, and what they may know of it.
+#[derive(Debug)]
+pub(crate) struct CommitDraft {
+    pub version: Version,
+    pub now: Timestamp,
+    /// The time of the commit before this one.
+    pub previous_timestamp: Option<Timestamp>,
+    pub in_commit_timestamp: Option<Timestamp>,
+    /// The metadata action of this commit, if it has one.
+    pub metadata: Option<Metadata>,
+}
+
+impl TableState {
+    /// Whether commits on this state carry their own time, so that the time of the commit before is needed.
+    pub(crate) fn keeps_commit_times(&self) -> bool {
+        in_commit_timestamp::is_active(self)
+    }
+    /// Adds what the features of this state, the one after the commit, require of it.
+    pub(crate) fn stamp_commit(&self, before: &TableState, draft: &mut CommitDraft) -> Result<()> {
+        in_commit_timestamp::stamp(before, self, draft);
+        Ok(())
+    }
+    /// Refuses an `add` that a feature forbids.
+    pub(crate) fn check_add(&self, _add: &Add) -> Result<()> {
+        Ok(())
+    }
+    /// Refuses a `remove` that a feature forbids.
+    pub(crate) fn check_remove(&self, remove: &Remove) -> Result<()> {
+        append_only::check_remove(self, remove)
+    }
+    /// Why work that was prepared on this state must not be committed on `after`, whose protocol another commit brought.
+    pub(crate) fn protocol_conflict(&self, after: &TableState) -> Option<String> {
+        let (old, new) = (self.protocol(), after.protocol());
+        if new.min_reader_version < old.min_reader_version || new.min_writer_version < old.min_writer_version {
+            return Some("the protocol was lowered".to_owned());
+        }
+        // Taking up a feature is harmless for what was prepared before, unless the feature has a say in what files must hold.
+        let names = |list: &Option<Vec<String>>| list.clone().unwrap_or_default();
+        let (had, has) = (names(&old.writer_features), names(&new.writer_features));
+        if let Some(lost) = had.iter().find(|name| !has.contains(name)) {
+            return Some(format!("feature {lost} was dropped"));
+        }
+        let added = has.iter().find(|name| !had.contains(name) && !HARMLESS_FEATURES.contains(&name.as_str()));
+        added.map(|name| format!("feature {name} was added"))
+    }
+    /// Why work that was prepared on this state must not be committed under the metadata of another commit.
+    pub(crate) fn metadata_conflict(&self, theirs: &Metadata) -> Option<String> {
+        let ours = self.metadata();
+        if theirs.schema_string != ours.schema_string {
+            return Some("the schema was changed".to_owned());
+        }
+        if theirs.partition_columns != ours.partition_columns || theirs.id != ours.id {
+            return Some("the partitioning or the identity of the table was changed".to_owned());
+        }
+        if (&theirs.name, &theirs.description, &theirs.format) != (&ours.name, &ours.description, &ours.format) {
+            return Some("the name, the description or the format of the table was changed".to_owned());
+        }
+        if let Some(key) = ours.configuration.keys().find(|key| !theirs.configuration.contains_key(*key)) {
+            return Some(format!("property {key} was dropped"));
+        }
+        let changed = theirs.configuration.iter().filter(|(key, value)| ours.configuration.get(*key) != Some(value));
+        let harmful = changed.into_iter().find(|(key, value)| {
+            !HARMLESS_PROPERTIES.iter().any(|(name, to)| *name == key.as_str() && to.is_none_or(|to| to == value.as_str()))
+        });
+        harmful.map(|(key, _)| format!("property {key} was changed"))
+    }
+}
+
+/// Features that may be taken up while another writer is at work, as Spark has it.
+const HARMLESS_FEATURES: &[&str] = &[
+    "appendOnly",
+    "changeDataFeed",
+    "columnMapping",
+    "timestampNtz",
+    "deletionVectors",
+    "domainMetadata",
+    "v2Checkpoint",
+    "typeWidening",
+    "inCommitTimestamp",
+    "vacuumProtocolCheck",
+];
+
+/// Properties that may be set to this value (`None`: any) while another writer is at work, as Spark has it.
+const HARMLESS_PROPERTIES: &[(&str, Option<&str>)] = &[
+    ("delta.enableDeletionVectors", Some("true")),
+    ("delta.checkpointPolicy", Some("v2")),
+    ("delta.enableInCommitTimestamps", Some("true")),
+    ("delta.inCommitTimestampEnablementVersion", None),
+    ("delta.inCommitTimestampEnablementTimestamp", None),
+];

@@ -1,0 +1,50 @@
+//! Whether what a transaction wants is a legal commit on a base. Kind: pure. Spec: COM.
+
+use super::Work;
+use super::rebase::Base;
+use crate::error::{Code, Error, Result};
+use crate::features::TableState;
+use crate::log::VectorDescriptor;
+use std::collections::HashMap;
+
+/// Refuses what must not stand in one commit, or on this table. `LB-INPUT` names the doubled object; errors of
+/// `TableState::check_writable` and of the features come first.
+pub(crate) fn check(work: &Work, base: &Base, after: &TableState) -> Result<()> {
+    base.state.check_writable()?;
+    after.check_writable()?;
+    let intent = &work.intent;
+    if base.version.is_none() && (intent.protocol.is_none() || intent.metadata.is_none()) {
+        return Err(Error::new(Code::INPUT, "the first commit of a table must set its protocol and its metadata"));
+    }
+    if !intent.removes.is_empty() && !work.reads.reads_rows() {
+        return Err(Error::new(Code::INPUT, "files are removed, but nothing was read")
+            .help("record what was read with Transaction::read, so that concurrent changes to it are noticed"));
+    }
+    once("application", intent.apps.iter().map(|a| a.app_id.as_str()))?;
+    once("domain", intent.domains.iter().map(|d| d.domain.as_str()))?;
+    let added = once_with("added path", intent.adds.iter().map(|a| (a.path.as_str(), vector_id(&a.deletion_vector))))?;
+    let removed = once_with("removed path", intent.removes.iter().map(|r| (r.path.as_str(), vector_id(&r.deletion_vector))))?;
+    if let Some((path, _)) = added.iter().find(|(path, vector)| removed.get(*path) == Some(vector)) {
+        return Err(Error::new(Code::INPUT, "a file is removed and added in one commit with the same deletion vector").with("path", path));
+    }
+    intent.adds.iter().try_for_each(|add| after.check_add(add))?;
+    intent.removes.iter().try_for_each(|remove| after.check_remove(remove))
+}
+
+fn vector_id(vector: &Option<VectorDescriptor>) -> Option<String> {
+    vector.as_ref().map(VectorDescriptor::unique_id)
+}
+
+fn once<'a>(what: &'static str, names: impl Iterator<Item = &'a str>) -> Result<()> {
+    once_with(what, names.map(|n| (n, ()))).map(|_| ())
+}
+
+fn once_with<'a, T>(what: &'static str, items: impl Iterator<Item = (&'a str, T)>) -> Result<HashMap<&'a str, T>> {
+    let mut seen = HashMap::new();
+    for (name, value) in items {
+        if seen.insert(name, value).is_some() {
+            return Err(Error::new(Code::INPUT, "the commit names something twice").with(what, name));
+        }
+    }
+    Ok(seen)
+}

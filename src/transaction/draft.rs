@@ -1,0 +1,76 @@
+//! Intent + base + version -> the body of a commit. Kind: pure. Spec: COM.
+//!
+//! The only place that makes the bytes of a commit; it runs again whenever the base has moved. Invariant: everything that depends
+//! on the version, on the commit before or on the clock is set here.
+
+use super::Work;
+use super::rebase::{Base, changed_state};
+use super::rules::Isolation;
+use crate::env::Timestamp;
+use crate::error::Result;
+use crate::features::CommitDraft;
+use crate::log::{Action, CommitInfo, encode_commit};
+use bytes::Bytes;
+use serde_json::{Map, Value};
+
+/// The body of the commit that follows `base`.
+pub(crate) fn draft(work: &Work, base: &Base, txn_id: &str, now: Timestamp) -> Result<Bytes> {
+    let intent = &work.intent;
+    let after = changed_state(&base.state, intent.protocol.as_ref(), intent.metadata.as_ref(), &intent.domains)?;
+    super::check::check(work, base, &after)?;
+    let mut draft = CommitDraft {
+        version: base.target(),
+        now,
+        previous_timestamp: base.timestamp,
+        in_commit_timestamp: None,
+        metadata: intent.metadata.clone(),
+    };
+    after.stamp_commit(&base.state, &mut draft)?;
+
+    let mut actions = Vec::with_capacity(4 + intent.removes.len() + intent.adds.len());
+    actions.push(Action::CommitInfo(commit_info(work, base, txn_id, &draft)));
+    actions.extend(draft.metadata.map(Action::Metadata));
+    actions.extend(intent.protocol.clone().map(Action::Protocol));
+    actions.extend(intent.apps.iter().cloned().map(Action::Txn));
+    actions.extend(intent.domains.iter().cloned().map(Action::DomainMetadata));
+    actions.extend(intent.removes.iter().cloned().map(Action::Remove));
+    actions.extend(intent.adds.iter().cloned().map(Action::Add));
+    Ok(encode_commit(&actions))
+}
+
+/// Spark's keys in Spark's order.
+fn commit_info(work: &Work, base: &Base, txn_id: &str, draft: &CommitDraft) -> CommitInfo {
+    let operation = &work.intent.operation;
+    let mut info = Map::new();
+    if let Some(time) = draft.in_commit_timestamp {
+        info.insert("inCommitTimestamp".into(), time.millis().into());
+    }
+    info.insert("timestamp".into(), draft.now.millis().into());
+    info.insert("operation".into(), operation.operation.clone().into());
+    info.insert("operationParameters".into(), operation.parameters.clone().into());
+    if let Some(version) = work.read_version {
+        info.insert("readVersion".into(), version.0.into());
+    }
+    info.insert("isolationLevel".into(), Isolation::of(&work.intent, &base.state).as_str().into());
+    info.insert("isBlindAppend".into(), (work.intent.removes.is_empty() && !work.reads.reads_rows()).into());
+    let metrics: Map<String, Value> = operation.metrics.iter().map(|(key, value)| (key.clone(), as_text(value))).collect();
+    info.insert("operationMetrics".into(), metrics.into());
+    if let Some(text) = &operation.user_metadata {
+        info.insert("userMetadata".into(), text.clone().into());
+    }
+    info.insert("engineInfo".into(), concat!("lakebed/", env!("CARGO_PKG_VERSION")).into());
+    info.insert("txnId".into(), txn_id.into());
+    CommitInfo(info)
+}
+
+/// Metrics are strings in the log, also when the caller counts in numbers.
+fn as_text(value: &Value) -> Value {
+    match value {
+        Value::String(_) => value.clone(),
+        other => Value::String(other.to_string()),
+    }
+}
+
+#[cfg(test)]
+#[path = "draft_tests.rs"]
+mod tests;

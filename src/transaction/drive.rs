@@ -1,0 +1,44 @@
+//! Performs the steps of a commit on a log. Kind: edge. Spec: COM.
+
+use super::footprint::Footprint;
+use super::machine::{CommitMachine, Ending, Event, Step, Winners};
+use crate::env::Env;
+use crate::error::Result;
+use crate::log::{LogStore, Version};
+use futures::stream::{self, StreamExt};
+use std::sync::Arc;
+
+/// How many commits are asked for at once when there is more than one winner.
+const LOOK_AHEAD: usize = 8;
+
+/// Runs a commit to its end. One put when nobody else commits.
+pub(crate) async fn drive(mut machine: CommitMachine, log: &dyn LogStore, env: &Env) -> Result<Ending> {
+    let mut event = Event::Start;
+    loop {
+        event = match machine.on(event, env.now()) {
+            Step::Put { version, body } => Event::Put(log.put_commit(version, body).await),
+            Step::Fetch { from, max } => Event::Fetched(fetch(log, from, max).await),
+            Step::Sleep(pause) => {
+                env.clock().sleep(pause).await;
+                Event::Woke
+            }
+            Step::Done(end) => return end,
+        };
+    }
+}
+
+/// The commits from `from` on until there is none; the first alone, since there is seldom a second.
+async fn fetch(log: &dyn LogStore, from: Version, max: usize) -> Result<Winners> {
+    let mut winners = Winners::default();
+    let Some(body) = log.read_commit(from).await? else { return Ok(winners) };
+    winners.commits.push(Arc::new(Footprint::read(from, &body)?));
+    let following = (from.0.saturating_add(1)..u64::MAX).map(Version);
+    let mut bodies = stream::iter(following).map(|v| async move { (v, log.read_commit(v).await) }).buffered(LOOK_AHEAD);
+    while winners.commits.len() < max {
+        let Some((version, body)) = bodies.next().await else { return Ok(winners) };
+        let Some(body) = body? else { return Ok(winners) };
+        winners.commits.push(Arc::new(Footprint::read(version, &body)?));
+    }
+    winners.more = true;
+    Ok(winners)
+}

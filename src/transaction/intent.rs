@@ -1,0 +1,28 @@
+//! What a transaction wants, free of the version it will get. Kind: shape. Spec: COM.
+//!
+//! Invariant: nothing here depends on the version, on earlier commits or on the clock; `draft` adds that at every attempt.
+
+use super::OperationInfo;
+use crate::log::{Add, DomainMetadata, Metadata, Protocol, Remove, Txn};
+
+/// What a transaction wants to write.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Intent {
+    pub operation: OperationInfo,
+    pub protocol: Option<Protocol>,
+    pub metadata: Option<Metadata>,
+    pub apps: Vec<Txn>,
+    pub domains: Vec<DomainMetadata>,
+    pub removes: Vec<Remove>,
+    pub adds: Vec<Add>,
+}
+
+impl Intent {
+    /// Whether all it does is to move rows between files.
+    pub(crate) fn only_rearranges(&self) -> bool {
+        let changes = self.adds.iter().any(|a| a.data_change) || self.removes.iter().any(|r| r.data_change);
+        let files = !self.adds.is_empty() || !self.removes.is_empty();
+        let only_files = self.protocol.is_none() && self.metadata.is_none() && self.apps.is_empty() && self.domains.is_empty();
+        files && only_files && !changes
+    }
+}

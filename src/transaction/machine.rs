@@ -1,0 +1,309 @@
+//! The commit as a state machine without I/O: the only retry loop. Kind: pure. Spec: COM.
+//!
+//! `drive` performs the steps. A put that is answered "exists" or "unknown" may be our own: it is settled by reading the version
+//! back and comparing the transaction id. Invariant: a new version is tried only after the version before it was read, is not
+//! ours, and no rule excludes it; so a transaction is in the log at most once.
+
+use super::draft::draft;
+use super::footprint::Footprint;
+use super::policy::CommitPolicy;
+use super::rebase::Base;
+use super::rules::{Mine, RULES};
+use super::{Work, planted};
+use crate::env::Timestamp;
+use crate::error::{Code, Error, ErrorKind, Result};
+use crate::log::Version;
+use crate::storage::PutOutcome;
+use bytes::Bytes;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What the driver is to do next.
+#[derive(Debug)]
+pub(crate) enum Step {
+    Put {
+        version: Version,
+        body: Bytes,
+    },
+    /// Read the commits from `from` on, in order, until there is none; at most `max`.
+    Fetch {
+        from: Version,
+        max: usize,
+    },
+    Sleep(Duration),
+    Done(Result<Ending>),
+}
+
+/// What came of a step.
+#[derive(Debug)]
+pub(crate) enum Event {
+    Start,
+    Put(PutOutcome),
+    Fetched(Result<Winners>),
+    Woke,
+}
+
+/// Commits in version order, without gaps.
+#[derive(Debug, Default)]
+pub(crate) struct Winners {
+    pub commits: Vec<Arc<Footprint>>,
+    /// There may be more.
+    pub more: bool,
+}
+
+/// How it ended when it is known how.
+#[derive(Clone, Debug)]
+pub(crate) enum Ending {
+    Committed { version: Version, attempts: u32 },
+    Conflicted { rule: &'static str, winner: Version, evidence: String },
+}
+
+/// One commit on its way into the log.
+#[derive(Clone, Debug)]
+pub(crate) struct CommitMachine {
+    work: Arc<Work>,
+    policy: CommitPolicy,
+    base: Base,
+    /// The body for the version after `base`; `None` when it must be made anew.
+    body: Option<Bytes>,
+    started: Timestamp,
+    jitter: Jitter,
+    puts: u32,
+    failed_looks: u32,
+    /// How often another commit took the version that we tried.
+    losses: u32,
+    /// A put at the version after `base` may have landed, or may still land.
+    unsettled: bool,
+    /// We paused since the last put, so the next empty look leads to a put.
+    rested: bool,
+    cause: Option<Arc<Error>>,
+}
+
+impl CommitMachine {
+    /// A commit of `work` on `base`; `seed` feeds the jitter of its pauses.
+    pub(crate) fn new(work: Arc<Work>, base: Base, policy: CommitPolicy, seed: u64) -> Self {
+        let jitter = Jitter { state: seed, last: policy.pause_min };
+        CommitMachine {
+            work,
+            policy,
+            base,
+            body: None,
+            started: Timestamp(0),
+            jitter,
+            puts: 0,
+            failed_looks: 0,
+            losses: 0,
+            unsettled: false,
+            rested: false,
+            cause: None,
+        }
+    }
+
+    /// Takes what came of the last step and says the next one.
+    pub(crate) fn on(&mut self, event: Event, now: Timestamp) -> Step {
+        match event {
+            Event::Start => {
+                self.started = now;
+                self.put(now)
+            }
+            Event::Put(PutOutcome::Created) => self.committed(self.base.target()),
+            Event::Put(PutOutcome::Exists) => self.exists(now),
+            Event::Put(PutOutcome::Unknown(e)) => self.unknown(e, now),
+            Event::Put(PutOutcome::Failed(e)) => self.failed(e, now),
+            Event::Fetched(Ok(winners)) => self.fetched(winners, now),
+            Event::Fetched(Err(e)) => {
+                self.failed_looks += 1;
+                self.cause = Some(Arc::new(e));
+                self.rest(now)
+            }
+            Event::Woke => self.fetch(),
+        }
+    }
+
+    fn put(&mut self, now: Timestamp) -> Step {
+        if self.is_over(now) {
+            return self.give_up();
+        }
+        let body = match self.body.take().map_or_else(|| self.stamp(now), Ok) {
+            Ok(body) => body,
+            Err(e) => return Step::Done(Err(e)),
+        };
+        if !planted!(self.policy, NewIdEachAttempt) {
+            self.body = Some(body.clone());
+        }
+        self.puts += 1;
+        self.rested = false;
+        Step::Put { version: self.base.target(), body }
+    }
+
+    fn stamp(&self, now: Timestamp) -> Result<Bytes> {
+        if planted!(self.policy, NewIdEachAttempt) {
+            return draft(&self.work, &self.base, &format!("{}-{}", self.work.txn_id, self.puts), now);
+        }
+        let mut base = self.base.clone();
+        if planted!(self.policy, TimestampNotMonotone) {
+            base.timestamp = None;
+        }
+        draft(&self.work, &base, &self.work.txn_id, now)
+    }
+
+    fn exists(&mut self, now: Timestamp) -> Step {
+        if planted!(self.policy, BlindRetryNextVersion) {
+            self.base.version = Some(self.base.target());
+            self.body = None;
+            return self.put(now);
+        }
+        if planted!(self.policy, ExistsWithoutReadBack) {
+            return self.conflicted("C5", self.base.target(), "exists".to_owned());
+        }
+        self.unsettled = true;
+        self.fetch()
+    }
+
+    fn unknown(&mut self, error: Error, now: Timestamp) -> Step {
+        if planted!(self.policy, UnknownMeansFailed) {
+            return Step::Done(Err(error));
+        }
+        if planted!(self.policy, UnknownRetryNextVersion) {
+            self.base.version = Some(self.base.target());
+            self.body = None;
+            return self.put(now);
+        }
+        self.unsettled = true;
+        self.cause = Some(Arc::new(error));
+        self.fetch()
+    }
+
+    fn failed(&mut self, error: Error, now: Timestamp) -> Step {
+        if error.kind() != ErrorKind::Storage && !self.unsettled {
+            return Step::Done(Err(error));
+        }
+        self.cause = Some(Arc::new(error));
+        self.rest(now)
+    }
+
+    fn fetch(&self) -> Step {
+        Step::Fetch { from: self.base.target(), max: self.policy.winners_max }
+    }
+
+    fn fetched(&mut self, winners: Winners, now: Timestamp) -> Step {
+        if winners.commits.is_empty() {
+            return if self.rested { self.put(now) } else { self.rest(now) };
+        }
+        let ours = |w: &&Arc<Footprint>| w.txn_id.as_deref() == Some(self.work.txn_id.as_str());
+        if let Some(own) = winners.commits.iter().find(ours)
+            && !planted!(self.policy, ExistsMeansLost)
+        {
+            return self.committed(own.version);
+        }
+        // Another commit holds the version that we tried, so whatever became of our puts, none of them landed there.
+        self.unsettled = false;
+        for (i, winner) in winners.commits.iter().enumerate() {
+            if planted!(self.policy, JudgeOnlyLastWinner) && i + 1 < winners.commits.len() {
+                self.base.version = Some(winner.version);
+                continue;
+            }
+            debug_assert_eq!(winner.version, self.base.target(), "the driver hands winners over without gaps");
+            if let Some((rule, evidence)) = self.excluded_by(winner) {
+                return self.conflicted(rule, winner.version, evidence);
+            }
+            match self.base.advance(winner) {
+                Ok(base) => self.base = base,
+                Err(e) => return Step::Done(Err(e.with("version", winner.version))),
+            }
+        }
+        if !planted!(self.policy, BodyNotStampedAgain) {
+            self.body = None;
+        }
+        if winners.more {
+            return self.fetch();
+        }
+        self.losses += 1;
+        // The first loss is made good at once; who loses again gives way.
+        if self.losses > 1 && !self.rested { self.rest(now) } else { self.put(now) }
+    }
+
+    fn excluded_by(&self, winner: &Footprint) -> Option<(&'static str, String)> {
+        let mine = Mine::new(&self.work, &self.base);
+        let rules = RULES.iter().filter(|rule| rule.levels.contains(&mine.level) && !planted!(self.policy, SkipRule(rule.id)));
+        rules.into_iter().find_map(|rule| (rule.test)(&mine, winner).map(|evidence| (rule.id, evidence)))
+    }
+
+    fn rest(&mut self, now: Timestamp) -> Step {
+        if self.is_over(now) {
+            return self.give_up();
+        }
+        self.rested = true;
+        Step::Sleep(self.jitter.next(self.policy.pause_min, self.policy.pause_max).min(self.left(now)))
+    }
+
+    /// What remains of the time; a clock that went backwards gives back no more than the whole of it.
+    fn left(&self, now: Timestamp) -> Duration {
+        let spent = u64::try_from(now.millis().saturating_sub(self.started.millis())).unwrap_or(0);
+        self.policy.time_max.saturating_sub(Duration::from_millis(spent))
+    }
+
+    fn is_over(&self, now: Timestamp) -> bool {
+        if planted!(self.policy, NoBound) {
+            return false;
+        }
+        let attempts = self.puts + self.failed_looks;
+        attempts >= self.policy.attempts_max || (attempts > 0 && self.left(now).is_zero())
+    }
+
+    fn give_up(&mut self) -> Step {
+        let version = self.base.target();
+        let error = if self.unsettled && !planted!(self.policy, GiveUpAsKnown) {
+            Error::new(Code::COMMIT_UNKNOWN, "the store did not say whether the commit landed, and it was not there when we looked last")
+                .help("look for the transaction id in the table's history before you write again; data files are left for vacuum")
+        } else {
+            Error::new(Code::LIMIT, "the commit did not land within its attempts and time; nothing of it is in the log")
+                .help("try again, or raise the attempts and the time of the commit policy")
+        };
+        let error = error.with("txnId", &self.work.txn_id).with("version", version).with("attempts", self.puts);
+        Step::Done(Err(match self.cause.take() {
+            Some(cause) => error.caused_by(cause),
+            None => error,
+        }))
+    }
+
+    fn committed(&self, version: Version) -> Step {
+        Step::Done(Ok(Ending::Committed { version, attempts: self.puts }))
+    }
+
+    fn conflicted(&self, rule: &'static str, winner: Version, evidence: String) -> Step {
+        Step::Done(Ok(Ending::Conflicted { rule, winner, evidence }))
+    }
+
+    /// Everything that decides what it will do next, for the exhaustive search.
+    #[cfg(test)]
+    pub(crate) fn fingerprint(&self) -> (Option<Version>, [u32; 3], [bool; 3]) {
+        let flags = [self.unsettled, self.rested, self.body.is_some()];
+        (self.base.version, [self.puts, self.failed_looks, self.losses.min(2)], flags)
+    }
+}
+
+/// Decorrelated jitter: each pause lies between the shortest and three times the last one.
+#[derive(Clone, Debug)]
+struct Jitter {
+    state: u64,
+    last: Duration,
+}
+
+impl Jitter {
+    fn next(&mut self, min: Duration, max: Duration) -> Duration {
+        // One step of SplitMix64.
+        self.state = self.state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.state;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^= z >> 31;
+        let span = (self.last * 3).saturating_sub(min).as_micros().min(u128::from(u64::MAX - 1)) as u64 + 1;
+        self.last = (min + Duration::from_micros(z % span)).min(max);
+        self.last
+    }
+}
+
+#[cfg(test)]
+#[path = "machine_tests.rs"]
+mod tests;

@@ -1,0 +1,34 @@
+//! How long a commit tries. Kind: shape. Spec: COM.
+
+use std::time::Duration;
+
+/// How long a commit tries. Both bounds hold; the first that is reached ends it.
+#[derive(Clone, Debug)]
+pub struct CommitPolicy {
+    /// Commits sent and looks at the log that failed, together.
+    pub attempts_max: u32,
+    /// From the first attempt.
+    pub time_max: Duration,
+    /// The shortest pause between attempts.
+    pub pause_min: Duration,
+    /// The longest pause between attempts.
+    pub pause_max: Duration,
+    /// How many commits of others are held in memory at once.
+    pub winners_max: usize,
+    #[cfg(test)]
+    pub(crate) plant: Option<crate::sim::Plant>,
+}
+
+impl Default for CommitPolicy {
+    fn default() -> Self {
+        CommitPolicy {
+            attempts_max: 1_000,
+            time_max: Duration::from_secs(600),
+            pause_min: Duration::from_millis(5),
+            pause_max: Duration::from_secs(5),
+            winners_max: 256,
+            #[cfg(test)]
+            plant: None,
+        }
+    }
+}

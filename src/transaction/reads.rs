@@ -1,0 +1,44 @@
+//! What a transaction has read, so that later commits can be judged against it. Kind: shape. Spec: CON.
+//!
+//! Invariant: a read is what was asked for (a predicate, the whole table), never only what was found.
+
+use crate::expr::BoundExpr;
+
+/// What a transaction has read.
+#[derive(Clone, Debug)]
+pub enum ReadScope {
+    /// The whole table.
+    Table,
+    /// Rows for which this may be TRUE.
+    Predicate(BoundExpr),
+    /// These files, by path as in the log.
+    Files(Vec<String>),
+    /// The version that an application recorded.
+    App(String),
+}
+
+/// Everything that a transaction has read.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ReadSet(Vec<ReadScope>);
+
+impl ReadSet {
+    pub(crate) fn push(&mut self, scope: ReadScope) {
+        self.0.push(scope);
+    }
+    /// Whether rows of the table were read in any way.
+    pub(crate) fn reads_rows(&self) -> bool {
+        self.0.iter().any(|s| !matches!(s, ReadScope::App(_)))
+    }
+    pub(crate) fn whole_table(&self) -> bool {
+        self.0.iter().any(|s| matches!(s, ReadScope::Table))
+    }
+    pub(crate) fn predicates(&self) -> impl Iterator<Item = &BoundExpr> {
+        self.0.iter().filter_map(|s| if let ReadScope::Predicate(p) = s { Some(p) } else { None })
+    }
+    pub(crate) fn has_file(&self, path: &str) -> bool {
+        self.0.iter().any(|s| matches!(s, ReadScope::Files(paths) if paths.iter().any(|p| p == path)))
+    }
+    pub(crate) fn has_app(&self, app_id: &str) -> bool {
+        self.0.iter().any(|s| matches!(s, ReadScope::App(id) if id == app_id))
+    }
+}
