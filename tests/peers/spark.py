@@ -1,0 +1,56 @@
+"""One Spark session with Delta Lake, as tests and fixture makers share it."""
+import glob
+import os
+
+
+def session(peers, work, s3=None):
+    """A local session. `peers`: the folder that tests/peers/install filled; `work`: scratch space; `s3`: endpoint, key and secret for s3a://."""
+    from pyspark.sql import SparkSession
+
+    jars = sorted(glob.glob(f"{peers}/jars/*.jar") + (glob.glob(f"{peers}/jars-s3a/*.jar") if s3 else []))
+    os.makedirs(work, exist_ok=True)
+    os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
+    conf = {
+        "spark.jars": ",".join(jars),
+        "spark.driver.memory": "2g",
+        "spark.driver.host": "127.0.0.1",
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.sql.shuffle.partitions": "2",
+        "spark.default.parallelism": "2",
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.warehouse.dir": f"{work}/warehouse",
+        "spark.driver.extraJavaOptions": f"-Dderby.system.home={work} -Duser.timezone=UTC",
+        "spark.databricks.delta.snapshotPartitions": "2",
+        "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+        "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+        "spark.log.level": "ERROR",
+    }
+    if s3:
+        endpoint, key, secret = s3
+        a = "spark.hadoop.fs.s3a."
+        conf |= {a + "endpoint": endpoint, a + "path.style.access": "true", a + "connection.ssl.enabled": "false", a + "input.stream.type": "classic",
+                 a + "endpoint.region": "us-east-1", a + "access.key": key, a + "secret.key": secret}
+    builder = SparkSession.builder.master("local[2]")
+    for k, v in conf.items():
+        builder = builder.config(k, v)
+    return builder.getOrCreate()
+
+
+def as_arrow(spark, df):
+    """The rows as an Arrow table; a column that holds a variant anywhere becomes its JSON text."""
+    from pyspark.sql import functions as f
+
+    def variant_inside(t):
+        name = t.typeName()
+        if name == "variant":
+            return True
+        return any(variant_inside(getattr(t, k)) for k in ("elementType", "keyType", "valueType") if hasattr(t, k)) or any(
+            variant_inside(c.dataType) for c in getattr(t, "fields", []))
+
+    columns = []
+    for i, field in enumerate(df.schema.fields):
+        quoted = f.col("`" + field.name.replace("`", "``") + "`")
+        columns.append((f.to_json(quoted) if variant_inside(field.dataType) else quoted).alias(f"c{i}"))
+    return df.select(*columns).toArrow() if columns else None
