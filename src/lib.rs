@@ -29,6 +29,6 @@ pub use log::{
 pub use operations::{Append, Checkpoint, Create, Report, SaveMode};
 pub use schema::{DataType, Field, Scalar, Struct};
 pub use snapshot::{At, CountEffort, Counts, FileBatch, FileQuery, HistoryEntry, Snapshot};
-pub use storage::{PutOutcome, StorageOptions, TableRoot};
+pub use storage::{Durability, PutOutcome, StorageOptions, TableRoot};
 pub use table::{Table, TableBuilder};
 pub use transaction::{CommitOutcome, CommitPolicy, Committed, Conflicted, OperationInfo, ReadScope, Transaction};

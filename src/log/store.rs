@@ -1,11 +1,12 @@
 //! Where commits become durable: the `LogStore`. Kind: edge. Spec: LOG, COM.
 
 use super::{LogFile, Version};
-use crate::error::Result;
-use crate::storage::{PutOutcome, TableRoot};
+use crate::error::{Code, Error, Result};
+use crate::storage::{PutOutcome, TableRoot, create, failure, get};
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures::stream::BoxStream;
+use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
+use object_store::ObjectMeta;
 use std::fmt;
 
 /// Ordered access to one table's log. The only place where a commit becomes durable.
@@ -24,7 +25,6 @@ pub trait LogStore: fmt::Debug + Send + Sync {
 /// The log of a table that is addressed by its path.
 #[derive(Clone, Debug)]
 pub struct PathLogStore {
-    #[allow(dead_code)]
     root: TableRoot,
 }
 
@@ -33,24 +33,76 @@ impl PathLogStore {
     pub fn new(root: TableRoot) -> Self {
         PathLogStore { root }
     }
+    /// The name inside `_delta_log`, when the object lies directly in it.
+    fn name<'a>(&self, object: &'a ObjectMeta) -> Option<&'a str> {
+        let folder = self.root.key("_delta_log");
+        let name = object.location.as_ref().strip_prefix(folder.as_ref())?.strip_prefix('/')?;
+        (!name.contains('/')).then_some(name)
+    }
+    fn log_file(&self, object: &ObjectMeta) -> Option<LogFile> {
+        LogFile::parse(self.name(object)?, object.size, object.last_modified.timestamp_millis())
+    }
 }
 
 #[async_trait]
 impl LogStore for PathLogStore {
+    /// One request per 1,000 files; it ends where the numbered names end, so sub-folders are not walked. On a store that does not list in
+    /// order, everything in `_delta_log` is listed and sorted.
     fn list(&self, from: Version) -> BoxStream<'_, Result<LogFile>> {
-        let _ = from;
-        todo!("storage room")
+        let folder = self.root.key("_delta_log");
+        let start = self.root.log_key(&format!("{:020}", from.0));
+        let objects = self.root.store().list_with_offset(Some(&folder), &start).map_err(|e| failure(e, "listing the log", "_delta_log"));
+        if self.root.lists_in_order() {
+            let numbered = move |object: &ObjectMeta| object.location.as_ref() < format!("{folder}/:").as_str();
+            let mut last: Option<String> = None;
+            return objects
+                .try_take_while(move |object| futures::future::ready(Ok(numbered(object))))
+                .try_filter_map(move |object| {
+                    let file = self.log_file(&object).filter(|file| file.version >= from);
+                    let name = object.location.to_string();
+                    let order = last.as_ref().map(|last| name.cmp(last));
+                    last = Some(name);
+                    futures::future::ready(match order {
+                        Some(std::cmp::Ordering::Less) => Err(unsorted(&object)),
+                        Some(std::cmp::Ordering::Equal) => Ok(None),
+                        _ => Ok(file),
+                    })
+                })
+                .boxed();
+        }
+        stream::once(async move {
+            let mut files: Vec<LogFile> =
+                objects.try_filter_map(|o| futures::future::ready(Ok(self.log_file(&o)))).try_collect().await?;
+            files.retain(|file| file.version >= from);
+            files.sort_by(|a, b| a.name.cmp(&b.name));
+            files.dedup_by(|a, b| a.name == b.name);
+            Ok::<_, Error>(stream::iter(files.into_iter().map(Ok)))
+        })
+        .try_flatten()
+        .boxed()
     }
     async fn read(&self, file: &LogFile) -> Result<Bytes> {
-        let _ = file;
-        todo!("storage room")
+        let key = self.root.log_key(&file.name);
+        let bytes = get(self.root.store().as_ref(), &key).await?;
+        bytes.ok_or_else(|| {
+            Error::new(Code::STORE, "a file of the log was listed and is gone")
+                .with("path", &key)
+                .with("version", file.version)
+                .help("another process cleaned up the log meanwhile; load the table again")
+        })
     }
     async fn read_commit(&self, version: Version) -> Result<Option<Bytes>> {
-        let _ = version;
-        todo!("storage room")
+        get(self.root.store().as_ref(), &self.root.log_key(&LogFile::commit_name(version))).await
     }
     async fn put_commit(&self, version: Version, body: Bytes) -> PutOutcome {
-        let _ = (version, body);
-        todo!("storage room")
+        create(self.root.store_once().as_ref(), &self.root.log_key(&LogFile::commit_name(version)), body).await
     }
 }
+
+fn unsorted(object: &ObjectMeta) -> Error {
+    Error::new(Code::STORE, "the store lists the log out of order").with("path", &object.location).help("this store cannot hold a table")
+}
+
+#[cfg(test)]
+#[path = "store_tests.rs"]
+mod tests;

@@ -1,21 +1,73 @@
 //! Create-only writes and what their answers mean. Kind: edge. Spec: STO.
+//!
+//! Invariant: `Created` and `Failed` are said only when they are certain; everything else is `Exists` or `Unknown`, and the caller
+//! reads back.
 
+use super::failure;
 use crate::error::Error;
 use bytes::Bytes;
-use object_store::ObjectStore;
 use object_store::path::Path;
+use object_store::{ObjectStore, PutMode};
 
 /// The four things a conditional write can mean. `Unknown` is not a failure: it may have happened.
 #[derive(Debug)]
 pub enum PutOutcome {
     Created,
+    /// Something is there; it may be ours, when an earlier try was applied and its answer lost.
     Exists,
     Unknown(Error),
     Failed(Error),
 }
 
-/// Writes `body` at `key` only if nothing is there.
-pub(crate) async fn create(store: &dyn ObjectStore, key: &Path, body: Bytes) -> PutOutcome {
-    let _ = (store, key, body);
-    todo!("storage room")
+/// Nothing was published: a local write that failed before its one atomic step.
+#[derive(Debug)]
+pub(super) struct NotPublished(pub std::io::Error);
+
+impl std::fmt::Display for NotPublished {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
 }
+
+impl std::error::Error for NotPublished {}
+
+/// Writes `body` at `key` only if nothing is there. One request; `store` must not retry by itself.
+pub(crate) async fn create(store: &dyn ObjectStore, key: &Path, body: Bytes) -> PutOutcome {
+    match store.put_opts(key, body.into(), PutMode::Create.into()).await {
+        Ok(_) => PutOutcome::Created,
+        Err(e) => outcome(e, key),
+    }
+}
+
+fn outcome(e: object_store::Error, key: &Path) -> PutOutcome {
+    use object_store::Error as E;
+    let doing = "writing a new file";
+    match e {
+        E::AlreadyExists { .. } | E::Precondition { .. } | E::NotModified { .. } => PutOutcome::Exists,
+        e @ (E::PermissionDenied { .. }
+        | E::Unauthenticated { .. }
+        | E::NotFound { .. }
+        | E::NotSupported { .. }
+        | E::NotImplemented { .. }
+        | E::InvalidPath { .. }
+        | E::UnknownConfigurationKey { .. }) => PutOutcome::Failed(failure(e, doing, key.as_ref())),
+        e if surely_not_applied(&e) => PutOutcome::Failed(failure(e, doing, key.as_ref())),
+        e => PutOutcome::Unknown(failure(e, doing, key.as_ref())),
+    }
+}
+
+/// Whether the cause says that the write was never sent or never published.
+fn surely_not_applied(e: &object_store::Error) -> bool {
+    let mut next: Option<&(dyn std::error::Error + 'static)> = Some(e);
+    while let Some(cause) = next {
+        if cause.is::<NotPublished>() || cause.is::<Error>() {
+            return true;
+        }
+        next = cause.source();
+    }
+    false
+}
+
+#[cfg(test)]
+#[path = "create_tests.rs"]
+mod tests;

@@ -1,19 +1,97 @@
 //! Reads, whole and by range, checked for length. Kind: edge. Spec: STO.
+//!
+//! Invariant: whoever asks for n bytes gets n bytes or an error; a store that ends early is asked again, a bounded number of times.
 
-use crate::error::Result;
-use bytes::Bytes;
-use object_store::ObjectStore;
+use super::failure;
+use crate::error::{Code, Error, Result};
+use bytes::{Bytes, BytesMut};
+use futures::stream::{self, BoxStream, StreamExt};
 use object_store::path::Path;
+use object_store::{GetOptions, GetRange, ObjectStore};
 use std::ops::Range;
 
-/// The whole object; `None` when there is none.
+/// How often a short or broken answer is asked for again.
+const TRIES: usize = 3;
+
+/// The whole object; `None` when there is none. One request, one more per answer that ends early (at most 2).
 pub(crate) async fn get(store: &dyn ObjectStore, key: &Path) -> Result<Option<Bytes>> {
-    let _ = (store, key);
-    todo!("storage room")
+    let first = match store.get_opts(key, GetOptions::default()).await {
+        Ok(found) => found,
+        Err(object_store::Error::NotFound { .. }) => return Ok(None),
+        Err(e) => return Err(failure(e, "reading", key.as_ref())),
+    };
+    let (size, etag) = (first.meta.size, first.meta.e_tag.clone());
+    let head = collect(first.into_stream(), size).await;
+    complete(store, key, 0..size, head, etag).await.map(Some)
 }
 
-/// A range of the object; a short answer is an error.
+/// A range of the object; a short answer is asked for again and then an error, and so is an absent object.
 pub(crate) async fn get_range(store: &dyn ObjectStore, key: &Path, range: Range<u64>) -> Result<Bytes> {
-    let _ = (store, key, range);
-    todo!("storage room")
+    if range.is_empty() {
+        return Ok(Bytes::new());
+    }
+    complete(store, key, range, BytesMut::new(), None).await
 }
+
+/// Whole objects in the order of `keys`, at most `window` requests at a time.
+pub(crate) fn get_all<'a>(store: &'a dyn ObjectStore, keys: Vec<Path>, window: usize) -> BoxStream<'a, Result<(Path, Option<Bytes>)>> {
+    stream::iter(keys)
+        .map(move |key| async move {
+            let bytes = get(store, &key).await?;
+            Ok((key, bytes))
+        })
+        .buffered(window.max(1))
+        .boxed()
+}
+
+/// Asks for what is missing of `range` after `have`. With an ETag, a changed object is an error and not a mixture.
+async fn complete(store: &dyn ObjectStore, key: &Path, range: Range<u64>, mut have: BytesMut, mut etag: Option<String>) -> Result<Bytes> {
+    let wanted = range.end - range.start;
+    let mut tries = 0;
+    while (have.len() as u64) < wanted {
+        if tries == TRIES {
+            return Err(Error::new(Code::STORE, format!("the store ended {} bytes early, {TRIES} times", wanted - have.len() as u64))
+                .with("path", key)
+                .help("the file is shorter than the table says, or the store cuts answers; compare the file's size with the log"));
+        }
+        tries += 1;
+        let rest = range.start + have.len() as u64..range.end;
+        let options = GetOptions { range: Some(GetRange::Bounded(rest.clone())), if_match: etag.clone(), ..GetOptions::default() };
+        let answer = match store.get_opts(key, options).await {
+            Ok(answer) => answer,
+            Err(e @ object_store::Error::NotFound { .. }) => {
+                let _ = e;
+                return Err(Error::new(Code::FILE, "the file does not exist").with("path", key));
+            }
+            Err(e) => return Err(failure(e, "reading", key.as_ref())),
+        };
+        if answer.range.start != rest.start {
+            return Err(Error::new(Code::STORE, "the store answered another range than was asked for").with("path", key));
+        }
+        if answer.range.end < rest.end && answer.meta.size < range.end {
+            return Err(Error::new(Code::FILE, format!("the file has {} bytes, byte {} was asked for", answer.meta.size, range.end))
+                .with("path", key));
+        }
+        etag = etag.or_else(|| answer.meta.e_tag.clone());
+        let more = collect(answer.into_stream(), rest.end - rest.start).await;
+        have.extend_from_slice(&more);
+    }
+    Ok(have.freeze())
+}
+
+/// What arrives of at most `limit` bytes; an answer that breaks off is kept as far as it came.
+async fn collect(mut body: BoxStream<'static, object_store::Result<Bytes>>, limit: u64) -> BytesMut {
+    let mut out = BytesMut::new();
+    while let Some(Ok(chunk)) = body.next().await {
+        let room = usize::try_from(limit - out.len() as u64).unwrap_or(usize::MAX);
+        out.extend_from_slice(&chunk[..chunk.len().min(room)]);
+        if out.len() as u64 == limit {
+            break;
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+#[path = "fetch_tests.rs"]
+mod tests;

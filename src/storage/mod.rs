@@ -1,10 +1,16 @@
 //! The storage edge: locations, options, create-only writes, bounded fetches. Kind: edge. Spec: STO.
 
 mod create;
+mod failure;
 mod fetch;
+mod local;
 mod locate;
+mod options;
+mod resolve;
 
 pub use create::PutOutcome;
 pub(crate) use create::create;
-pub(crate) use fetch::{get, get_range};
-pub use locate::{StorageOptions, TableRoot};
+pub(crate) use failure::failure;
+pub(crate) use fetch::{get, get_all, get_range};
+pub use locate::TableRoot;
+pub use options::{Durability, StorageOptions};

@@ -1,0 +1,208 @@
+//! How a local file comes into view. Kind: edge. Spec: STO.
+//!
+//! A temporary file with a dot name in the same folder is written and synced; one atomic step gives it its name (a link that does not
+//! replace, or a rename that does); then the folder is synced. Folders that are made are synced into their parents first.
+//!
+//! Invariant: before the atomic step a failure leaves nothing in view; after it, a failure is never reported as "nothing happened".
+
+use super::{Disk, STORE, io_error, object_meta, read_at};
+use crate::error::{Code, Error};
+use crate::storage::options::Durability;
+use object_store::path::Path;
+use object_store::{PutPayload, PutResult, Result};
+use rustix::fs::{AtFlags, CWD, RenameFlags, linkat, renameat_with};
+use rustix::io::Errno;
+use std::collections::HashSet;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path as FilePath, PathBuf};
+use std::sync::Mutex;
+
+/// How many folders are remembered as synced before the memory starts anew.
+const KNOWN_MAX: usize = 10_000;
+
+/// Makes folders and gives files their names, durably or fast.
+#[derive(Debug)]
+pub(super) struct Publisher {
+    root: PathBuf,
+    durable: bool,
+    /// Folders that this process has seen to be in their synced parents.
+    known: Mutex<HashSet<PathBuf>>,
+}
+
+/// What giving a file its name may do to one that is there.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Existing {
+    Keep,
+    Replace,
+}
+
+impl Publisher {
+    pub fn new(root: PathBuf, durability: Durability) -> Self {
+        Publisher { root, durable: durability == Durability::Full, known: Mutex::default() }
+    }
+    /// Makes `folder` and what is missing above it; each is synced into its parent, also when another process has just made it.
+    fn ensure(&self, folder: &FilePath) -> io::Result<()> {
+        if self.known().contains(folder) {
+            return Ok(());
+        }
+        let mut chain: Vec<&FilePath> = folder.ancestors().take_while(|a| a.starts_with(&self.root)).collect();
+        chain.extend(self.root.ancestors().skip(1).take_while(|a| !a.exists()));
+        for step in chain.into_iter().rev() {
+            let made = match std::fs::create_dir(step) {
+                Ok(()) => true,
+                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => false,
+                Err(_) if step.is_dir() => false,
+                Err(e) => return Err(e),
+            };
+            if self.durable
+                && let Some(parent) = step.parent()
+            {
+                match sync_folder(parent) {
+                    Err(e) if made || e.kind() != io::ErrorKind::PermissionDenied => return Err(e),
+                    _ => {}
+                }
+            }
+        }
+        let mut known = self.known();
+        if known.len() >= KNOWN_MAX {
+            known.clear();
+        }
+        known.insert(folder.to_owned());
+        Ok(())
+    }
+    fn known(&self) -> std::sync::MutexGuard<'_, HashSet<PathBuf>> {
+        self.known.lock().unwrap_or_else(|e| e.into_inner())
+    }
+    /// A new file with a dot name beside `target`.
+    pub fn stage(&self, target: &FilePath, temp: &str) -> io::Result<Staged> {
+        let folder = target.parent().unwrap_or(&self.root).to_owned();
+        self.ensure(&folder)?;
+        let path = folder.join(temp);
+        let open = || OpenOptions::new().write(true).create_new(true).open(&path);
+        let file = match open() {
+            // The folder was known, and somebody removed it.
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                self.known().clear();
+                self.ensure(&folder)?;
+                open()?
+            }
+            opened => opened?,
+        };
+        Ok(Staged { file, path, folder })
+    }
+    /// Gives a staged file its name. The error says whether it may be in view already.
+    pub fn publish(&self, staged: Staged, target: &FilePath, existing: Existing, key: &Path) -> Result<PutResult> {
+        if self.durable {
+            staged.file.sync_all().map_err(|e| io_error(e, key))?;
+        }
+        let meta = staged.file.metadata().map_err(|e| io_error(e, key))?;
+        match existing {
+            Existing::Replace => std::fs::rename(&staged.path, target).map_err(|e| io_error(e, key))?,
+            Existing::Keep => link_new(&staged.path, target, key)?,
+        }
+        if self.durable {
+            // In view, but perhaps not on the disk: the caller must not hear "failed".
+            sync_folder(&staged.folder).map_err(|e| object_store::Error::Generic { store: STORE, source: Box::new(e) })?;
+        }
+        Ok(PutResult { e_tag: object_meta(key.clone(), &meta).e_tag, version: None })
+    }
+}
+
+/// A file that is being written under a dot name; dropping it removes that name.
+#[derive(Debug)]
+pub(super) struct Staged {
+    pub file: File,
+    path: PathBuf,
+    folder: PathBuf,
+}
+
+impl Drop for Staged {
+    fn drop(&mut self) {
+        // After a rename there is nothing under this name; a leftover is never read and has a dot name.
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+/// Links without replacing; where a file system has no links, renames without replacing; else refuses.
+fn link_new(temp: &FilePath, target: &FilePath, key: &Path) -> Result<()> {
+    match linkat(CWD, temp, CWD, target, AtFlags::empty()) {
+        Ok(()) => return Ok(()),
+        Err(Errno::PERM | Errno::OPNOTSUPP | Errno::NOSYS | Errno::MLINK) => {}
+        Err(e) => return Err(io_error(e.into(), key)),
+    }
+    match renameat_with(CWD, temp, CWD, target, RenameFlags::NOREPLACE) {
+        Ok(()) => Ok(()),
+        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
+            let refused = Error::new(Code::STORE_NOCAS, "this file system can neither link a file nor rename it without replacing another")
+                .with("path", target.display())
+                .help("two writers could overwrite each other's commits here; keep the table on a local disk or in an object store");
+            Err(object_store::Error::Generic { store: STORE, source: Box::new(refused) })
+        }
+        Err(e) => Err(io_error(e.into(), key)),
+    }
+}
+
+fn sync_folder(folder: &FilePath) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+impl Disk {
+    pub(super) fn put_new(&self, key: &Path, temp: &str, payload: &PutPayload) -> Result<PutResult> {
+        self.put(key, temp, payload, Existing::Keep)
+    }
+    pub(super) fn put_over(&self, key: &Path, temp: &str, payload: &PutPayload) -> Result<PutResult> {
+        self.put(key, temp, payload, Existing::Replace)
+    }
+    fn put(&self, key: &Path, temp: &str, payload: &PutPayload, existing: Existing) -> Result<PutResult> {
+        let target = self.target(key)?;
+        let mut staged = self.stage(&target, temp, key)?;
+        for part in payload {
+            staged.file.write_all(part).map_err(|e| io_error(e, key))?;
+        }
+        self.publisher.publish(staged, &target, existing, key)
+    }
+    /// The file that a key names, for writing.
+    pub(super) fn target(&self, key: &Path) -> Result<PathBuf> {
+        match key.is_root() {
+            true => Err(io_error(io::Error::from(io::ErrorKind::InvalidInput), key)),
+            false => Ok(self.file_of(key)),
+        }
+    }
+    /// Stages a file beside `target`, once the nearest folder that exists is found to lie inside the root.
+    pub(super) fn stage(&self, target: &FilePath, temp: &str, key: &Path) -> Result<Staged> {
+        if let Some(known) = target.ancestors().skip(1).find(|a| a.starts_with(&self.root) && a.exists()) {
+            self.inside(std::fs::canonicalize(known).map_err(|e| io_error(e, key))?, key)?;
+        }
+        self.publisher.stage(target, temp).map_err(|e| write_error(e, key))
+    }
+    pub(super) fn copy(&self, from: &Path, to: &Path, temp: &str, keep: bool) -> Result<()> {
+        let source = File::open(self.existing(from)?).map_err(|e| io_error(e, from))?;
+        let size = source.metadata().map_err(|e| io_error(e, from))?.len();
+        let target = self.target(to)?;
+        let mut staged = self.stage(&target, temp, to)?;
+        let mut at = 0;
+        while at < size {
+            let part = at..size.min(at + super::CHUNK);
+            staged.file.write_all(&read_at(&source, &part, from)?).map_err(|e| io_error(e, to))?;
+            at = part.end;
+        }
+        let existing = if keep { Existing::Keep } else { Existing::Replace };
+        self.publisher.publish(staged, &target, existing, to).map(|_| ())
+    }
+    pub(super) fn delete(&self, key: &Path) -> Result<()> {
+        let file = self.file_of(key);
+        let folder = file.parent().unwrap_or(&self.root);
+        let folder = std::fs::canonicalize(folder).map_err(|e| io_error(e, key))?;
+        self.inside(folder, key)?;
+        std::fs::remove_file(file).map_err(|e| io_error(e, key))
+    }
+}
+
+/// A folder that cannot be made is a failed write, never a missing object.
+fn write_error(e: io::Error, key: &Path) -> object_store::Error {
+    match e.kind() {
+        io::ErrorKind::PermissionDenied => io_error(e, key),
+        _ => object_store::Error::Generic { store: STORE, source: Box::new(crate::storage::create::NotPublished(e)) },
+    }
+}

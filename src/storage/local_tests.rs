@@ -1,0 +1,137 @@
+use super::*;
+use futures::TryStreamExt;
+use object_store::ObjectStoreExt;
+
+fn store(root: &std::path::Path) -> LocalStore {
+    LocalStore::new(root.to_owned(), Durability::Full, Env::system())
+}
+
+fn key(name: &str) -> Path {
+    Path::parse(name).unwrap()
+}
+
+async fn keys(store: &LocalStore, prefix: &str) -> Vec<String> {
+    store.list(Some(&key(prefix))).map_ok(|m| m.location.to_string()).try_collect().await.unwrap()
+}
+
+// spec: STO-4
+#[tokio::test]
+async fn create_writes_once_and_leaves_no_temporary_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let s = store(&dir.path().join("new/table"));
+    s.put_opts(&key("_delta_log/0.json"), "a".into(), PutMode::Create.into()).await.unwrap();
+    let second = s.put_opts(&key("_delta_log/0.json"), "b".into(), PutMode::Create.into()).await;
+    assert!(matches!(second, Err(object_store::Error::AlreadyExists { .. })), "{second:?}");
+    assert_eq!(s.get(&key("_delta_log/0.json")).await.unwrap().bytes().await.unwrap(), "a");
+    let names: Vec<_> = std::fs::read_dir(dir.path().join("new/table/_delta_log")).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert_eq!(names, ["0.json"]);
+}
+
+// spec: STO-2
+#[tokio::test]
+async fn names_are_kept_as_they_are() {
+    let dir = tempfile::tempdir().unwrap();
+    let s = store(dir.path());
+    let names = ["a b", "100%", "%20", "x:y", "#", "?", "p=1+2", "é", "😀", "{~}[^]\"<>|*`"];
+    for name in names {
+        s.put(&key(&format!("d/{name}")), name.into()).await.unwrap();
+        assert!(dir.path().join("d").join(name).is_file(), "{name}");
+        assert_eq!(s.get(&key(&format!("d/{name}"))).await.unwrap().bytes().await.unwrap(), name);
+    }
+    let mut expected: Vec<String> = names.iter().map(|n| format!("d/{n}")).collect();
+    expected.sort();
+    assert_eq!(keys(&s, "d").await, expected);
+}
+
+// spec: STO-3
+#[tokio::test]
+async fn a_listing_is_in_key_order_and_starts_after_the_offset() {
+    let dir = tempfile::tempdir().unwrap();
+    let s = store(dir.path());
+    let mut all = ["a/x", "a.b", "a-b", "a/y/z", "b", "a0", "a/y.c"].map(str::to_owned);
+    for name in &all {
+        s.put(&key(name), "1".into()).await.unwrap();
+    }
+    all.sort();
+    assert_eq!(keys(&s, "").await, all);
+    for (i, offset) in all.iter().enumerate() {
+        let after: Vec<String> =
+            s.list_with_offset(None, &key(offset)).map_ok(|m| m.location.to_string()).try_collect().await.unwrap();
+        assert_eq!(after, all[i + 1..], "after {offset}");
+    }
+    let inside: Vec<String> = s.list_with_offset(None, &key("a/y")).map_ok(|m| m.location.to_string()).try_collect().await.unwrap();
+    assert_eq!(inside, ["a/y.c", "a/y/z", "a0", "b"]);
+    assert_eq!(keys(&s, "nothing").await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_large_file_comes_in_chunks_and_by_range() {
+    let dir = tempfile::tempdir().unwrap();
+    let s = store(dir.path());
+    let body: Vec<u8> = (0..CHUNK as usize * 2 + 77).map(|i| (i % 251) as u8).collect();
+    let mut upload = s.put_multipart(&key("big")).await.unwrap();
+    let first = upload.put_part(body[..1000].to_vec().into());
+    let second = upload.put_part(body[1000..].to_vec().into());
+    // Parts may arrive in any order.
+    second.await.unwrap();
+    assert!(!dir.path().join("big").exists());
+    first.await.unwrap();
+    upload.complete().await.unwrap();
+    assert_eq!(s.get(&key("big")).await.unwrap().bytes().await.unwrap(), body);
+    assert_eq!(s.get_range(&key("big"), 999..1003).await.unwrap(), body[999..1003]);
+    assert_eq!(s.get_ranges(&key("big"), &[0..2, 7..9]).await.unwrap(), [&body[0..2], &body[7..9]]);
+    assert!(s.get_ranges(&key("big"), &[0..body.len() as u64 + 1]).await.is_err());
+    assert_eq!(s.head(&key("big")).await.unwrap().size, body.len() as u64);
+}
+
+#[tokio::test]
+async fn an_upload_that_is_dropped_or_aborted_leaves_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let s = store(dir.path());
+    let mut upload = s.put_multipart(&key("d/one")).await.unwrap();
+    upload.put_part("abc".into()).await.unwrap();
+    drop(upload);
+    let mut upload = s.put_multipart(&key("d/two")).await.unwrap();
+    upload.put_part("abc".into()).await.unwrap();
+    upload.abort().await.unwrap();
+    assert_eq!(std::fs::read_dir(dir.path().join("d")).unwrap().count(), 0);
+}
+
+// spec: STO-9
+#[tokio::test]
+async fn a_link_out_of_the_root_is_refused_for_reading_writing_and_listing() {
+    let dir = tempfile::tempdir().unwrap();
+    let (root, outside) = (dir.path().join("t"), dir.path().join("outside"));
+    std::fs::create_dir_all(&root).unwrap();
+    std::fs::create_dir_all(&outside).unwrap();
+    std::fs::write(outside.join("secret"), "s").unwrap();
+    std::os::unix::fs::symlink(&outside, root.join("way")).unwrap();
+    std::os::unix::fs::symlink(outside.join("secret"), root.join("file")).unwrap();
+    let s = store(&root);
+    for name in ["way/secret", "file"] {
+        let e = s.get(&key(name)).await.unwrap_err();
+        assert_eq!(crate::storage::failure(e, "reading", name).code(), Code::PATH, "{name}");
+    }
+    assert!(s.put(&key("way/new"), "x".into()).await.is_err());
+    assert!(s.put(&key("way/sub/new"), "x".into()).await.is_err());
+    assert!(s.delete(&key("way/secret")).await.is_err());
+    assert_eq!(std::fs::read_dir(&outside).unwrap().count(), 1);
+    assert_eq!(keys(&s, "").await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn eight_racing_creators_have_one_winner() {
+    let dir = tempfile::tempdir().unwrap();
+    let s = store(dir.path());
+    for version in 0..20 {
+        let puts = (0..8).map(|n: u32| {
+            let s = s.clone();
+            async move {
+                let body = n.to_string();
+                s.put_opts(&key(&format!("_delta_log/{version}.json")), body.into(), PutMode::Create.into()).await.is_ok()
+            }
+        });
+        let won = futures::future::join_all(puts).await.into_iter().filter(|w| *w).count();
+        assert_eq!(won, 1);
+    }
+}
