@@ -27,9 +27,9 @@ use crate::log::{Add, DomainMetadata, Metadata, Protocol, Remove, Txn, Version};
 use crate::snapshot::Snapshot;
 use crate::table::Table;
 use intent::Intent;
-use machine::{CommitMachine, Ending};
+pub(crate) use machine::{CommitMachine, Ending};
 use reads::ReadSet;
-use rebase::Base;
+pub(crate) use rebase::Base;
 use std::sync::Arc;
 
 /// Whether a defect is planted here, which the simulation must find. Never outside of tests.
@@ -47,14 +47,26 @@ macro_rules! planted {
 }
 pub(crate) use planted;
 
+#[cfg(test)]
+pub(crate) use {
+    footprint::Footprint,
+    machine::{Event, Step, Winners},
+};
+
 /// All that stays the same from the first attempt of a commit to the last.
 #[derive(Clone, Debug)]
 pub(crate) struct Work {
-    intent: Intent,
-    reads: ReadSet,
+    pub(crate) intent: Intent,
+    pub(crate) reads: ReadSet,
     /// Names this commit in the log; the same in every attempt.
     txn_id: String,
     read_version: Option<Version>,
+}
+
+impl Work {
+    pub(crate) fn new(txn_id: String, read_version: Option<Version>, operation: OperationInfo) -> Self {
+        Work { intent: Intent { operation, ..Intent::default() }, reads: ReadSet::default(), txn_id, read_version }
+    }
 }
 
 /// What one writer wants to change, without anything that depends on the version it will get.
@@ -89,12 +101,7 @@ impl Table {
 
 impl Transaction {
     fn new(table: Table, base: Option<Arc<Snapshot>>, state: Arc<TableState>, operation: OperationInfo) -> Self {
-        let work = Work {
-            intent: Intent { operation, ..Intent::default() },
-            reads: ReadSet::default(),
-            txn_id: table.env().new_uuid().to_string(),
-            read_version: base.as_ref().map(|b| b.version()),
-        };
+        let work = Work::new(table.env().new_uuid().to_string(), base.as_ref().map(|b| b.version()), operation);
         Transaction { table, base, state, work, policy: CommitPolicy::default() }
     }
     /// Says how long the commit may try.

@@ -1,0 +1,232 @@
+//! Every schedule of three writers with at most two faults.
+
+use super::Plant;
+use super::oracle::Op;
+use super::schedule::{Walked, walk};
+use super::world::{World, Writer};
+use crate::env::Timestamp;
+use crate::features::TableState;
+use crate::log::{Action, Add, Format, Metadata, Protocol, Remove, Txn, Version, encode_commit};
+use crate::transaction::{Base, CommitMachine, CommitPolicy, Footprint, OperationInfo, ReadScope, Work};
+use std::sync::Arc;
+
+const PUTS_MAX: u32 = 8;
+
+fn protocol() -> Protocol {
+    Protocol {
+        min_reader_version: 1,
+        min_writer_version: 7,
+        reader_features: None,
+        writer_features: Some(vec!["inCommitTimestamp".into()]),
+    }
+}
+
+fn metadata(in_commit_timestamps: bool) -> Metadata {
+    Metadata {
+        id: "t".into(),
+        name: None,
+        description: None,
+        format: Format { provider: "parquet".into(), options: Default::default() },
+        schema_string: r#"{"type":"struct","fields":[{"name":"id","type":"long","nullable":true,"metadata":{}}]}"#.into(),
+        partition_columns: Vec::new(),
+        configuration: [("delta.enableInCommitTimestamps".to_owned(), in_commit_timestamps.to_string())].into(),
+        created_time: None,
+    }
+}
+
+fn add(path: &str, data_change: bool) -> Add {
+    Add {
+        path: path.into(),
+        partition_values: Default::default(),
+        size: 1,
+        modification_time: 0,
+        data_change,
+        stats: None,
+        tags: None,
+        deletion_vector: None,
+        base_row_id: None,
+        default_row_commit_version: None,
+        clustering_provider: None,
+    }
+}
+
+fn remove(path: &str, data_change: bool) -> Remove {
+    Remove {
+        path: path.into(),
+        deletion_timestamp: Some(0),
+        data_change,
+        extended_file_metadata: None,
+        partition_values: None,
+        size: None,
+        stats: None,
+        tags: None,
+        deletion_vector: None,
+        base_row_id: None,
+        default_row_commit_version: None,
+    }
+}
+
+/// The files of the table before anybody writes.
+const FILES: [&str; 2] = ["a", "b"];
+
+/// The table at version 0.
+fn first_commit() -> Arc<Footprint> {
+    let time = serde_json::json!({"inCommitTimestamp": 1_000, "txnId": "before"});
+    let mut actions = vec![
+        Action::CommitInfo(serde_json::from_value(time).expect("an object")),
+        Action::Protocol(protocol()),
+        Action::Metadata(metadata(true)),
+    ];
+    actions.extend(FILES.iter().map(|f| Action::Add(add(f, true))));
+    Arc::new(Footprint::read(Version(0), &encode_commit(&actions)).expect("readable"))
+}
+
+/// What a writer that means `op` puts into its transaction.
+fn work(id: &str, op: &Op, base: Option<Version>) -> Work {
+    let mut work = Work::new(id.to_owned(), base, OperationInfo { operation: format!("{op:?}"), ..Default::default() });
+    let own = add(&format!("{id}.parquet"), !matches!(op, Op::Compact { .. }));
+    match op {
+        Op::Create => {
+            work.intent.protocol = Some(protocol());
+            work.intent.metadata = Some(metadata(true));
+        }
+        Op::Append => work.intent.adds.push(own),
+        Op::AppendFor { app, version } => {
+            work.reads.push(ReadScope::App(app.clone()));
+            work.intent.apps.push(Txn { app_id: app.clone(), version: *version, last_updated: None });
+            work.intent.adds.push(own);
+        }
+        Op::Overwrite => {
+            work.reads.push(ReadScope::Table);
+            work.intent.removes.extend(FILES.iter().map(|f| remove(f, true)));
+            work.intent.adds.push(own);
+        }
+        Op::Compact { path } => {
+            work.reads.push(ReadScope::Files(vec![path.clone()]));
+            work.intent.removes.push(remove(path, false));
+            work.intent.adds.push(own);
+        }
+        Op::Truncate => {
+            work.reads.push(ReadScope::Table);
+            work.intent.removes.extend(FILES.iter().map(|f| remove(f, true)));
+        }
+        Op::Copy { path } => {
+            work.reads.push(ReadScope::Files(vec![path.clone()]));
+            work.intent.adds.push(own);
+        }
+        Op::CountFiles { .. } => {
+            work.reads.push(ReadScope::Table);
+            work.intent.adds.push(own);
+        }
+        Op::SetProperty { key } => {
+            let mut changed = metadata(true);
+            changed.configuration.insert(key.clone(), "true".into());
+            work.intent.metadata = Some(changed);
+        }
+    }
+    work
+}
+
+/// A world in which writers `w0`, `w1`, … mean `ops`, all on version 0 (or on no table at all).
+fn world(ops: &[Op], policy: &CommitPolicy, faults: u32) -> World {
+    let create = ops.contains(&Op::Create);
+    let state = Arc::new(TableState::new(protocol(), metadata(true), Vec::new()).expect("a state"));
+    let base = Base { version: (!create).then_some(Version(0)), state, timestamp: (!create).then_some(Timestamp(1_000)) };
+    let writers = ops.iter().enumerate().map(|(i, op)| {
+        let id = format!("w{i}");
+        let machine = CommitMachine::new(Arc::new(work(&id, op, base.version)), base.clone(), policy.clone(), i as u64);
+        Writer::new(id, op.clone(), (!create).then(|| metadata(true)), machine)
+    });
+    let log = if create { Vec::new() } else { vec![first_commit()] };
+    World::new(log, writers.collect(), faults)
+}
+
+fn policy(puts_max: u32, plant: Option<Plant>) -> CommitPolicy {
+    CommitPolicy { attempts_max: puts_max, plant, ..CommitPolicy::default() }
+}
+
+fn app(version: i64) -> Op {
+    Op::AppendFor { app: "etl".into(), version }
+}
+fn compact() -> Op {
+    Op::Compact { path: "a".into() }
+}
+fn copy() -> Op {
+    Op::Copy { path: "a".into() }
+}
+fn count() -> Op {
+    Op::CountFiles { files: FILES.len() }
+}
+fn set(key: &str) -> Op {
+    Op::SetProperty { key: key.into() }
+}
+
+fn explore(ops: &[Op], attempts: u32, faults: u32, plant: Option<Plant>) -> Result<Walked, String> {
+    walk(&world(ops, &policy(attempts, plant), faults), attempts)
+}
+
+// spec: COM-4, COM-5, COM-6, COM-7
+#[test]
+fn three_appends_land_once_each_in_every_schedule_with_two_faults() {
+    let walked = explore(&[Op::Append, Op::Append, Op::Append], PUTS_MAX, 2, None).unwrap();
+    println!("{walked:?}");
+    assert!(walked.schedules > 50_000, "{walked:?}");
+}
+
+#[test]
+fn mixed_writers_keep_the_laws_in_every_schedule_with_two_faults() {
+    let scenarios = [
+        [Op::Append, Op::Overwrite, Op::Overwrite],
+        [app(1), app(1), Op::Append],
+        [set("x"), set("y"), Op::Append],
+        [compact(), Op::Overwrite, count()],
+        [compact(), compact(), Op::Append],
+        [copy(), Op::Truncate, compact()],
+        [Op::Create, Op::Create, Op::Create],
+    ];
+    for ops in scenarios {
+        let walked = explore(&ops, PUTS_MAX, 2, None).unwrap_or_else(|what| panic!("{ops:?}: {what}"));
+        assert!(walked.states > 20, "{ops:?}: {walked:?}");
+    }
+}
+
+#[test]
+fn giving_up_early_tells_the_truth_in_every_schedule() {
+    for attempts in [1, 2] {
+        explore(&[Op::Append, Op::Append], attempts, 2, None).unwrap();
+    }
+}
+
+/// Each planted defect, and the smallest scenario that must show it.
+fn planted() -> Vec<(Plant, Vec<Op>, u32)> {
+    let two = vec![Op::Append, Op::Append];
+    vec![
+        (Plant::ExistsMeansLost, two.clone(), PUTS_MAX),
+        (Plant::UnknownMeansFailed, two.clone(), PUTS_MAX),
+        (Plant::BlindRetryNextVersion, two.clone(), PUTS_MAX),
+        (Plant::ExistsWithoutReadBack, two.clone(), PUTS_MAX),
+        (Plant::UnknownRetryNextVersion, two.clone(), PUTS_MAX),
+        (Plant::NewIdEachAttempt, two.clone(), PUTS_MAX),
+        (Plant::JudgeOnlyLastWinner, vec![compact(), compact(), Op::Append], PUTS_MAX),
+        (Plant::SkipRule("C2"), vec![set("x"), Op::Append], PUTS_MAX),
+        (Plant::SkipRule("C3"), vec![count(), Op::Append], PUTS_MAX),
+        (Plant::SkipRule("C4"), vec![copy(), Op::Truncate], PUTS_MAX),
+        (Plant::SkipRule("C5"), vec![compact(), compact()], PUTS_MAX),
+        (Plant::SkipRule("C6"), vec![app(1), app(1)], PUTS_MAX),
+        (Plant::SkipRule("C8"), vec![count(), Op::Truncate], PUTS_MAX),
+        (Plant::TimestampNotMonotone, two.clone(), PUTS_MAX),
+        (Plant::BodyNotStampedAgain, two.clone(), PUTS_MAX),
+        (Plant::NoBound, two.clone(), 2),
+        (Plant::GiveUpAsKnown, two, 1),
+    ]
+}
+
+#[test]
+fn every_planted_defect_is_found() {
+    for (plant, ops, attempts) in planted() {
+        let sound = explore(&ops, attempts, 2, None);
+        assert!(sound.is_ok(), "{ops:?} breaks a law without a defect: {sound:?}");
+        let found = explore(&ops, attempts, 2, Some(plant));
+        assert!(found.is_err(), "{plant:?} was not found in {ops:?}");
+    }
+}
