@@ -1,11 +1,13 @@
 //! The log: which files it consists of, what they say, and how a commit becomes durable. Spec: LOG, ACT, REC, CKP, CRC.
 
 mod action;
+pub(crate) mod batch;
 pub(crate) mod checkpoint;
 mod json;
 mod path;
 pub(crate) mod seen;
 pub(crate) mod segment;
+pub(crate) mod stats;
 mod store;
 mod tail;
 

@@ -1,8 +1,10 @@
 //! Checkpoints: classic, multi-part and V2, read and written. Spec: CKP.
 
+mod columns;
 mod parquet_file;
 mod read;
 mod sidecar;
 
+pub(crate) use columns::{partition_struct, stats_struct};
 pub(crate) use parquet_file::{ParquetFile, ReadPlan};
 pub(crate) use read::{is_json, open, open_sidecar, present, read_json, read_small};
