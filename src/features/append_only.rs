@@ -1,25 +1,30 @@
-//! Append-only tables: rows are never removed. Kind: pure. Spec: FEA.
+//! Append-only tables: rows may be added and rearranged, never removed. Kind: pure. Spec: FEA.
 
-use super::TableState;
+use super::spec::{Active, FeatureSpec, Hooks, LegacyVersions, Scope, Support};
+use super::{TableFeature, TableState};
 use crate::error::{Code, Error, Result};
 use crate::log::Remove;
 
-const NAME: &str = "appendOnly";
-const ENABLED: &str = "delta.appendOnly";
+const PROPERTY: &str = "delta.appendOnly";
 
-fn is_active(state: &TableState) -> bool {
-    let protocol = state.protocol();
-    let legacy = (2..7).contains(&protocol.min_writer_version);
-    let supported = legacy || protocol.writer_features.iter().flatten().any(|f| f == NAME);
-    supported && state.property(ENABLED).is_some_and(|v| v.eq_ignore_ascii_case("true"))
-}
+pub(super) const SPEC: FeatureSpec = FeatureSpec {
+    feature: TableFeature::AppendOnly,
+    name: "appendOnly",
+    aliases: &[],
+    scope: Scope::Writer,
+    legacy: Some(LegacyVersions { reader: None, writer: 2 }),
+    requires: &[],
+    active: Active::WhenProperty(PROPERTY),
+    support: Support::Full,
+    joins_quietly: true,
+    hooks: Hooks { check_remove: Some(check_remove), ..Hooks::NONE },
+};
 
-/// Refuses to remove rows (`LB-CONSTRAINT`); files may still be rearranged.
-pub(super) fn check_remove(state: &TableState, remove: &Remove) -> Result<()> {
-    if remove.data_change && is_active(state) {
-        return Err(Error::new(Code::CONSTRAINT, "the table is append-only, so no rows can be removed")
-            .with("path", &remove.path)
-            .help("append instead, or set the table property delta.appendOnly to false"));
+fn check_remove(_: &TableState, remove: &Remove) -> Result<()> {
+    if !remove.data_change {
+        return Ok(());
     }
-    Ok(())
+    Err(Error::new(Code::CONSTRAINT, "the table is append-only, so no rows can be removed")
+        .with("path", &remove.path)
+        .help(format!("append instead, or set the table property {PROPERTY} to false")))
 }

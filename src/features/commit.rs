@@ -2,7 +2,7 @@
 //!
 //! Invariant: pure functions of the states before and after; called again at every attempt.
 
-use super::{TableState, append_only, in_commit_timestamp};
+use super::TableState;
 use crate::env::Timestamp;
 use crate::error::Result;
 use crate::log::{Add, Metadata, Remove, Version};
@@ -20,14 +20,9 @@ pub(crate) struct CommitDraft {
 }
 
 impl TableState {
-    /// Whether commits on this state carry their own time, so that the time of the commit before is needed.
-    pub(crate) fn keeps_commit_times(&self) -> bool {
-        in_commit_timestamp::is_active(self)
-    }
     /// Adds what the features of this state, the one after the commit, require of it.
     pub(crate) fn stamp_commit(&self, before: &TableState, draft: &mut CommitDraft) -> Result<()> {
-        in_commit_timestamp::stamp(before, self, draft);
-        Ok(())
+        self.active().filter_map(|spec| spec.hooks.stamp_commit).try_for_each(|stamp| stamp(before, draft))
     }
     /// Refuses an `add` that a feature forbids.
     pub(crate) fn check_add(&self, _add: &Add) -> Result<()> {
@@ -35,7 +30,7 @@ impl TableState {
     }
     /// Refuses a `remove` that a feature forbids.
     pub(crate) fn check_remove(&self, remove: &Remove) -> Result<()> {
-        append_only::check_remove(self, remove)
+        self.active().filter_map(|spec| spec.hooks.check_remove).try_for_each(|check| check(self, remove))
     }
     /// Why work that was prepared on this state must not be committed on `after`, whose protocol another commit brought.
     pub(crate) fn protocol_conflict(&self, after: &TableState) -> Option<String> {
@@ -43,14 +38,15 @@ impl TableState {
         if new.min_reader_version < old.min_reader_version || new.min_writer_version < old.min_writer_version {
             return Some("the protocol was lowered".to_owned());
         }
-        // Taking up a feature is harmless for what was prepared before, unless the feature has a say in what files must hold.
-        let names = |list: &Option<Vec<String>>| list.clone().unwrap_or_default();
-        let (had, has) = (names(&old.writer_features), names(&new.writer_features));
-        if let Some(lost) = had.iter().find(|name| !has.contains(name)) {
-            return Some(format!("feature {lost} was dropped"));
+        let (had, has) = (self.features(), after.features());
+        if let Some(lost) = had.supported.difference(&has.supported).next() {
+            return Some(format!("feature {} was dropped", lost.spec().name));
         }
-        let added = has.iter().find(|name| !had.contains(name) && !HARMLESS_FEATURES.contains(&name.as_str()));
-        added.map(|name| format!("feature {name} was added"))
+        // Taking up a feature is harmless for what was prepared before, unless the feature has a say in what files must hold.
+        let added = has.supported.difference(&had.supported).map(|feature| feature.spec());
+        let harmful = added.into_iter().find(|spec| !spec.joins_quietly).map(|spec| spec.name.to_owned());
+        let unknown = || has.unknown_reader.iter().chain(&has.unknown_writer).find(|name| !had.is_unknown(name)).cloned();
+        harmful.or_else(unknown).map(|name| format!("feature {name} was added"))
     }
     /// Why work that was prepared on this state must not be committed under the metadata of another commit.
     pub(crate) fn metadata_conflict(&self, theirs: &Metadata) -> Option<String> {
@@ -74,20 +70,6 @@ impl TableState {
         harmful.map(|(key, _)| format!("property {key} was changed"))
     }
 }
-
-/// Features that may be taken up while another writer is at work, as Spark has it.
-const HARMLESS_FEATURES: &[&str] = &[
-    "appendOnly",
-    "changeDataFeed",
-    "columnMapping",
-    "timestampNtz",
-    "deletionVectors",
-    "domainMetadata",
-    "v2Checkpoint",
-    "typeWidening",
-    "inCommitTimestamp",
-    "vacuumProtocolCheck",
-];
 
 /// Properties that may be set to this value (`None`: any) while another writer is at work, as Spark has it.
 const HARMLESS_PROPERTIES: &[(&str, Option<&str>)] = &[

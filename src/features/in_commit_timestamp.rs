@@ -1,31 +1,68 @@
-//! In-commit timestamps: commits carry a time that always rises. Kind: pure. Spec: ICT.
+//! Commits that carry their own time, strictly rising. Kind: pure. Spec: ICT.
 
-use super::TableState;
 use super::commit::CommitDraft;
+use super::spec::{Active, FeatureSpec, Hooks, Scope, Support};
+use super::{TableFeature, TableState};
 use crate::env::Timestamp;
+use crate::error::{Code, Error, Result};
+use crate::log::Version;
 
-const NAME: &str = "inCommitTimestamp";
 const ENABLED: &str = "delta.enableInCommitTimestamps";
-const ENABLEMENT_VERSION: &str = "delta.inCommitTimestampEnablementVersion";
-const ENABLEMENT_TIMESTAMP: &str = "delta.inCommitTimestampEnablementTimestamp";
+const SINCE_VERSION: &str = "delta.inCommitTimestampEnablementVersion";
+const SINCE_TIME: &str = "delta.inCommitTimestampEnablementTimestamp";
 
-/// Whether commits on this state carry their time.
-pub(super) fn is_active(state: &TableState) -> bool {
-    let listed = state.protocol().writer_features.iter().flatten().any(|f| f == NAME);
-    listed && state.property(ENABLED).is_some_and(|v| v.eq_ignore_ascii_case("true"))
-}
+pub(super) const SPEC: FeatureSpec = FeatureSpec {
+    feature: TableFeature::InCommitTimestamp,
+    name: "inCommitTimestamp",
+    aliases: &["inCommitTimestamp-preview"],
+    scope: Scope::Writer,
+    legacy: None,
+    requires: &[],
+    active: Active::WhenProperty(ENABLED),
+    support: Support::Full,
+    joins_quietly: true,
+    hooks: Hooks { stamp_commit: Some(stamp_commit), ..Hooks::NONE },
+};
 
 /// Sets a time above the one before; the commit that turns the feature on for a table that exists also says so in the properties.
-pub(super) fn stamp(before: &TableState, after: &TableState, draft: &mut CommitDraft) {
-    if !is_active(after) {
-        return;
-    }
-    let after_previous = draft.previous_timestamp.map_or(Timestamp(i64::MIN), |t| Timestamp(t.millis().saturating_add(1)));
-    let time = draft.now.max(after_previous);
+fn stamp_commit(before: &TableState, draft: &mut CommitDraft) -> Result<()> {
+    let floor = draft.previous_timestamp.map_or(i64::MIN, |previous| previous.millis().saturating_add(1));
+    let time = Timestamp(draft.now.millis().max(floor));
     draft.in_commit_timestamp = Some(time);
-    let turned_on = draft.version.0 > 0 && !is_active(before);
-    if let (true, Some(metadata)) = (turned_on, &mut draft.metadata) {
-        metadata.configuration.insert(ENABLEMENT_VERSION.to_owned(), draft.version.to_string());
-        metadata.configuration.insert(ENABLEMENT_TIMESTAMP.to_owned(), time.millis().to_string());
+    if draft.version > Version(0) && !before.keeps_commit_times() {
+        let metadata = draft
+            .metadata
+            .as_mut()
+            .ok_or_else(|| Error::new(Code::INTERNAL, "in-commit timestamps begin with a commit that does not write the metadata"))?;
+        metadata.configuration.insert(SINCE_VERSION.to_owned(), draft.version.to_string());
+        metadata.configuration.insert(SINCE_TIME.to_owned(), time.millis().to_string());
+    }
+    Ok(())
+}
+
+impl TableState {
+    /// Whether commits on this state carry their own time, so that the time of the commit before is needed.
+    pub(crate) fn keeps_commit_times(&self) -> bool {
+        self.is_active(TableFeature::InCommitTimestamp)
+    }
+    /// The first version that carries its own time, and that time when it is recorded; `None` when commits do not. Without a record
+    /// the table has done so from its start. `LB-LOG-STATE` for a record that is not a number.
+    pub(crate) fn commit_times_since(&self) -> Result<Option<(Version, Option<Timestamp>)>> {
+        if !self.keeps_commit_times() {
+            return Ok(None);
+        }
+        let number = |key: &str| {
+            let text = self.property(key);
+            text.map(|text| {
+                let broken = || Error::new(Code::LOG_STATE, format!("the property `{key}` is not a number: `{text}`"));
+                text.parse::<i64>().ok().filter(|n| *n >= 0).ok_or_else(broken)
+            })
+        };
+        let version = number(SINCE_VERSION).transpose()?.map_or(Version(0), |v| Version(v.unsigned_abs()));
+        Ok(Some((version, number(SINCE_TIME).transpose()?.map(Timestamp))))
     }
 }
+
+#[cfg(test)]
+#[path = "in_commit_timestamp_tests.rs"]
+mod tests;

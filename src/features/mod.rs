@@ -1,11 +1,99 @@
 //! Table features: one file each, a static record and pure hooks. Kind: pure. Spec: FEA.
 //!
-//! Outside this folder no feature's name appears.
+//! Outside this folder no feature's name appears. "Supported" is what the protocol lists or implies; "active" is supported and
+//! switched on by property, schema or domain. A feature that is not in the list below is unknown: it stops readers when they must
+//! understand it, else writers, by its name.
 
 mod append_only;
+mod catalog_managed;
+mod column_mapping;
 mod commit;
+mod deletion_vectors;
+mod domain_metadata;
+mod drafts;
 mod in_commit_timestamp;
+mod invariants;
+mod new_table;
+mod properties;
+mod resolve;
+mod spec;
 mod state;
+mod timestamp_ntz;
+mod type_widening;
+mod unbuilt;
+mod v2_checkpoint;
+mod vacuum_protocol_check;
+mod variant_shredding;
+mod variant_type;
 
 pub(crate) use commit::CommitDraft;
+pub use drafts::{RowCheck, WritePlan};
+pub use properties::{CheckpointPolicy, StatsColumns};
 pub use state::TableState;
+
+use drafts::TableDraft;
+use spec::FeatureSpec;
+
+macro_rules! features {
+    ($($feature:ident = $spec:path,)*) => {
+        /// Every feature that this build knows, in the order in which their hooks run.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub(crate) enum TableFeature {
+            $($feature),*
+        }
+        static ALL: &[FeatureSpec] = &[$($spec),*];
+    };
+}
+
+features! {
+    ColumnMapping = column_mapping::SPEC,
+    AppendOnly = append_only::SPEC,
+    Invariants = invariants::SPEC,
+    CheckConstraints = unbuilt::CHECK_CONSTRAINTS,
+    ChangeDataFeed = unbuilt::CHANGE_DATA_FEED,
+    GeneratedColumns = unbuilt::GENERATED_COLUMNS,
+    IdentityColumns = unbuilt::IDENTITY_COLUMNS,
+    AllowColumnDefaults = unbuilt::COLUMN_DEFAULTS,
+    DeletionVectors = deletion_vectors::SPEC,
+    DomainMetadata = domain_metadata::SPEC,
+    RowTracking = unbuilt::ROW_TRACKING,
+    TimestampNtz = timestamp_ntz::SPEC,
+    V2Checkpoint = v2_checkpoint::SPEC,
+    VacuumProtocolCheck = vacuum_protocol_check::SPEC,
+    InCommitTimestamp = in_commit_timestamp::SPEC,
+    TypeWidening = type_widening::SPEC,
+    VariantType = variant_type::SPEC,
+    VariantShredding = variant_shredding::SPEC,
+    CatalogManaged = catalog_managed::SPEC,
+    Clustering = unbuilt::CLUSTERING,
+    CheckpointProtection = unbuilt::CHECKPOINT_PROTECTION,
+    MaterializePartitionColumns = unbuilt::MATERIALIZE_PARTITION_COLUMNS,
+    Collations = unbuilt::COLLATIONS,
+    ColumnMappingUsageTracking = unbuilt::COLUMN_MAPPING_USAGE,
+    IcebergCompatV1 = unbuilt::ICEBERG_COMPAT_V1,
+    IcebergCompatV2 = unbuilt::ICEBERG_COMPAT_V2,
+    IcebergCompatV3 = unbuilt::ICEBERG_COMPAT_V3,
+    IcebergWriterCompatV1 = unbuilt::ICEBERG_WRITER_COMPAT_V1,
+    IcebergWriterCompatV3 = unbuilt::ICEBERG_WRITER_COMPAT_V3,
+    CoordinatedCommits = unbuilt::COORDINATED_COMMITS,
+    RedirectReaderWriter = unbuilt::REDIRECT_READER_WRITER,
+    RedirectWriterOnly = unbuilt::REDIRECT_WRITER,
+    TimestampNanos = unbuilt::TIMESTAMP_NANOS,
+    Geospatial = unbuilt::GEOSPATIAL,
+    AdaptiveMetadata = unbuilt::ADAPTIVE_METADATA,
+}
+
+impl TableFeature {
+    /// The record of this feature.
+    fn spec(self) -> &'static FeatureSpec {
+        &ALL[self as usize]
+    }
+    /// The feature of this name or alias, compared exactly.
+    fn named(name: &str) -> Option<TableFeature> {
+        ALL.iter().find(|spec| spec.is_named(name)).map(|spec| spec.feature)
+    }
+}
+
+#[cfg(test)]
+#[path = "features_tests.rs"]
+mod tests;

@@ -1,8 +1,13 @@
 //! What a table is at one version: protocol, metadata, schema, properties, active features. Kind: pure. Spec: FEA.
 
-use crate::error::Result;
+use super::column_mapping::{MappingMode, physical_schema};
+use super::drafts::WritePlan;
+use super::resolve::{FeatureSet, READER_VERSION_MAX, WRITER_VERSION_MAX, resolve};
+use super::spec::{Active, Support};
+use super::{ALL, TableFeature};
+use crate::error::{Code, Error, Result};
 use crate::log::{DomainMetadata, Metadata, Protocol};
-use crate::schema::{Field, Struct};
+use crate::schema::{DataType, Struct, any_type};
 
 /// What a table is at one version. Building it never fails for an unsupported table: `info` must work on it; ask
 /// `check_readable` before rows are read and `check_writable` before anything is written.
@@ -13,14 +18,42 @@ pub struct TableState {
     domains: Vec<DomainMetadata>,
     schema: Struct,
     physical_schema: Struct,
+    partition_columns: Vec<String>,
+    features: FeatureSet,
+    mapping: MappingMode,
 }
 
 impl TableState {
     /// From the newest protocol, metadata and live domains. `LB-SCHEMA` when the schema text is not a schema, `LB-LOG-STATE` when
     /// protocol and features contradict each other.
     pub fn new(protocol: Protocol, metadata: Metadata, domains: Vec<DomainMetadata>) -> Result<TableState> {
-        let _ = (protocol, metadata, domains);
-        todo!("features room")
+        let features = resolve(&protocol)?;
+        let schema = Struct::from_json(&metadata.schema_string)?;
+        let mut partition_columns = Vec::with_capacity(metadata.partition_columns.len());
+        for name in &metadata.partition_columns {
+            let field = schema
+                .field(name)
+                .ok_or_else(|| Error::new(Code::LOG_STATE, "a partition column is not in the schema").with("column", name))?;
+            if partition_columns.contains(&field.name) {
+                return Err(Error::new(Code::LOG_STATE, "a column is named twice among the partition columns").with("column", name));
+            }
+            partition_columns.push(field.name.clone());
+        }
+        let mut state = TableState {
+            protocol,
+            metadata,
+            domains,
+            physical_schema: Struct::default(),
+            schema,
+            partition_columns,
+            features,
+            mapping: MappingMode::None,
+        };
+        if state.is_supported(TableFeature::ColumnMapping) {
+            state.mapping = MappingMode::parse(state.property("delta.columnMapping.mode"))?;
+        }
+        state.physical_schema = physical_schema(&state.schema, state.mapping)?;
+        Ok(state)
     }
     pub fn protocol(&self) -> &Protocol {
         &self.protocol
@@ -28,8 +61,13 @@ impl TableState {
     pub fn metadata(&self) -> &Metadata {
         &self.metadata
     }
+    /// Live domains; removed ones are not among them.
     pub fn domains(&self) -> &[DomainMetadata] {
         &self.domains
+    }
+    /// The live domain of this name.
+    pub fn domain(&self, name: &str) -> Option<&DomainMetadata> {
+        self.domains.iter().find(|domain| domain.domain == name && !domain.removed)
     }
     /// The logical schema, partition columns included, in column order.
     pub fn schema(&self) -> &Struct {
@@ -41,28 +79,135 @@ impl TableState {
     }
     /// Logical names of the partition columns, in partition order, in schema spelling.
     pub fn partition_columns(&self) -> &[String] {
-        &self.metadata.partition_columns
+        &self.partition_columns
     }
     /// The physical name of a top-level column.
     pub fn physical_name<'a>(&'a self, logical: &str) -> Option<&'a str> {
         self.schema.index_of(logical).map(|i| self.physical_schema.fields[i].name.as_str())
     }
-    /// The Parquet field id by which a column of data files is found, when the table maps columns by id; else `None`.
-    pub fn field_id(&self, physical: &Field) -> Option<i32> {
-        let _ = physical;
-        todo!("features room")
-    }
     /// A table property as text (`delta.` keys are matched without regard to case).
     pub fn property(&self, key: &str) -> Option<&str> {
-        let _ = key;
-        todo!("features room")
+        let exact = self.metadata.configuration.get(key);
+        let any_case = || self.properties().find(|(other, _)| is_same_key(key, other)).map(|(_, value)| value);
+        exact.map(String::as_str).or_else(any_case)
     }
+    /// Every table property.
+    pub fn properties(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.metadata.configuration.iter().map(|(key, value)| (key.as_str(), value.as_str()))
+    }
+    pub(super) fn is_true(&self, key: &str) -> bool {
+        self.property(key).is_some_and(|value| value.trim().eq_ignore_ascii_case("true"))
+    }
+    pub(super) fn mapping_mode(&self) -> MappingMode {
+        self.mapping
+    }
+    pub(super) fn is_supported(&self, feature: TableFeature) -> bool {
+        self.features.supported.contains(&feature)
+    }
+    /// Whether the feature is supported and switched on.
+    pub(super) fn is_active(&self, feature: TableFeature) -> bool {
+        self.is_supported(feature)
+            && match feature.spec().active {
+                Active::WhenSupported => true,
+                Active::WhenProperty(key) => self.is_true(key),
+                Active::When(test) => test(self),
+            }
+    }
+
     /// `LB-FEATURE-READ` naming every reader feature that this build lacks.
     pub fn check_readable(&self) -> Result<()> {
-        todo!("features room")
+        self.check_known(Code::FEATURE_READ)?;
+        let mut missing = self.features.unknown_reader.clone();
+        let mut help = "read the table with a newer lakebed or with the engine that wrote it";
+        for spec in self.supported() {
+            if !spec.is_readable() {
+                missing.push(spec.name.to_owned());
+                if let Support::Refused(next_step) = spec.support {
+                    help = next_step;
+                }
+            }
+        }
+        if !missing.is_empty() {
+            return Err(Error::new(Code::FEATURE_READ, "reading the table needs features that this build lacks")
+                .with("features", missing.join(", "))
+                .help(help));
+        }
+        self.supported().filter_map(|spec| spec.hooks.check_read).try_for_each(|check| check(self))
     }
+
     /// `LB-FEATURE-WRITE` naming every active writer feature that this build does not write.
     pub fn check_writable(&self) -> Result<()> {
-        todo!("features room")
+        self.check_known(Code::FEATURE_WRITE)?;
+        if self.protocol.min_writer_version > WRITER_VERSION_MAX {
+            return Err(Error::new(Code::FEATURE_WRITE, "the table needs a newer writer version than this build speaks")
+                .with("version", self.protocol.min_writer_version)
+                .with("known", WRITER_VERSION_MAX));
+        }
+        let mut missing = [self.features.unknown_reader.as_slice(), &self.features.unknown_writer].concat();
+        for spec in self.supported() {
+            if !spec.is_readable() || spec.support != Support::Full && self.is_active(spec.feature) {
+                missing.push(spec.name.to_owned());
+            }
+        }
+        if missing.is_empty() {
+            return Ok(());
+        }
+        Err(Error::new(Code::FEATURE_WRITE, "writing the table needs features that this build lacks")
+            .with("features", missing.join(", "))
+            .help("write the table with the engine that switched them on, or with a newer lakebed"))
+    }
+
+    /// What stops readers and writers alike: the reader version, the format of data files, types.
+    fn check_known(&self, code: Code) -> Result<()> {
+        if self.protocol.min_reader_version > READER_VERSION_MAX {
+            return Err(Error::new(code, "the table needs a newer reader version than this build speaks")
+                .with("version", self.protocol.min_reader_version)
+                .with("known", READER_VERSION_MAX));
+        }
+        if !self.metadata.format.provider.eq_ignore_ascii_case("parquet") {
+            return Err(Error::new(code, "the data files of the table are not Parquet").with("provider", &self.metadata.format.provider));
+        }
+        for field in &self.schema.fields {
+            let mut unknown = None;
+            any_type(&Struct { fields: vec![field.clone()] }, |data_type| {
+                if matches!(data_type, DataType::Unknown(_)) {
+                    unknown = Some(data_type.to_string());
+                }
+                unknown.is_some()
+            });
+            if let Some(data_type) = unknown {
+                return Err(Error::new(code, format!("this build does not know the type {data_type}")).with("column", &field.name));
+            }
+        }
+        Ok(())
+    }
+
+    /// Active features, in the order of their hooks.
+    pub(super) fn active(&self) -> impl Iterator<Item = &'static super::FeatureSpec> {
+        self.supported().filter(|spec| self.is_active(spec.feature))
+    }
+    pub(super) fn features(&self) -> &FeatureSet {
+        &self.features
+    }
+    fn supported(&self) -> impl Iterator<Item = &'static super::FeatureSpec> {
+        ALL.iter().filter(|spec| self.is_supported(spec.feature))
+    }
+
+    /// What must be done to rows before they are written. `LB-FEATURE-WRITE` for a rule that this build cannot enforce.
+    pub fn write_plan(&self) -> Result<WritePlan> {
+        let mut plan = WritePlan::default();
+        for write_stages in self.active().filter_map(|spec| spec.hooks.write_stages) {
+            write_stages(self, &mut plan)?;
+        }
+        Ok(plan)
     }
 }
+
+/// `delta.` keys are equal in any case, all others only when they are the same.
+pub(super) fn is_same_key(a: &str, b: &str) -> bool {
+    a == b || a.len() > 6 && a.get(..6).is_some_and(|prefix| prefix.eq_ignore_ascii_case("delta.")) && a.eq_ignore_ascii_case(b)
+}
+
+#[cfg(test)]
+#[path = "state_tests.rs"]
+mod tests;

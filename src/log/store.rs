@@ -71,8 +71,7 @@ impl LogStore for PathLogStore {
                 .boxed();
         }
         stream::once(async move {
-            let mut files: Vec<LogFile> =
-                objects.try_filter_map(|o| futures::future::ready(Ok(self.log_file(&o)))).try_collect().await?;
+            let mut files: Vec<LogFile> = objects.try_filter_map(|o| futures::future::ready(Ok(self.log_file(&o)))).try_collect().await?;
             files.retain(|file| file.version >= from);
             files.sort_by(|a, b| a.name.cmp(&b.name));
             files.dedup_by(|a, b| a.name == b.name);

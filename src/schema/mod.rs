@@ -3,13 +3,16 @@
 mod arrow;
 mod calendar;
 mod json;
+pub(crate) mod metadata_key;
 mod partition_text;
 mod sql;
 mod types;
 mod value;
+mod walk;
 
 pub use types::{DataType, Field, Struct};
 pub use value::Scalar;
+pub(crate) use walk::{any_field, any_type, try_map_fields};
 
 /// The path of a nested field: `["address", "city"]`.
 pub type FieldPath = Vec<String>;

@@ -154,7 +154,8 @@ impl ObjectStore for LocalStore {
         let (file, meta, range, first) = self
             .run(move |disk| {
                 let (file, meta, range) = disk.open(&key, &options)?;
-                let first = if options.head { Bytes::new() } else { read_at(&file, &(range.start..range.end.min(range.start + CHUNK)), &key)? };
+                let first =
+                    if options.head { Bytes::new() } else { read_at(&file, &(range.start..range.end.min(range.start + CHUNK)), &key)? };
                 Ok((file, meta, range, first))
             })
             .await?;

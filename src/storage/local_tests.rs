@@ -55,8 +55,7 @@ async fn a_listing_is_in_key_order_and_starts_after_the_offset() {
     all.sort();
     assert_eq!(keys(&s, "").await, all);
     for (i, offset) in all.iter().enumerate() {
-        let after: Vec<String> =
-            s.list_with_offset(None, &key(offset)).map_ok(|m| m.location.to_string()).try_collect().await.unwrap();
+        let after: Vec<String> = s.list_with_offset(None, &key(offset)).map_ok(|m| m.location.to_string()).try_collect().await.unwrap();
         assert_eq!(after, all[i + 1..], "after {offset}");
     }
     let inside: Vec<String> = s.list_with_offset(None, &key("a/y")).map_ok(|m| m.location.to_string()).try_collect().await.unwrap();

@@ -167,8 +167,9 @@ impl TableRoot {
 /// A location as a user writes it -> its place.
 fn locate(location: &str) -> Result<Place> {
     let bad = |why: String| {
-        Error::new(Code::STORE_CONFIG, format!("the location is not one: {why}"))
-            .help("write a path, or a URL such as s3://bucket/table, abfss://container@account.dfs.core.windows.net/table, gs://bucket/table")
+        Error::new(Code::STORE_CONFIG, format!("the location is not one: {why}")).help(
+            "write a path, or a URL such as s3://bucket/table, abfss://container@account.dfs.core.windows.net/table, gs://bucket/table",
+        )
     };
     match scheme(location) {
         Some((scheme, rest)) => {

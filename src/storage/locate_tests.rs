@@ -14,7 +14,9 @@ async fn one_local_table_is_found_by_all_its_names() {
     let plain = name.to_str().unwrap().to_owned();
     let url = Url::from_directory_path(&name).unwrap();
     std::fs::write(name.join("x"), "1").unwrap();
-    for location in [plain.clone(), format!("{plain}/"), format!("{plain}/sub/.."), url.to_string(), url.as_str().replace("file:///", "file:/")] {
+    for location in
+        [plain.clone(), format!("{plain}/"), format!("{plain}/sub/.."), url.to_string(), url.as_str().replace("file:///", "file:/")]
+    {
         let root = open(&location).unwrap();
         assert_eq!(root.url().as_str(), open(&plain).unwrap().url().as_str(), "{location}");
         assert_eq!(root.store().get(&root.key("x")).await.unwrap().bytes().await.unwrap(), "1", "{location}");
@@ -34,7 +36,18 @@ async fn memory_tables_of_one_name_are_one_table() {
 // spec: STO-1
 #[test]
 fn bad_locations_are_refused_with_a_next_step() {
-    for location in ["", "s3:///x", "s3://key:secret@b/x", "s3://b/a/../x", "s3://b/x?y", "ftp://x/y", "http://x/y", "s3://b//x", "file://host/x", "memory:///t/_delta_log"] {
+    for location in [
+        "",
+        "s3:///x",
+        "s3://key:secret@b/x",
+        "s3://b/a/../x",
+        "s3://b/x?y",
+        "ftp://x/y",
+        "http://x/y",
+        "s3://b//x",
+        "file://host/x",
+        "memory:///t/_delta_log",
+    ] {
         let e = open(location).unwrap_err();
         assert_eq!(e.code(), Code::STORE_CONFIG, "{location}");
         assert!(e.next_step().is_some(), "{location}");

@@ -47,7 +47,8 @@ pub(super) struct Place {
 impl Place {
     /// The segments below `root`, when this lies strictly below it.
     fn below<'a>(&'a self, root: &Place) -> Option<&'a [String]> {
-        let inside = self.origin.same(&root.origin) && self.segments.len() > root.segments.len() && self.segments.starts_with(&root.segments);
+        let inside =
+            self.origin.same(&root.origin) && self.segments.len() > root.segments.len() && self.segments.starts_with(&root.segments);
         inside.then(|| &self.segments[root.segments.len()..])
     }
     /// The URL with which the place is shown; ends in `/`.
@@ -60,7 +61,9 @@ impl Place {
             Origin::Azure { container, account: None } => format!("az://{container}/"),
             Origin::Azure { container, account: Some(account) } => format!("abfss://{container}@{account}.dfs.core.windows.net/"),
         };
-        let bad = || Error::new(Code::STORE_CONFIG, "the location has a bucket, container or account name that is not one").with("location", &base);
+        let bad = || {
+            Error::new(Code::STORE_CONFIG, "the location has a bucket, container or account name that is not one").with("location", &base)
+        };
         let mut url = Url::parse(&base).map_err(|_| bad())?;
         url.path_segments_mut().map_err(|()| bad())?.pop_if_empty().extend(&self.segments).push("");
         Ok(url)
@@ -227,7 +230,9 @@ fn shown(raw: &str) -> String {
             text.replace_range(at + 3..at + 3 + user, "<redacted>");
         }
     }
-    text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect::<String>() } else { c.to_string() }.chars().collect::<Vec<_>>()).collect()
+    text.chars()
+        .flat_map(|c| if c.is_control() { c.escape_default().collect::<String>() } else { c.to_string() }.chars().collect::<Vec<_>>())
+        .collect()
 }
 
 #[cfg(test)]

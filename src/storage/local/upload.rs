@@ -76,7 +76,9 @@ impl MultipartUpload for Upload {
                 let target = disk.target(&key)?;
                 let before = std::mem::replace(&mut *stage.lock().unwrap_or_else(|e| e.into_inner()), Stage::Closed);
                 let staged = match before {
-                    Stage::Open(staged) => Arc::into_inner(staged).ok_or_else(|| io_error(io::Error::other("a part is still being written"), &key))?,
+                    Stage::Open(staged) => {
+                        Arc::into_inner(staged).ok_or_else(|| io_error(io::Error::other("a part is still being written"), &key))?
+                    }
                     Stage::Unopened => disk.stage(&target, &temp, &key)?,
                     Stage::Closed => return Err(closed(&key)),
                 };

@@ -1,0 +1,136 @@
+//! Column mapping: columns have ids and physical names that outlive their logical names. Kind: pure. Spec: CM.
+//!
+//! Everything below the schema (files, statistics, partition values) knows physical names only. Invariant: ids and physical names
+//! are unique, and the highest id ever given is recorded.
+
+use super::drafts::TableDraft;
+use super::spec::{Active, FeatureSpec, Hooks, LegacyVersions, Scope, Support};
+use super::{TableFeature, TableState};
+use crate::error::{Code, Error, Result};
+use crate::schema::{Field, Struct, any_field, metadata_key, try_map_fields};
+use std::collections::HashSet;
+
+pub(super) const SPEC: FeatureSpec = FeatureSpec {
+    feature: TableFeature::ColumnMapping,
+    name: "columnMapping",
+    aliases: &[],
+    scope: Scope::ReaderWriter,
+    legacy: Some(LegacyVersions { reader: Some(2), writer: 5 }),
+    requires: &[],
+    active: Active::When(|state| state.mapping_mode() != MappingMode::None),
+    support: Support::Full,
+    joins_quietly: true,
+    hooks: Hooks { shape_table: Some(shape_table), ..Hooks::NONE },
+};
+
+const MODE: &str = "delta.columnMapping.mode";
+const MAX_ID: &str = "delta.columnMapping.maxColumnId";
+
+/// How columns of data files are found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum MappingMode {
+    #[default]
+    None,
+    Id,
+    Name,
+}
+
+impl MappingMode {
+    /// The mode that a property asks for. `LB-PROPERTY` for another word.
+    pub(super) fn parse(text: Option<&str>) -> Result<MappingMode> {
+        match text.map(str::to_ascii_lowercase).as_deref() {
+            None | Some("none") => Ok(MappingMode::None),
+            Some("id") => Ok(MappingMode::Id),
+            Some("name") => Ok(MappingMode::Name),
+            Some(other) => Err(Error::new(Code::PROPERTY, format!("`{MODE}` must be none, id or name, found `{other}`"))),
+        }
+    }
+}
+
+/// The tree with physical names. `LB-LOG-STATE` when a field lacks its id or name, or shares it with another.
+pub(super) fn physical_schema(schema: &Struct, mode: MappingMode) -> Result<Struct> {
+    if mode == MappingMode::None {
+        return Ok(schema.clone());
+    }
+    let mut ids = HashSet::new();
+    let physical = try_map_fields(schema, &mut |field| {
+        let broken =
+            |what: &str| Error::new(Code::LOG_STATE, format!("column mapping is on, but the column {what}")).with("column", &field.name);
+        let name = field.metadata.get(metadata_key::MAPPING_NAME).and_then(|v| v.as_str()).filter(|name| !name.is_empty());
+        let name = name.ok_or_else(|| broken("has no physical name"))?;
+        let id = field_id(field).ok_or_else(|| broken("has no id"))?;
+        if !ids.insert(id) {
+            return Err(broken("has an id that another column has too").with("id", id));
+        }
+        Ok(Field { name: name.to_owned(), ..field.clone() })
+    })?;
+    let mut twice = None;
+    let mut check = |fields: &Struct| {
+        let mut names = HashSet::new();
+        twice =
+            twice.take().or_else(|| fields.fields.iter().find(|field| !names.insert(field.name.clone())).map(|field| field.name.clone()));
+    };
+    check(&physical);
+    crate::schema::any_type(&physical, |data_type| {
+        if let crate::schema::DataType::Struct(fields) = data_type {
+            check(fields);
+        }
+        false
+    });
+    match twice {
+        Some(name) => Err(Error::new(Code::LOG_STATE, "two columns have the same physical name").with("column", name)),
+        None => Ok(physical),
+    }
+}
+
+/// The id of a mapped field.
+pub(super) fn field_id(field: &Field) -> Option<i32> {
+    field.metadata.get(metadata_key::MAPPING_ID)?.as_i64().and_then(|id| i32::try_from(id).ok())
+}
+
+/// Gives every field that lacks them an id and a physical name, and records the highest id.
+fn shape_table(draft: &mut TableDraft<'_>) -> Result<()> {
+    if MappingMode::parse(draft.property(MODE))? == MappingMode::None {
+        return Ok(());
+    }
+    let recorded = draft.property(MAX_ID).and_then(|text| text.parse::<i32>().ok()).unwrap_or(0);
+    let mut highest = recorded;
+    any_field(&draft.schema, |field| {
+        highest = highest.max(field_id(field).unwrap_or(0));
+        false
+    });
+    let (env, is_new) = (draft.env, draft.is_new);
+    draft.schema = try_map_fields(&draft.schema, &mut |field| {
+        let mut field = field.clone();
+        if is_new {
+            for key in [metadata_key::MAPPING_ID, metadata_key::MAPPING_NAME, metadata_key::MAPPING_NESTED_IDS] {
+                field.metadata.remove(key);
+            }
+        }
+        if field_id(&field).is_none() {
+            highest = highest.checked_add(1).ok_or_else(|| Error::new(Code::LIMIT, "the table has used up its column ids"))?;
+            field.metadata.insert(metadata_key::MAPPING_ID.to_owned(), highest.into());
+        }
+        if !field.metadata.contains_key(metadata_key::MAPPING_NAME) {
+            field.metadata.insert(metadata_key::MAPPING_NAME.to_owned(), format!("col-{}", env.new_uuid()).into());
+        }
+        Ok::<_, Error>(field)
+    })?;
+    draft.set_property(MAX_ID, highest.to_string());
+    Ok(())
+}
+
+impl TableState {
+    /// The Parquet field id by which a column of data files is found, when the table maps columns by id; else `None`.
+    pub fn field_id(&self, physical: &Field) -> Option<i32> {
+        if self.mapping_mode() == MappingMode::Id { field_id(physical) } else { None }
+    }
+    /// The Parquet field id that a column of new data files carries; `None` when the table does not map columns.
+    pub fn written_field_id(&self, physical: &Field) -> Option<i32> {
+        if self.mapping_mode() == MappingMode::None { None } else { field_id(physical) }
+    }
+}
+
+#[cfg(test)]
+#[path = "column_mapping_tests.rs"]
+mod tests;

@@ -1,0 +1,34 @@
+//! What hooks work on. Kind: shape. Spec: FEA.
+//!
+//! Upper layers fill these or carry them out, so that neither they name a feature nor features know them.
+
+use crate::env::Env;
+use crate::expr::Expr;
+use crate::log::StringMap;
+use crate::schema::Struct;
+
+/// A table that is being made or changed: what its metadata will say.
+#[derive(Debug)]
+pub(crate) struct TableDraft<'a> {
+    pub(crate) schema: Struct,
+    pub(crate) properties: StringMap,
+    /// Whether no data was written under this schema yet.
+    pub(crate) is_new: bool,
+    /// Where names that no column ever had are drawn from.
+    pub(crate) env: &'a Env,
+}
+
+/// What must hold for every row that is written.
+#[derive(Clone, Debug)]
+pub struct RowCheck {
+    /// What the user sees when a row breaks it.
+    pub name: String,
+    /// A row is refused unless this is TRUE.
+    pub condition: Expr,
+}
+
+/// What is done to rows on their way into files, in order.
+#[derive(Clone, Debug, Default)]
+pub struct WritePlan {
+    pub checks: Vec<RowCheck>,
+}

@@ -1,0 +1,138 @@
+//! Records of features that this build recognises but does not carry out yet. Kind: shape. Spec: FEA.
+//!
+//! A table that supports one of these for writers only is read; it is written while the feature is not active. A record moves into a
+//! file of its own when its rules are built.
+
+use super::TableFeature;
+use super::spec::{Active, FeatureSpec, Hooks, LegacyVersions, Scope, Support};
+use crate::schema::{any_field, metadata_key};
+
+const fn writer(feature: TableFeature, name: &'static str, active: Active) -> FeatureSpec {
+    let scope = Scope::Writer;
+    FeatureSpec {
+        feature,
+        name,
+        aliases: &[],
+        scope,
+        legacy: None,
+        requires: &[],
+        active,
+        support: Support::Recognised,
+        joins_quietly: false,
+        hooks: Hooks::NONE,
+    }
+}
+
+const fn reader_writer(feature: TableFeature, name: &'static str) -> FeatureSpec {
+    FeatureSpec { scope: Scope::ReaderWriter, ..writer(feature, name, Active::WhenSupported) }
+}
+
+const fn legacy(writer: i32) -> Option<LegacyVersions> {
+    Some(LegacyVersions { reader: None, writer })
+}
+
+pub(super) const CHECK_CONSTRAINTS: FeatureSpec = FeatureSpec {
+    legacy: legacy(3),
+    ..writer(
+        TableFeature::CheckConstraints,
+        "checkConstraints",
+        Active::When(|state| state.properties().any(|(key, _)| key.to_ascii_lowercase().starts_with("delta.constraints."))),
+    )
+};
+pub(super) const CHANGE_DATA_FEED: FeatureSpec = FeatureSpec {
+    legacy: legacy(4),
+    joins_quietly: true,
+    ..writer(TableFeature::ChangeDataFeed, "changeDataFeed", Active::WhenProperty("delta.enableChangeDataFeed"))
+};
+pub(super) const GENERATED_COLUMNS: FeatureSpec = FeatureSpec {
+    legacy: legacy(4),
+    ..writer(
+        TableFeature::GeneratedColumns,
+        "generatedColumns",
+        Active::When(|state| any_field(state.schema(), |field| field.metadata.contains_key(metadata_key::GENERATION_EXPRESSION))),
+    )
+};
+pub(super) const IDENTITY_COLUMNS: FeatureSpec = FeatureSpec {
+    legacy: legacy(6),
+    ..writer(
+        TableFeature::IdentityColumns,
+        "identityColumns",
+        Active::When(|state| {
+            any_field(state.schema(), |field| field.metadata.keys().any(|key| key.starts_with(metadata_key::IDENTITY_PREFIX)))
+        }),
+    )
+};
+pub(super) const COLUMN_DEFAULTS: FeatureSpec = writer(
+    TableFeature::AllowColumnDefaults,
+    "allowColumnDefaults",
+    Active::When(|state| any_field(state.schema(), |field| field.metadata.contains_key(metadata_key::CURRENT_DEFAULT))),
+);
+/// Active as soon as it is supported: new files need row ids even before the property is set.
+pub(super) const ROW_TRACKING: FeatureSpec = FeatureSpec {
+    requires: &[TableFeature::DomainMetadata],
+    ..writer(TableFeature::RowTracking, "rowTracking", Active::When(|state| !state.is_true("delta.rowTrackingSuspended")))
+};
+pub(super) const ICEBERG_COMPAT_V1: FeatureSpec = FeatureSpec {
+    requires: &[TableFeature::ColumnMapping],
+    ..writer(TableFeature::IcebergCompatV1, "icebergCompatV1", Active::WhenProperty("delta.enableIcebergCompatV1"))
+};
+pub(super) const ICEBERG_COMPAT_V2: FeatureSpec = FeatureSpec {
+    requires: &[TableFeature::ColumnMapping],
+    ..writer(TableFeature::IcebergCompatV2, "icebergCompatV2", Active::WhenProperty("delta.enableIcebergCompatV2"))
+};
+pub(super) const ICEBERG_COMPAT_V3: FeatureSpec = FeatureSpec {
+    requires: &[TableFeature::ColumnMapping, TableFeature::RowTracking],
+    ..writer(TableFeature::IcebergCompatV3, "icebergCompatV3", Active::WhenProperty("delta.enableIcebergCompatV3"))
+};
+pub(super) const ICEBERG_WRITER_COMPAT_V1: FeatureSpec = FeatureSpec {
+    requires: &[TableFeature::IcebergCompatV2],
+    ..writer(TableFeature::IcebergWriterCompatV1, "icebergWriterCompatV1", Active::WhenProperty("delta.enableIcebergWriterCompatV1"))
+};
+pub(super) const ICEBERG_WRITER_COMPAT_V3: FeatureSpec = FeatureSpec {
+    requires: &[TableFeature::IcebergCompatV3],
+    ..writer(TableFeature::IcebergWriterCompatV3, "icebergWriterCompatV3", Active::WhenProperty("delta.enableIcebergWriterCompatV3"))
+};
+pub(super) const CLUSTERING: FeatureSpec = FeatureSpec {
+    requires: &[TableFeature::DomainMetadata],
+    ..writer(TableFeature::Clustering, "clustering", Active::When(|state| state.domain("delta.clustering").is_some()))
+};
+pub(super) const CHECKPOINT_PROTECTION: FeatureSpec = writer(
+    TableFeature::CheckpointProtection,
+    "checkpointProtection",
+    Active::When(|state| state.property("delta.requireCheckpointProtectionBeforeVersion").is_some_and(|version| version.trim() != "0")),
+);
+pub(super) const MATERIALIZE_PARTITION_COLUMNS: FeatureSpec =
+    writer(TableFeature::MaterializePartitionColumns, "materializePartitionColumns", Active::WhenSupported);
+pub(super) const COLLATIONS: FeatureSpec = FeatureSpec {
+    aliases: &["collations-preview"],
+    requires: &[TableFeature::DomainMetadata],
+    ..writer(
+        TableFeature::Collations,
+        "collations",
+        Active::When(|state| any_field(state.schema(), |field| field.metadata.contains_key(metadata_key::COLLATIONS))),
+    )
+};
+pub(super) const COLUMN_MAPPING_USAGE: FeatureSpec = FeatureSpec {
+    requires: &[TableFeature::ColumnMapping],
+    ..writer(TableFeature::ColumnMappingUsageTracking, "columnMappingUsageTracking", Active::WhenSupported)
+};
+pub(super) const COORDINATED_COMMITS: FeatureSpec = FeatureSpec {
+    requires: &[TableFeature::InCommitTimestamp, TableFeature::VacuumProtocolCheck],
+    ..writer(
+        TableFeature::CoordinatedCommits,
+        "coordinatedCommits-preview",
+        Active::When(|state| state.property("delta.coordinatedCommits.commitCoordinator-preview").is_some()),
+    )
+};
+pub(super) const REDIRECT_WRITER: FeatureSpec = writer(
+    TableFeature::RedirectWriterOnly,
+    "redirectWriterOnly-preview",
+    Active::When(|state| state.property("delta.redirectWriterOnly-preview").is_some()),
+);
+pub(super) const REDIRECT_READER_WRITER: FeatureSpec = reader_writer(TableFeature::RedirectReaderWriter, "redirectReaderWriter-preview");
+pub(super) const TIMESTAMP_NANOS: FeatureSpec =
+    FeatureSpec { requires: &[TableFeature::TimestampNtz], ..reader_writer(TableFeature::TimestampNanos, "timestampNanos") };
+pub(super) const GEOSPATIAL: FeatureSpec =
+    FeatureSpec { aliases: &["geospatial-dev", "geo-type-in-dev"], ..reader_writer(TableFeature::Geospatial, "geospatial") };
+pub(super) const ADAPTIVE_METADATA: FeatureSpec =
+    FeatureSpec { aliases: &["adaptiveMetadata-preview"], ..reader_writer(TableFeature::AdaptiveMetadata, "adaptiveMetadata") };
