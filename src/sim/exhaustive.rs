@@ -1,70 +1,18 @@
 //! Every schedule of three writers with at most two faults.
 
 use super::Plant;
+use super::build::{add, metadata, protocol};
 use super::oracle::Op;
 use super::schedule::{Walked, walk};
+use super::staging::stage;
 use super::world::{World, Writer};
 use crate::env::Timestamp;
 use crate::features::TableState;
-use crate::log::{Action, Add, Format, Metadata, Protocol, Remove, Txn, Version, encode_commit};
-use crate::transaction::{Base, CommitMachine, CommitPolicy, Footprint, OperationInfo, ReadScope, Work};
+use crate::log::{Action, Version, encode_commit};
+use crate::transaction::{Base, CommitMachine, CommitPolicy, Footprint};
 use std::sync::Arc;
 
 const PUTS_MAX: u32 = 8;
-
-fn protocol() -> Protocol {
-    Protocol {
-        min_reader_version: 1,
-        min_writer_version: 7,
-        reader_features: None,
-        writer_features: Some(vec!["inCommitTimestamp".into()]),
-    }
-}
-
-fn metadata(in_commit_timestamps: bool) -> Metadata {
-    Metadata {
-        id: "t".into(),
-        name: None,
-        description: None,
-        format: Format { provider: "parquet".into(), options: Default::default() },
-        schema_string: r#"{"type":"struct","fields":[{"name":"id","type":"long","nullable":true,"metadata":{}}]}"#.into(),
-        partition_columns: Vec::new(),
-        configuration: [("delta.enableInCommitTimestamps".to_owned(), in_commit_timestamps.to_string())].into(),
-        created_time: None,
-    }
-}
-
-fn add(path: &str, data_change: bool) -> Add {
-    Add {
-        path: path.into(),
-        partition_values: Default::default(),
-        size: 1,
-        modification_time: 0,
-        data_change,
-        stats: None,
-        tags: None,
-        deletion_vector: None,
-        base_row_id: None,
-        default_row_commit_version: None,
-        clustering_provider: None,
-    }
-}
-
-fn remove(path: &str, data_change: bool) -> Remove {
-    Remove {
-        path: path.into(),
-        deletion_timestamp: Some(0),
-        data_change,
-        extended_file_metadata: None,
-        partition_values: None,
-        size: None,
-        stats: None,
-        tags: None,
-        deletion_vector: None,
-        base_row_id: None,
-        default_row_commit_version: None,
-    }
-}
 
 /// The files of the table before anybody writes.
 const FILES: [&str; 2] = ["a", "b"];
@@ -75,67 +23,21 @@ fn first_commit() -> Arc<Footprint> {
     let mut actions = vec![
         Action::CommitInfo(serde_json::from_value(time).expect("an object")),
         Action::Protocol(protocol()),
-        Action::Metadata(metadata(true)),
+        Action::Metadata(metadata()),
     ];
     actions.extend(FILES.iter().map(|f| Action::Add(add(f, true))));
     Arc::new(Footprint::read(Version(0), &encode_commit(&actions)).expect("readable"))
 }
 
-/// What a writer that means `op` puts into its transaction.
-fn work(id: &str, op: &Op, base: Option<Version>) -> Work {
-    let mut work = Work::new(id.to_owned(), base, OperationInfo { operation: format!("{op:?}"), ..Default::default() });
-    let own = add(&format!("{id}.parquet"), !matches!(op, Op::Compact { .. }));
-    match op {
-        Op::Create => {
-            work.intent.protocol = Some(protocol());
-            work.intent.metadata = Some(metadata(true));
-        }
-        Op::Append => work.intent.adds.push(own),
-        Op::AppendFor { app, version } => {
-            work.reads.push(ReadScope::App(app.clone()));
-            work.intent.apps.push(Txn { app_id: app.clone(), version: *version, last_updated: None });
-            work.intent.adds.push(own);
-        }
-        Op::Overwrite => {
-            work.reads.push(ReadScope::Table);
-            work.intent.removes.extend(FILES.iter().map(|f| remove(f, true)));
-            work.intent.adds.push(own);
-        }
-        Op::Compact { path } => {
-            work.reads.push(ReadScope::Files(vec![path.clone()]));
-            work.intent.removes.push(remove(path, false));
-            work.intent.adds.push(own);
-        }
-        Op::Truncate => {
-            work.reads.push(ReadScope::Table);
-            work.intent.removes.extend(FILES.iter().map(|f| remove(f, true)));
-        }
-        Op::Copy { path } => {
-            work.reads.push(ReadScope::Files(vec![path.clone()]));
-            work.intent.adds.push(own);
-        }
-        Op::CountFiles { .. } => {
-            work.reads.push(ReadScope::Table);
-            work.intent.adds.push(own);
-        }
-        Op::SetProperty { key } => {
-            let mut changed = metadata(true);
-            changed.configuration.insert(key.clone(), "true".into());
-            work.intent.metadata = Some(changed);
-        }
-    }
-    work
-}
-
 /// A world in which writers `w0`, `w1`, … mean `ops`, all on version 0 (or on no table at all).
 fn world(ops: &[Op], policy: &CommitPolicy, faults: u32) -> World {
     let create = ops.contains(&Op::Create);
-    let state = Arc::new(TableState::new(protocol(), metadata(true), Vec::new()).expect("a state"));
+    let state = Arc::new(TableState::new(protocol(), metadata(), Vec::new()).expect("a state"));
     let base = Base { version: (!create).then_some(Version(0)), state, timestamp: (!create).then_some(Timestamp(1_000)) };
     let writers = ops.iter().enumerate().map(|(i, op)| {
         let id = format!("w{i}");
-        let machine = CommitMachine::new(Arc::new(work(&id, op, base.version)), base.clone(), policy.clone(), i as u64);
-        Writer::new(id, op.clone(), (!create).then(|| metadata(true)), machine)
+        let machine = CommitMachine::new(Arc::new(stage(&id, op, base.version, &FILES.map(str::to_owned).into(), &metadata())), base.clone(), policy.clone(), i as u64);
+        Writer::new(id, op.clone(), (!create).then(|| metadata()), machine)
     });
     let log = if create { Vec::new() } else { vec![first_commit()] };
     World::new(log, writers.collect(), faults)

@@ -11,7 +11,7 @@ use super::rebase::Base;
 use super::rules::{Mine, RULES};
 use super::{Work, planted};
 use crate::env::Timestamp;
-use crate::error::{Code, Error, ErrorKind, Result};
+use crate::error::{Code, Error, Result};
 use crate::log::Version;
 use crate::storage::PutOutcome;
 use bytes::Bytes;
@@ -69,6 +69,7 @@ pub(crate) struct CommitMachine {
     started: Timestamp,
     jitter: Jitter,
     puts: u32,
+    /// Looks at the log that failed, since the last one that did not.
     failed_looks: u32,
     /// How often another commit took the version that we tried.
     losses: u32,
@@ -114,7 +115,8 @@ impl CommitMachine {
             Event::Fetched(Err(e)) => {
                 self.failed_looks += 1;
                 self.cause = Some(Arc::new(e));
-                self.rest(now)
+                let over = self.failed_looks >= self.policy.looks_max || self.left(now).is_zero();
+                if over { self.give_up() } else { self.pause(now) }
             }
             Event::Woke => self.fetch(),
         }
@@ -175,7 +177,7 @@ impl CommitMachine {
     }
 
     fn failed(&mut self, error: Error, now: Timestamp) -> Step {
-        if error.kind() != ErrorKind::Storage && !self.unsettled {
+        if !self.unsettled {
             return Step::Done(Err(error));
         }
         self.cause = Some(Arc::new(error));
@@ -187,6 +189,7 @@ impl CommitMachine {
     }
 
     fn fetched(&mut self, winners: Winners, now: Timestamp) -> Step {
+        self.failed_looks = 0;
         if winners.commits.is_empty() {
             return if self.rested { self.put(now) } else { self.rest(now) };
         }
@@ -233,6 +236,10 @@ impl CommitMachine {
         if self.is_over(now) {
             return self.give_up();
         }
+        self.pause(now)
+    }
+
+    fn pause(&mut self, now: Timestamp) -> Step {
         self.rested = true;
         Step::Sleep(self.jitter.next(self.policy.pause_min, self.policy.pause_max).min(self.left(now)))
     }
@@ -247,8 +254,7 @@ impl CommitMachine {
         if planted!(self.policy, NoBound) {
             return false;
         }
-        let attempts = self.puts + self.failed_looks;
-        attempts >= self.policy.attempts_max || (attempts > 0 && self.left(now).is_zero())
+        self.puts >= self.policy.attempts_max || (self.puts > 0 && self.left(now).is_zero())
     }
 
     fn give_up(&mut self) -> Step {

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-/// How long a commit tries. Both bounds hold; the first that is reached ends it.
+/// How long a commit tries. All bounds hold; the first that is reached ends it.
 #[derive(Clone, Debug)]
 pub struct CommitPolicy {
-    /// Commits sent and looks at the log that failed, together.
+    /// How often the commit is sent.
     pub attempts_max: u32,
+    /// How many looks at the log may fail in a row.
+    pub looks_max: u32,
     /// From the first attempt.
     pub time_max: Duration,
     /// The shortest pause between attempts.
@@ -23,6 +25,7 @@ impl Default for CommitPolicy {
     fn default() -> Self {
         CommitPolicy {
             attempts_max: 1_000,
+            looks_max: 10,
             time_max: Duration::from_secs(600),
             pause_min: Duration::from_millis(5),
             pause_max: Duration::from_secs(5),
