@@ -4,7 +4,12 @@ use crate::log::{Add, Format, Metadata, Protocol, Remove};
 
 /// A protocol that knows in-commit timestamps.
 pub(crate) fn protocol() -> Protocol {
-    Protocol { min_reader_version: 1, min_writer_version: 7, reader_features: None, writer_features: Some(vec!["inCommitTimestamp".into()]) }
+    Protocol {
+        min_reader_version: 1,
+        min_writer_version: 7,
+        reader_features: None,
+        writer_features: Some(vec!["inCommitTimestamp".into()]),
+    }
 }
 
 /// A table of one column whose commits carry their time.

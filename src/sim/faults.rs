@@ -32,6 +32,9 @@ impl Fault {
         Fault::Crash,
         Fault::CrashAfter,
     ];
+    /// Of requests to a real store; a crash is not the request's.
+    pub(crate) const OF_REQUESTS: &[Fault] =
+        &[Fault::Refused, Fault::RequestLost, Fault::AnswerLost, Fault::SentTwice, Fault::Busy, Fault::ArrivesLate];
     pub(crate) const OF_LOST_PUTS: &[Fault] = &[Fault::Refused, Fault::RequestLost, Fault::Crash];
     /// For looks at the log, `RequestLost` stands for every failure.
     pub(crate) const OF_LOOKS: &[Fault] = &[Fault::RequestLost, Fault::Crash];

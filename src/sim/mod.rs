@@ -3,13 +3,16 @@
 //! `world` enumerates every schedule of a few commit machines over an abstract log; `actors` runs whole transactions over a
 //! fault-injecting store, one schedule a seed. A failing seed is printed; `LAKEBED_SEED=<n>` runs it alone.
 
+mod actors;
 mod build;
 mod exhaustive;
 mod faults;
 mod laws;
 mod oracle;
 mod schedule;
+mod seeded;
 mod staging;
+mod store;
 mod world;
 
 /// A defect that can be planted into the commit path, to prove that the simulation would find it.

@@ -36,8 +36,12 @@ async fn fetch(log: &dyn LogStore, from: Version, max: usize) -> Result<Winners>
     let mut bodies = stream::iter(following).map(|v| async move { (v, log.read_commit(v).await) }).buffered(LOOK_AHEAD);
     while winners.commits.len() < max {
         let Some((version, body)) = bodies.next().await else { return Ok(winners) };
-        let Some(body) = body? else { return Ok(winners) };
-        winners.commits.push(Arc::new(Footprint::read(version, &body)?));
+        match body.and_then(|body| body.map(|b| Footprint::read(version, &b)).transpose()) {
+            Ok(Some(winner)) => winners.commits.push(Arc::new(winner)),
+            Ok(None) => return Ok(winners),
+            // What was read so far is worth judging; the next look begins behind it.
+            Err(_) => break,
+        }
     }
     winners.more = true;
     Ok(winners)

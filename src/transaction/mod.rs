@@ -49,6 +49,7 @@ pub(crate) use planted;
 
 #[cfg(test)]
 pub(crate) use {
+    drive::drive,
     footprint::Footprint,
     machine::{Event, Step, Winners},
 };
