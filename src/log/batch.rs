@@ -76,6 +76,14 @@ impl FileRows {
         FileRows::from_batch(batch)
     }
 
+    /// Some columns of any rows, for what can be concluded from them; such rows have no path.
+    pub fn facts(column: &StructArray) -> Result<FileRows> {
+        let path: ArrayRef = Arc::new(StringViewArray::from_iter_values(std::iter::repeat_n("", column.len())));
+        let fields = column.fields().iter().cloned().chain([Arc::new(Field::new("path", DataType::Utf8View, true))]);
+        let columns = column.columns().iter().cloned().chain([path]).collect();
+        FileRows::from_column(&StructArray::try_new(fields.collect(), columns, None).map_err(shape)?)
+    }
+
     fn from_batch(batch: RecordBatch) -> Result<FileRows> {
         let column = |name: &str| batch.column_by_name(name);
         let path = column("path").map(|c| c.as_string_view().clone()).ok_or_else(|| shape("the path column is missing"))?;

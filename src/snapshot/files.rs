@@ -1,14 +1,37 @@
 //! Active files as columns. Kind: edge. Spec: REC, SKIP.
+//!
+//! Newest to oldest: the files that the tail has added and not removed again, then those of the checkpoint that the tail has said
+//! nothing about. Of a checkpoint only the columns that the filter needs are read first, and the rest only where it may match.
+//! Invariant: nothing is remembered but the keys of the tail.
 
+use super::Snapshot;
+use super::stats::{Facts, FilePruner, records_of};
+use crate::error::{Code, Error, Result};
 use crate::expr::BoundExpr;
-use crate::log::{Add, VectorDescriptor};
-use arrow::array::RecordBatch;
+use crate::log::batch::{FileRows, removes_of};
+use crate::log::checkpoint::{ParquetFile, ReadPlan, is_json, open, open_sidecar, present, read_json, read_small_of};
+use crate::log::seen::SeenFiles;
+use crate::log::{Action, Add, LogFile, LogTail, Remove, Sidecar, VectorDescriptor};
+use crate::storage::TableRoot;
+use arrow::array::{Array, BooleanArray, Int64Array, RecordBatch, StructArray, cast::AsArray};
+use arrow::error::ArrowError;
+use futures::future::BoxFuture;
+use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{ArrowPredicate, ArrowPredicateFn, RowFilter};
+use std::sync::Arc;
+
+/// Rows of one batch.
+const BATCH_ROWS: usize = 8192;
+/// Files of a checkpoint that are read at once.
+const FILES_AT_ONCE: usize = 4;
 
 /// Which files, and how much of each.
 #[derive(Clone, Debug, Default)]
 pub struct FileQuery {
     pub(crate) filter: Option<BoundExpr>,
     pub(crate) full: bool,
+    pub(crate) records: bool,
 }
 
 impl FileQuery {
@@ -22,52 +45,364 @@ impl FileQuery {
         self.full = true;
         self
     }
+    /// The number of rows of each file too. Where a checkpoint keeps it only inside statistics text, that text is read.
+    pub fn records(mut self) -> Self {
+        self.records = true;
+        self
+    }
 }
 
 /// Some active files.
 #[derive(Clone, Debug)]
 pub struct FileBatch {
-    #[allow(dead_code)]
-    batch: RecordBatch,
+    rows: FileRows,
+    records: Option<Int64Array>,
 }
 
 impl FileBatch {
+    pub(crate) fn new(rows: FileRows) -> FileBatch {
+        FileBatch { records: records_of(&rows), rows }
+    }
+    pub(crate) fn rows(&self) -> &FileRows {
+        &self.rows
+    }
     pub fn len(&self) -> usize {
-        todo!("snapshot room")
+        self.rows.len()
     }
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
     /// The path as it stands in the log.
     pub fn path(&self, row: usize) -> &str {
-        let _ = row;
-        todo!("snapshot room")
+        self.rows.path(row)
     }
     pub fn size(&self, row: usize) -> i64 {
-        let _ = row;
-        todo!("snapshot room")
+        self.rows.size(row)
     }
     pub fn modification_time(&self, row: usize) -> i64 {
-        let _ = row;
-        todo!("snapshot room")
+        self.rows.modification_time(row)
     }
     /// The text of a partition value by physical name; `None` is null.
     pub fn partition_value(&self, row: usize, physical: &str) -> Option<&str> {
-        let _ = (row, physical);
-        todo!("snapshot room")
+        self.rows.partition_value(row, physical)
     }
     pub fn vector(&self, row: usize) -> Option<VectorDescriptor> {
-        let _ = row;
-        todo!("snapshot room")
+        self.rows.vector(row)
     }
-    /// Physical rows, deleted ones included.
+    /// Physical rows, deleted ones included. `None` when the log does not say, or when reading it was not asked for and not free.
     pub fn num_records(&self, row: usize) -> Option<i64> {
-        let _ = row;
-        todo!("snapshot room")
+        self.records.as_ref().filter(|r| r.is_valid(row)).map(|r| r.value(row))
     }
     /// The whole action; what the query did not ask for is absent.
     pub fn add(&self, row: usize) -> Add {
-        let _ = row;
-        todo!("snapshot room")
+        self.rows.add(row)
     }
+}
+
+impl Snapshot {
+    /// Active files that the query's filter cannot rule out, as columnar batches, newest log entries first. Memory: the keys of
+    /// the JSON tail and one window of checkpoint batches.
+    pub fn files(self: &Arc<Self>, query: FileQuery) -> BoxStream<'static, Result<FileBatch>> {
+        let snapshot = Arc::clone(self);
+        let start = async move {
+            let (seen, live) = replay_tail(snapshot.tail(), snapshot.table().root());
+            let pruner = query.filter.clone().map(|f| FilePruner::new(f, snapshot.state())).transpose()?;
+            let read = Arc::new(Reading { seen, query, pruner });
+            let tail = tail_files(Arc::clone(&snapshot), live, Arc::clone(&read));
+            let checkpoint = parts(&snapshot).map_ok(move |part| part.files(Arc::clone(&read))).try_flatten_unordered(FILES_AT_ONCE);
+            Ok::<_, Error>(tail.chain(checkpoint))
+        };
+        let files = stream::once(start).try_flatten();
+        files.try_filter(|batch| std::future::ready(!batch.is_empty())).boxed()
+    }
+
+    /// Removed files that the log still remembers, newest first. Memory as of `files`.
+    pub(crate) fn tombstones(self: &Arc<Self>) -> BoxStream<'static, Result<Vec<Remove>>> {
+        let snapshot = Arc::clone(self);
+        let start = async move {
+            let mut seen = SeenFiles::new(snapshot.table().root().url());
+            let mut removed = Vec::new();
+            for piece in snapshot.tail().pieces().iter().rev() {
+                for action in piece.actions.iter().rev() {
+                    match action {
+                        Action::Remove(r) if seen.insert(r.into()) => removed.push(r.clone()),
+                        Action::Add(a) => _ = seen.insert(a.into()),
+                        _ => {}
+                    }
+                }
+            }
+            let seen = Arc::new(seen);
+            let checkpoint = parts(&snapshot).and_then(move |part| part.removes(Arc::clone(&seen))).try_flatten();
+            Ok::<_, Error>(stream::iter([Ok(removed)]).chain(checkpoint))
+        };
+        stream::once(start).try_flatten().boxed()
+    }
+}
+
+/// What stays the same while one stream is read.
+struct Reading {
+    seen: SeenFiles,
+    query: FileQuery,
+    pruner: Option<FilePruner>,
+}
+
+/// Where the tail's live files stand: piece and action.
+type Live = Vec<(u32, u32)>;
+
+/// Newest first. Inside one commit the later line wins, as it would in forward order. (REC-1, REC-2)
+fn replay_tail(tail: &LogTail, root: &TableRoot) -> (SeenFiles, Live) {
+    let mut seen = SeenFiles::new(root.url());
+    let mut live = Live::new();
+    for (p, piece) in tail.pieces().iter().enumerate().rev() {
+        for (a, action) in piece.actions.iter().enumerate().rev() {
+            match action {
+                Action::Add(add) if seen.insert(add.into()) => live.push((p as u32, a as u32)),
+                Action::Remove(remove) => _ = seen.insert(remove.into()),
+                _ => {}
+            }
+        }
+    }
+    (seen, live)
+}
+
+fn tail_files(snapshot: Arc<Snapshot>, live: Live, read: Arc<Reading>) -> BoxStream<'static, Result<FileBatch>> {
+    let chunks: Vec<Live> = live.chunks(BATCH_ROWS).map(<[_]>::to_vec).collect();
+    stream::iter(chunks)
+        .map(move |chunk| {
+            let pieces = snapshot.tail().pieces();
+            let adds = chunk.iter().filter_map(|(p, a)| match pieces[*p as usize].actions.get(*a as usize) {
+                Some(Action::Add(add)) => Some(add),
+                _ => None,
+            });
+            let rows = FileRows::from_adds(adds)?;
+            Ok(FileBatch::new(match &read.pruner {
+                Some(pruner) => rows.filter(&pruner.keep(&rows, Facts::All)?)?,
+                None => rows,
+            }))
+        })
+        .boxed()
+}
+
+/// A file of a checkpoint that holds file actions.
+enum Part {
+    Columns(ParquetFile),
+    Actions(Vec<Action>),
+}
+
+/// The parts of the snapshot's checkpoint, opened as they are asked for; sidecars after the file that names them. (CKP-6)
+fn parts(snapshot: &Arc<Snapshot>) -> BoxStream<'static, Result<Part>> {
+    let root = snapshot.table().root().clone();
+    let files: Vec<LogFile> = snapshot.segment().checkpoint.iter().flat_map(|c| c.files.clone()).collect();
+    let opened = stream::iter(files).map(move |file| open_part(root.clone(), file)).buffered(FILES_AT_ONCE);
+    opened.try_flatten().boxed()
+}
+
+fn open_part(root: TableRoot, file: LogFile) -> BoxFuture<'static, Result<BoxStream<'static, Result<Part>>>> {
+    Box::pin(async move {
+        let (part, sidecars): (Part, Vec<Sidecar>) = if is_json(&file) {
+            let actions = read_json(&root, &file).await?;
+            let sidecars = sidecars_in(&actions);
+            (Part::Actions(actions), sidecars)
+        } else {
+            let parquet = open(&root, &file).await?;
+            let small = if parquet.leaf(&["sidecar", "path"]).is_some() { read_small_of(&parquet).await? } else { Vec::new() };
+            (Part::Columns(parquet), sidecars_in(&small))
+        };
+        let sidecars = stream::iter(sidecars)
+            .map(move |s| {
+                let root = root.clone();
+                async move { open_sidecar(&root, &s).await.map(Part::Columns) }
+            })
+            .buffered(FILES_AT_ONCE);
+        Ok(stream::iter([Ok(part)]).chain(sidecars).boxed())
+    })
+}
+
+fn sidecars_in(actions: &[Action]) -> Vec<Sidecar> {
+    actions.iter().filter_map(|a| if let Action::Sidecar(s) = a { Some(s.clone()) } else { None }).collect()
+}
+
+impl Part {
+    fn files(self, read: Arc<Reading>) -> BoxStream<'static, Result<FileBatch>> {
+        match self {
+            Part::Columns(file) => match column_files(&file, read) {
+                Ok(files) => files,
+                Err(e) => stream::iter([Err(e)]).boxed(),
+            },
+            Part::Actions(actions) => {
+                let adds = actions.iter().filter_map(|a| if let Action::Add(add) = a { Some(add) } else { None });
+                let live: Vec<&Add> = adds.filter(|add| !read.seen.contains((*add).into())).collect();
+                let batches: Vec<Result<FileBatch>> = live
+                    .chunks(BATCH_ROWS)
+                    .map(|adds| {
+                        let rows = FileRows::from_adds(adds.iter().copied())?;
+                        Ok(FileBatch::new(match &read.pruner {
+                            Some(pruner) => rows.filter(&pruner.keep(&rows, Facts::All)?)?,
+                            None => rows,
+                        }))
+                    })
+                    .collect();
+                stream::iter(batches).boxed()
+            }
+        }
+    }
+
+    async fn removes(self, seen: Arc<SeenFiles>) -> Result<BoxStream<'static, Result<Vec<Remove>>>> {
+        match self {
+            Part::Columns(file) => {
+                let Some(key) = file.leaf(&["remove", "path"]) else { return Ok(stream::empty().boxed()) };
+                let plan = ReadPlan {
+                    columns: file.mask(file.leaves(|parts| parts[0] == "remove")),
+                    row_groups: Some(groups_with(&file, key)),
+                    filter: None,
+                    batch_rows: BATCH_ROWS,
+                };
+                let batches = file.read(plan).map(move |batch| {
+                    let batch = batch?;
+                    let column = struct_column(&file, &batch, "remove")?;
+                    let removes = removes_of(&rows_with_path(&file, column)?)?;
+                    Ok(removes.into_iter().filter(|r| !seen.contains(r.into())).collect())
+                });
+                Ok(batches.boxed())
+            }
+            Part::Actions(actions) => {
+                let removes = actions.into_iter().filter_map(|a| if let Action::Remove(r) = a { Some(r) } else { None });
+                Ok(stream::iter([Ok(removes.filter(|r| !seen.contains(r.into())).collect())]).boxed())
+            }
+        }
+    }
+}
+
+/// Row groups in which the leaf is not null everywhere.
+fn groups_with(file: &ParquetFile, leaf: usize) -> Vec<usize> {
+    let all_null = |g: &usize| {
+        let rows = u64::try_from(file.metadata().row_group(*g).num_rows()).ok();
+        rows.is_some() && file.null_count(*g, leaf) == rows
+    };
+    (0..file.metadata().num_row_groups()).filter(|g| !all_null(g)).collect()
+}
+
+fn column_files(file: &ParquetFile, read: Arc<Reading>) -> Result<BoxStream<'static, Result<FileBatch>>> {
+    let Some(key) = file.leaf(&["add", "path"]) else { return Ok(stream::empty().boxed()) };
+    let mut groups = groups_with(file, key);
+    if let Some(pruner) = &read.pruner {
+        let keep = pruner.keep_row_groups(file)?;
+        groups.retain(|g| keep.value(*g));
+    }
+    let plan = ReadPlan {
+        columns: output_columns(file, &read.query, key),
+        row_groups: Some(groups),
+        filter: row_filter(file, &read),
+        batch_rows: BATCH_ROWS,
+    };
+    let (source, file) = (file.read(plan), file.clone());
+    Ok(source
+        .map(move |batch| {
+            let batch = batch?;
+            let rows = FileRows::from_column(&rows_with_path(&file, struct_column(&file, &batch, "add")?)?)?;
+            if read.seen.is_empty() {
+                return Ok(FileBatch::new(rows));
+            }
+            let unseen: BooleanArray = (0..rows.len()).map(|row| Some(!read.seen.contains(rows.key(row)))).collect();
+            Ok(FileBatch::new(rows.filter(&unseen)?))
+        })
+        .boxed())
+}
+
+fn struct_column<'a>(file: &ParquetFile, batch: &'a RecordBatch, name: &str) -> Result<&'a StructArray> {
+    let column = batch.column_by_name(name).and_then(|c| c.as_struct_opt());
+    column.ok_or_else(|| file.broken(format!("the column {name} is not a struct")))
+}
+
+/// Only rows that hold such an action: a struct around a missing path is none. (CKP-4)
+fn rows_with_path(file: &ParquetFile, column: &StructArray) -> Result<StructArray> {
+    let path = column.fields().iter().position(|f| f.name() == "path").ok_or_else(|| file.broken("a file action without a path"))?;
+    let mask = present(column, path);
+    if mask.true_count() == column.len() {
+        return Ok(column.clone());
+    }
+    Ok(arrow::compute::filter(column, &mask).map_err(|e| file.broken(e))?.as_struct().clone())
+}
+
+/// Whether statistics are read parsed, as text, or not at all.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum StatsForm {
+    Parsed,
+    Text,
+    Absent,
+}
+
+fn stats_form(file: &ParquetFile, pruner: &FilePruner) -> StatsForm {
+    let counts = |leaf: &crate::log::stats::StatsLeaf| {
+        let path: Vec<&str> = ["add", "stats_parsed", "nullCount"].into_iter().chain(leaf.path.iter().map(String::as_str)).collect();
+        file.leaf(&path).is_some()
+    };
+    if !pruner.reads_stats() {
+        StatsForm::Absent
+    } else if pruner.stats_leaves().iter().all(counts) {
+        StatsForm::Parsed
+    } else if file.leaf(&["add", "stats"]).is_some() {
+        StatsForm::Text
+    } else {
+        StatsForm::Absent
+    }
+}
+
+/// Partition values first, then statistics; each reads only its own columns of the rows that are left. (SKIP-6)
+fn row_filter(file: &ParquetFile, read: &Arc<Reading>) -> Option<RowFilter> {
+    let pruner = read.pruner.as_ref()?;
+    let mut steps: Vec<Box<dyn ArrowPredicate>> = Vec::new();
+    let partition_leaves = || file.leaves(|parts| parts.len() > 1 && parts[0] == "add" && parts[1] == "partitionValues");
+    if pruner.reads_partitions() {
+        steps.push(step(file, read, file.mask(partition_leaves()), Facts::Partitions));
+    }
+    let form = stats_form(file, pruner);
+    if form != StatsForm::Absent {
+        let stats = file.leaves(|parts| match form {
+            StatsForm::Parsed => parts.len() > 2 && parts[0] == "add" && parts[1] == "stats_parsed" && pruner.wants(&parts[2..]),
+            _ => parts == ["add", "stats"],
+        });
+        let partitions = pruner.reads_partitions().then(|| partition_leaves()).into_iter().flatten();
+        steps.push(step(file, read, file.mask(stats.chain(partitions)), Facts::All));
+    }
+    (!steps.is_empty()).then(|| RowFilter::new(steps))
+}
+
+fn step(file: &ParquetFile, read: &Arc<Reading>, columns: ProjectionMask, facts: Facts) -> Box<dyn ArrowPredicate> {
+    let (file, read) = (file.clone(), Arc::clone(read));
+    Box::new(ArrowPredicateFn::new(columns, move |batch: RecordBatch| {
+        let keep = || -> Result<BooleanArray> {
+            let column = struct_column(&file, &batch, "add")?;
+            let pruner = read.pruner.as_ref().ok_or_else(|| Error::new(Code::INTERNAL, "a filter without a pruner"))?;
+            let keep = pruner.keep(&FileRows::facts(column)?, facts)?;
+            // Rows of other actions are null here.
+            match column.nulls() {
+                Some(nulls) => arrow::compute::and(&keep, &BooleanArray::new(nulls.inner().clone(), None)).map_err(|e| file.broken(e)),
+                None => Ok(keep),
+            }
+        };
+        keep().map_err(|e| ArrowError::ExternalError(Box::new(e)))
+    }))
+}
+
+fn output_columns(file: &ParquetFile, query: &FileQuery, path: usize) -> ProjectionMask {
+    let rows = |g: usize| file.metadata().row_group(g).num_rows();
+    let has_parsed = file.leaf(&["add", "stats_parsed", "numRecords"]).is_some();
+    // Parsed statistics are needed where a file has no text.
+    let text_everywhere = file.leaf(&["add", "stats"]).is_some_and(|stats| {
+        (0..file.metadata().num_row_groups()).all(|g| rows(g) == 0 || (file.null_count(g, stats).is_some() && file.null_count(g, stats) == file.null_count(g, path)))
+    });
+    file.mask(file.leaves(|parts| {
+        if parts.len() < 2 || parts[0] != "add" {
+            return false;
+        }
+        match parts[1].as_str() {
+            "path" | "partitionValues" | "size" | "modificationTime" | "deletionVector" => true,
+            "stats" => query.full || (query.records && !has_parsed),
+            "stats_parsed" if query.full => !text_everywhere || parts.get(2).is_some_and(|p| p == "numRecords"),
+            "stats_parsed" => parts.get(2).is_some_and(|p| p == "numRecords"),
+            "partitionValues_parsed" => false,
+            _ => query.full,
+        }
+    }))
 }

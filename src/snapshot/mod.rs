@@ -2,6 +2,7 @@
 
 mod files;
 mod history;
+mod stats;
 
 pub use files::{FileBatch, FileQuery};
 pub use history::HistoryEntry;
@@ -12,7 +13,6 @@ use crate::features::TableState;
 use crate::log::segment::LogSegment;
 use crate::log::{LogTail, Txn, Version};
 use crate::table::Table;
-use futures::stream::BoxStream;
 use std::sync::Arc;
 
 /// Which version of a table.
@@ -99,12 +99,6 @@ impl Snapshot {
     }
     /// The in-commit timestamp, else the adjusted time of the commit file.
     pub async fn timestamp(&self) -> Result<Timestamp> {
-        todo!("snapshot room")
-    }
-    /// Active files that the query's filter cannot rule out, as columnar batches, newest log entries first. Memory: the keys of
-    /// the JSON tail and one window of checkpoint batches.
-    pub fn files(self: &Arc<Self>, query: FileQuery) -> BoxStream<'static, Result<FileBatch>> {
-        let _ = query;
         todo!("snapshot room")
     }
     /// The newest version, built from this one and the commits after it. Reads only what is new.

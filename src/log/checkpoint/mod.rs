@@ -7,4 +7,4 @@ mod sidecar;
 
 pub(crate) use columns::{partition_struct, stats_struct};
 pub(crate) use parquet_file::{ParquetFile, ReadPlan};
-pub(crate) use read::{is_json, open, open_sidecar, present, read_json, read_small};
+pub(crate) use read::{is_json, open, open_sidecar, present, read_json, read_small, read_small_of};

@@ -67,6 +67,9 @@ impl ParquetFile {
         let metadata = arrow_metadata(metadata).map_err(|e| broken(name, e))?;
         Ok(ParquetFile { name: name.into(), store, key, held, metadata })
     }
+    pub fn name(&self) -> &str {
+        &self.name
+    }
     /// The Arrow form in which columns are read.
     pub fn schema(&self) -> &SchemaRef {
         self.metadata.schema()

@@ -40,7 +40,11 @@ async fn read_part(root: &TableRoot, file: &LogFile) -> Result<Vec<Action>> {
         let small = |a: &Action| !matches!(a, Action::Add(_) | Action::Remove(_) | Action::Cdc(_) | Action::CommitInfo(_));
         return Ok(read_json(root, file).await?.into_iter().filter(small).collect());
     }
-    let parquet = open(root, file).await?;
+    read_small_of(&open(root, file).await?).await
+}
+
+/// The small actions of one Parquet file.
+pub(crate) async fn read_small_of(parquet: &ParquetFile) -> Result<Vec<Action>> {
     let keys: Vec<(&str, usize)> = SMALL.iter().filter_map(|(name, key)| Some((*name, parquet.leaf(&[name, key])?))).collect();
     let groups: Vec<usize> = (0..parquet.metadata().num_row_groups())
         .filter(|g| {
@@ -67,7 +71,7 @@ async fn read_part(root: &TableRoot, file: &LogFile) -> Result<Vec<Action>> {
     });
     let mut actions = Vec::new();
     while let Some(batch) = rows.next().await {
-        actions.extend(actions_of(&batch?, &file.name).map_err(|e| parquet.broken(e))?);
+        actions.extend(actions_of(&batch?, parquet.name()).map_err(|e| parquet.broken(e))?);
     }
     Ok(actions)
 }
