@@ -16,7 +16,7 @@ mod storage;
 mod table;
 mod transaction;
 
-pub use data::scan::{FileTask, Scan, ScanBuilder};
+pub use data::scan::{FileTask, Scan, ScanBuilder, ScanMetrics};
 pub use data::write::{DataWriter, WriteOptions};
 pub use env::{Clock, Entropy, Env, MemoryBudget, Reservation, SeededEntropy, SystemClock, SystemEntropy, Task, Timestamp};
 pub use error::{Code, Error, ErrorKind, Result};

@@ -1,4 +1,9 @@
 //! Rows: Parquet in, Parquet out, deletion vectors. Spec: DAT, DV, STA.
 
+mod calendar;
+mod cast;
+mod columns;
 pub mod scan;
+mod variant;
+mod vector;
 pub mod write;

@@ -1,76 +1,166 @@
 //! Reading rows: a list of file tasks and a stream of batches. Kind: edge. Spec: DAT.
 
+mod flow;
+mod read;
+mod row_groups;
+mod source;
 mod task;
 
+pub use flow::ScanMetrics;
 pub use task::FileTask;
 
-use crate::error::Result;
-use crate::expr::Expr;
-use crate::snapshot::Snapshot;
+use crate::data::columns::{schema_of, wanted};
+use crate::error::{Code, Error, Result};
+use crate::expr::{BoundExpr, Expr, Pruner};
+use crate::snapshot::{FileQuery, Snapshot};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
+use flow::Flow;
 use futures::stream::BoxStream;
+use futures::{StreamExt, TryStreamExt, stream};
+use read::Reading;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What to read of a snapshot.
 pub struct ScanBuilder {
-    #[allow(dead_code)]
     snapshot: Arc<Snapshot>,
+    columns: Option<Vec<String>>,
+    filter: Option<Expr>,
+    limit: Option<u64>,
 }
 
 impl Snapshot {
     /// Starts a scan of this version.
     pub fn scan(self: &Arc<Self>) -> ScanBuilder {
-        ScanBuilder { snapshot: Arc::clone(self) }
+        ScanBuilder { snapshot: Arc::clone(self), columns: None, filter: None, limit: None }
     }
 }
 
 impl ScanBuilder {
     /// Only these columns, in this order.
-    pub fn columns<S: Into<String>>(self, names: impl IntoIterator<Item = S>) -> Self {
-        let _: Vec<String> = names.into_iter().map(Into::into).collect();
-        todo!("scan room")
+    pub fn columns<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
+        self.columns = Some(names.into_iter().map(Into::into).collect());
+        self
     }
     /// Only rows for which this is TRUE.
-    pub fn filter(self, predicate: Expr) -> Self {
-        let _ = predicate;
-        todo!("scan room")
+    pub fn filter(mut self, predicate: Expr) -> Self {
+        self.filter = Some(predicate);
+        self
     }
     /// At most this many rows.
-    pub fn limit(self, rows: u64) -> Self {
-        let _ = rows;
-        todo!("scan room")
+    pub fn limit(mut self, rows: u64) -> Self {
+        self.limit = Some(rows);
+        self
     }
     /// Binds names and types. `LB-FEATURE-READ`, `LB-SCHEMA`, `LB-EXPR`.
     pub fn build(self) -> Result<Scan> {
-        todo!("scan room")
+        let state = self.snapshot.state();
+        state.check_readable()?;
+        let schema = state.schema();
+        let filter = self.filter.map(|f| f.bind(schema)).transpose()?;
+        let columns = |names: Option<&[String]>| {
+            wanted(schema, state.physical_schema(), state.partition_columns(), &|field| state.field_id(field), names)
+        };
+        let mut wanted = columns(self.columns.as_deref())?;
+        let shown = wanted.len();
+        if let Some(filter) = &filter {
+            let hidden: Vec<String> = filter.columns().iter().filter(|name| wanted.iter().all(|w| w.logical != **name)).cloned().collect();
+            wanted.extend(columns(Some(&hidden))?);
+        }
+        let by_partition = filter.as_ref().is_some_and(|f| f.reads_only(state.partition_columns()));
+        let pruner = filter.as_ref().filter(|_| !by_partition).map(|f| Pruner::new(f, schema)).transpose()?;
+        let table = self.snapshot.table();
+        let reading = Reading {
+            root: table.root().clone(),
+            env: table.env().clone(),
+            schema: schema_of(&wanted[..shown]),
+            wanted,
+            shown,
+            filter,
+            pruner,
+            by_partition,
+            limit: self.limit,
+            bytes_read: Arc::new(AtomicU64::new(0)),
+        };
+        Ok(Scan { snapshot: self.snapshot, flow: Flow::new(Arc::new(reading)) })
     }
 }
 
 /// A scan that is ready to run. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Scan {}
+pub struct Scan {
+    snapshot: Arc<Snapshot>,
+    flow: Flow,
+}
 
 impl Scan {
-    /// The Arrow schema of the batches.
+    /// The Arrow schema of the batches. All columns are nullable, for data files may hold nulls whatever the table says.
     pub fn schema(&self) -> SchemaRef {
-        todo!("scan room")
+        Arc::clone(&self.flow.reading().schema)
     }
     /// Files left after pruning; each task can be serialised and run elsewhere.
     pub fn tasks(&self) -> BoxStream<'static, Result<FileTask>> {
-        todo!("scan room")
+        let query = match &self.flow.reading().filter {
+            Some(filter) => FileQuery::default().filter(BoundExpr::clone(filter)),
+            None => FileQuery::default(),
+        };
+        let state = Arc::clone(self.snapshot.state());
+        let keys: Vec<String> = state.partition_columns().iter().filter_map(|name| state.physical_name(name)).map(str::to_owned).collect();
+        let reading = Arc::clone(self.flow.reading());
+        let tasks = self.snapshot.files(query).map_ok(move |batch| {
+            let tasks: Vec<Result<FileTask>> = (0..batch.len()).map(|row| FileTask::of(&batch, row, &keys)).collect();
+            stream::iter(tasks)
+        });
+        tasks
+            .try_flatten()
+            .try_filter_map(move |task| {
+                let admitted = reading.admits(&task).map(|admitted| admitted.then_some(task));
+                futures::future::ready(admitted)
+            })
+            .boxed()
     }
-    /// The rows of one file.
+    /// The rows of one file. Errors name the file: `LB-FILE`, `LB-DV`, `LB-SCHEMA`. Memory: the compressed columns of one row group and a
+    /// few batches, held in the budget.
     pub fn read(&self, task: FileTask) -> BoxStream<'static, Result<RecordBatch>> {
-        let _ = task;
-        todo!("scan room")
+        self.flow.run(stream::iter([Ok(task)]).boxed())
     }
-    /// All rows, files in no promised order, at most `Env::threads` files in flight, within the memory budget.
+    /// All rows, files in no promised order, at most `Env::threads` files in flight, within half of the memory budget.
     pub fn stream(self) -> BoxStream<'static, Result<RecordBatch>> {
-        todo!("scan room")
+        let tasks = self.tasks();
+        self.flow.run(tasks)
     }
     /// How many rows match, from statistics where they decide, else by reading.
     pub async fn count(self) -> Result<u64> {
-        todo!("scan room")
+        let limit = self.flow.reading().limit.unwrap_or(u64::MAX);
+        let decided = self.flow.reading().filter.is_none() || self.flow.reading().by_partition;
+        if !decided {
+            let mut rows = 0u64;
+            let mut batches = self.stream();
+            while let Some(batch) = batches.try_next().await? {
+                rows += batch.num_rows() as u64;
+            }
+            return Ok(rows);
+        }
+        let reading = Arc::clone(self.flow.reading());
+        let threads = reading.env.threads();
+        let counts = self.tasks().map_ok(move |task| {
+            let reading = Arc::clone(&reading);
+            async move {
+                match task.num_records {
+                    Some(rows) => read::alive(rows, &task),
+                    None => reading.rows_alive(&task).await,
+                }
+            }
+        });
+        let total = counts.try_buffer_unordered(threads).try_fold(0u64, |sum, rows| async move {
+            sum.checked_add(rows).ok_or_else(|| Error::new(Code::LIMIT, "the table has more rows than 64 bits can count"))
+        });
+        Ok(total.await?.min(limit))
+    }
+    /// What this scan has read so far.
+    pub fn metrics(&self) -> ScanMetrics {
+        let files = &self.flow.files_read;
+        ScanMetrics { files_read: files.load(Ordering::Relaxed), bytes_read: self.flow.reading().bytes_read.load(Ordering::Relaxed) }
     }
 }

@@ -1,6 +1,8 @@
 //! One file to read, as plain data. Kind: shape.
 
+use crate::error::{Code, Error, Result};
 use crate::log::{NullableMap, VectorDescriptor};
+use crate::snapshot::FileBatch;
 use serde::{Deserialize, Serialize};
 
 /// One file to read. Serialise it and run it on any machine that can reach the table.
@@ -14,4 +16,21 @@ pub struct FileTask {
     pub vector: Option<VectorDescriptor>,
     /// Physical rows, when the log says so.
     pub num_records: Option<u64>,
+}
+
+impl FileTask {
+    /// The task of an active file; `keys` are the physical names of the partition columns.
+    pub(super) fn of(batch: &FileBatch, row: usize, keys: &[String]) -> Result<FileTask> {
+        let path = batch.path(row).to_owned();
+        let size = u64::try_from(batch.size(row))
+            .map_err(|_| Error::new(Code::LOG_STATE, format!("a file of the log has size {}", batch.size(row))).with("path", &path))?;
+        Ok(FileTask {
+            partition_values: keys.iter().map(|key| (key.clone(), batch.partition_value(row, key).map(str::to_owned))).collect(),
+            vector: batch.vector(row),
+            // A negative count is no count.
+            num_records: batch.num_records(row).and_then(|n| u64::try_from(n).ok()),
+            path,
+            size,
+        })
+    }
 }

@@ -1,0 +1,74 @@
+//! Days and micros of the hybrid Julian calendar -> the proleptic Gregorian calendar. Kind: pure. Spec: DAT.
+//!
+//! Spark 2 and Hive counted days before 1582-10-15 in the Julian calendar; the table format counts them in the Gregorian one. The
+//! date that was written stays the date that is read (decision: instants are shifted as UTC, whatever zone the writer ran in).
+
+use parquet::file::metadata::FileMetaData;
+
+const MICROS_PER_DAY: i64 = 86_400_000_000;
+/// 1582-10-15, the first day of the Gregorian calendar, in days since 1970-01-01.
+const CUTOVER: i32 = -141_427;
+
+/// Which values of a file are counted in the hybrid calendar.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Hybrid {
+    /// Dates and INT64 timestamps.
+    pub dates: bool,
+    /// INT96 timestamps.
+    pub int96: bool,
+}
+
+impl Hybrid {
+    /// What the footer says: Spark's marks, or Spark's version when it is older than 3 (3.1 for INT96). Other writers are Gregorian.
+    pub fn of(file: &FileMetaData) -> Hybrid {
+        let get = |key: &str| {
+            file.key_value_metadata()?.iter().find(|entry| entry.key == key).map(|entry| entry.value.as_deref().unwrap_or_default())
+        };
+        let version = get("org.apache.spark.version").map(|text| {
+            let mut parts = text.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
+            (parts.next().unwrap_or(0), parts.next().unwrap_or(0))
+        });
+        Hybrid {
+            dates: get("org.apache.spark.legacyDateTime").is_some() || version.is_some_and(|v| v < (3, 0)),
+            int96: get("org.apache.spark.legacyINT96").is_some() || version.is_some_and(|v| v < (3, 1)),
+        }
+    }
+}
+
+/// The day that has the same name in the Gregorian calendar. A day that only the Julian calendar has becomes the one after.
+pub(super) fn gregorian_days(days: i32) -> i32 {
+    if days >= CUTOVER {
+        return days;
+    }
+    // Julian day number arithmetic, counted from 0000-03-01 of the Julian calendar so that leap days end the year.
+    let z = i64::from(days) + 719_470;
+    let (era, day_of_era) = (z.div_euclid(1461), z.rem_euclid(1461));
+    let year_of_era = (day_of_era - day_of_era / 1460) / 365;
+    let day_of_year = day_of_era - 365 * year_of_era;
+    let shifted_month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
+    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    let year = era * 4 + year_of_era + i64::from(month <= 2);
+    // The first of that month in the Gregorian calendar, and on from there.
+    let y = year - i64::from(month <= 2);
+    let (era, year_of_era) = (y.div_euclid(400), y.rem_euclid(400));
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    i32::try_from(era * 146_097 + day_of_era - 719_468 + day - 1).unwrap_or(i32::MIN)
+}
+
+/// The instant at the same time of the day of the same name.
+pub(super) fn gregorian_micros(micros: i64) -> i64 {
+    let days = micros.div_euclid(MICROS_PER_DAY);
+    match i32::try_from(days) {
+        Ok(day) if day < CUTOVER => {
+            let shift = i64::from(gregorian_days(day)) - days;
+            micros.saturating_add(shift * MICROS_PER_DAY)
+        }
+        _ => micros,
+    }
+}
+
+#[cfg(test)]
+#[path = "calendar_tests.rs"]
+mod tests;

@@ -1,0 +1,198 @@
+//! One file -> batches of the rows asked for. Kind: edge. Spec: DAT, DV.
+//!
+//! Deleted rows and rows of pages that cannot match are not decoded; the filter is applied again to what is left.
+
+use super::row_groups::FilePruner;
+use super::source::{Source, from_parquet};
+use super::task::FileTask;
+use crate::data::columns::{FilePlan, Wanted, schema_of};
+use crate::data::vector;
+use crate::env::Env;
+use crate::error::{Code, Error, Result};
+use crate::expr::{BoundExpr, Pruner};
+use crate::schema::Scalar;
+use crate::storage::TableRoot;
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow::compute::filter_record_batch;
+use arrow::datatypes::SchemaRef;
+use futures::{Stream, StreamExt};
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, RowSelection};
+use parquet::arrow::async_reader::ParquetRecordBatchStreamBuilder;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+/// Rows of a batch.
+pub(super) const BATCH_ROWS: usize = 8192;
+
+/// What is read of every file of a scan.
+#[derive(Debug)]
+pub(super) struct Reading {
+    pub root: TableRoot,
+    pub env: Env,
+    /// The columns asked for, then those that only the filter reads.
+    pub wanted: Vec<Wanted>,
+    /// How many of them are asked for.
+    pub shown: usize,
+    pub schema: SchemaRef,
+    pub filter: Option<BoundExpr>,
+    pub pruner: Option<Pruner>,
+    /// Partition values alone decide the filter.
+    pub by_partition: bool,
+    pub limit: Option<u64>,
+    pub bytes_read: Arc<AtomicU64>,
+}
+
+/// A file that is ready to be decoded.
+pub(super) struct Opened {
+    reading: Arc<Reading>,
+    plan: FilePlan,
+    source: Source,
+    groups: Vec<usize>,
+    selection: Option<RowSelection>,
+    /// An estimate of what decoding holds at once.
+    pub bytes: u64,
+}
+
+impl Reading {
+    /// The value of a partition column in this file, as an array of one row.
+    fn constant(&self, task: &FileTask, column: &Wanted) -> Result<ArrayRef> {
+        let text = task.partition_values.get(column.physical()).and_then(|value| value.as_deref());
+        let value = Scalar::from_partition_text(text, &column.data_type);
+        value.and_then(|v| v.to_array(&column.data_type, 1)).map_err(|e| e.with("column", &column.logical))
+    }
+
+    /// Whether the file's partition values let rows through. True when they do not decide.
+    pub fn admits(&self, task: &FileTask) -> Result<bool> {
+        let Some(filter) = self.filter.as_ref().filter(|_| self.by_partition) else { return Ok(true) };
+        let partition: Vec<Wanted> = self.wanted.iter().filter(|w| w.partition).cloned().collect();
+        let values = partition.iter().map(|w| self.constant(task, w)).collect::<Result<Vec<_>>>()?;
+        let options = RecordBatchOptions::new().with_row_count(Some(1));
+        let row = RecordBatch::try_new_with_options(schema_of(&partition), values, &options)?;
+        Ok(filter.matches(&row)?.value(0))
+    }
+
+    /// How many rows of the file are alive, from its footer.
+    pub async fn rows_alive(&self, task: &FileTask) -> Result<u64> {
+        let named = |e: Error| e.with("path", &task.path);
+        let source = Source::open(&self.root, &task.path, task.size, Arc::clone(&self.bytes_read)).await.map_err(named)?;
+        let rows: u64 = source.metadata().row_groups().iter().map(|g| g.num_rows() as u64).sum();
+        alive(rows, task).map_err(named)
+    }
+
+    /// Opens a file and decides what of it is decoded. `None` when nothing is.
+    pub async fn open(self: Arc<Self>, task: FileTask) -> Result<Option<Opened>> {
+        let path = task.path.clone();
+        self.open_unnamed(task).await.map_err(|e| e.with("path", path))
+    }
+
+    async fn open_unnamed(self: Arc<Self>, task: FileTask) -> Result<Option<Opened>> {
+        if !self.admits(&task)? {
+            return Ok(None);
+        }
+        let open = Source::open(&self.root, &task.path, task.size, Arc::clone(&self.bytes_read));
+        let deleted = async {
+            match &task.vector {
+                Some(descriptor) => vector::load(&self.root, descriptor).await.map(Some),
+                None => Ok(None),
+            }
+        };
+        let (mut source, deleted) = futures::try_join!(open, deleted)?;
+        let metadata = Arc::clone(source.metadata());
+        let plan = FilePlan::new(&self.wanted, metadata.file_metadata(), &|column| self.constant(&task, column))?;
+
+        let row_counts: Vec<u64> = metadata.row_groups().iter().map(|g| g.num_rows() as u64).collect();
+        let total: u64 = row_counts.iter().sum();
+        if let Some(last) = deleted.as_ref().and_then(|rows| rows.max()).filter(|last| *last >= total) {
+            return Err(Error::new(Code::DV, format!("a deletion vector names row {last} of a file that has {total}")));
+        }
+        let pruner = self.pruner.as_ref().and_then(|p| FilePruner::new(p, &self.wanted, &metadata));
+        let mut groups: Vec<usize> = (0..row_counts.len()).filter(|g| row_counts[*g] > 0).collect();
+        let mut selection = None;
+        if let Some(pruner) = &pruner {
+            let kept = pruner.row_groups(&metadata)?;
+            groups.retain(|g| kept.contains(g));
+            if !groups.is_empty() {
+                source.load_page_index().await?;
+                selection = pruner.pages(source.metadata(), &groups)?;
+            }
+        }
+        let live = deleted.and_then(|rows| vector::live_rows(&rows, &row_counts, &groups));
+        let selection = match (selection, live) {
+            (Some(a), Some(b)) => Some(a.intersection(&b)),
+            (a, b) => a.or(b),
+        };
+        if groups.is_empty() || selection.as_ref().is_some_and(|s| !s.selects_any()) {
+            return Ok(None);
+        }
+        let bytes = held(&source, &plan, &groups);
+        Ok(Some(Opened { reading: self, plan, source, groups, selection, bytes }))
+    }
+}
+
+/// Physical rows less deleted ones.
+pub(super) fn alive(rows: u64, task: &FileTask) -> Result<u64> {
+    let deleted = task.vector.as_ref().map_or(0, |v| v.cardinality);
+    u64::try_from(deleted).ok().and_then(|deleted| rows.checked_sub(deleted)).ok_or_else(|| {
+        Error::new(Code::DV, format!("a deletion vector says that {deleted} rows of a file are deleted, which has {rows}"))
+            .with("path", &task.path)
+    })
+}
+
+/// The compressed columns of the largest row group, and a few decoded batches.
+fn held(source: &Source, plan: &FilePlan, groups: &[usize]) -> u64 {
+    let of_group = |group: usize| {
+        let group = source.metadata().row_group(group);
+        let columns = || plan.leaves.iter().filter_map(|leaf| group.columns().get(*leaf));
+        let stored: i64 = columns().map(|c| c.compressed_size().max(0)).sum();
+        let decoded: i64 = columns().map(|c| c.uncompressed_size().max(0)).sum();
+        let rows = group.num_rows().max(1) as u64;
+        stored as u64 + (decoded as u64).saturating_mul(4).min((decoded as u64 / rows + 8) * 4 * BATCH_ROWS as u64)
+    };
+    groups.iter().map(|group| of_group(*group)).max().unwrap_or(0)
+}
+
+impl Opened {
+    /// The rows. Nothing is read before the first is asked for.
+    pub fn batches(self) -> Result<impl Stream<Item = Result<RecordBatch>> + Send> {
+        let Opened { reading, plan, source, groups, selection, .. } = self;
+        let options = ArrowReaderOptions::new().with_schema(Arc::clone(&plan.hinted));
+        let metadata = Arc::clone(source.metadata());
+        let mask = ProjectionMask::leaves(metadata.file_metadata().schema_descr(), plan.leaves.iter().copied());
+        let metadata = ArrowReaderMetadata::try_new(metadata, options).map_err(from_parquet)?;
+        let mut builder = ParquetRecordBatchStreamBuilder::new_with_metadata(source, metadata)
+            .with_projection(mask)
+            .with_row_groups(groups)
+            .with_batch_size(BATCH_ROWS);
+        if let Some(selection) = selection {
+            builder = builder.with_row_selection(selection);
+        }
+        if let Some(limit) = reading.limit.filter(|_| reading.filter.is_none() || reading.by_partition) {
+            builder = builder.with_limit(usize::try_from(limit).unwrap_or(usize::MAX));
+        }
+        let decoded = builder.build().map_err(from_parquet)?;
+        Ok(decoded.map(move |batch| reading.finish(&plan, &batch.map_err(from_parquet)?)))
+    }
+}
+
+impl Reading {
+    /// Table columns, matching rows, shown columns.
+    fn finish(&self, plan: &FilePlan, decoded: &RecordBatch) -> Result<RecordBatch> {
+        let batch = plan.apply(decoded)?;
+        let batch = match self.filter.as_ref().filter(|_| !self.by_partition) {
+            Some(filter) => filter_record_batch(&batch, &filter.matches(&batch)?)?,
+            None => batch,
+        };
+        self.show(batch)
+    }
+
+    fn show(&self, batch: RecordBatch) -> Result<RecordBatch> {
+        let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+        let columns = batch.columns()[..self.shown].to_vec();
+        Ok(RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)?)
+    }
+}
+
+#[cfg(test)]
+#[path = "read_tests.rs"]
+mod tests;

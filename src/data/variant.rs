@@ -1,0 +1,182 @@
+//! Variants: shredded or not -> one Arrow form; JSON text. Kind: pure. Spec: VAR.
+//!
+//! Invariant: a variant that comes out is Struct{metadata, value} of plain binary, whatever pieces the file keeps it in.
+
+use crate::error::{Code, Error, Result};
+use arrow::array::{Array, ArrayRef, AsArray, BinaryArray, StructArray};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType as ArrowType, Field as ArrowField, Fields};
+use chrono::{NaiveDateTime, Timelike};
+use parquet_variant::Variant;
+use parquet_variant_compute::{VariantArray, unshred_variant};
+use parquet_variant_json::VariantToJson;
+use std::sync::Arc;
+
+fn broken(e: impl std::fmt::Display) -> Error {
+    Error::new(Code::FILE, format!("a variant is damaged: {e}"))
+}
+
+/// The variants of a decoded column, put together from their shredded pieces.
+pub(super) fn unshredded(array: &ArrayRef) -> Result<ArrayRef> {
+    let whole = array.as_struct_opt().ok_or_else(|| broken("it is no group"))?;
+    let (metadata, value, nulls) = if whole.column_by_name("typed_value").is_none() {
+        let piece = |name| whole.column_by_name(name).cloned().ok_or_else(|| broken(format!("it has no {name}")));
+        (piece("metadata")?, piece("value")?, whole.nulls().cloned())
+    } else {
+        let joined = VariantArray::try_new(array).and_then(|shredded| unshred_variant(&shredded)).map_err(broken)?;
+        (Arc::clone(joined.metadata_column()), Arc::clone(joined.value_column()), joined.nulls().cloned())
+    };
+    let fields =
+        Fields::from(vec![ArrowField::new("metadata", ArrowType::Binary, false), ArrowField::new("value", ArrowType::Binary, false)]);
+    let pieces = vec![plain(&metadata)?, plain(&value)?];
+    Ok(Arc::new(StructArray::try_new(fields, pieces, nulls).map_err(broken)?))
+}
+
+/// Plain binary without nulls: where the variant itself is null its pieces are empty.
+fn plain(array: &ArrayRef) -> Result<ArrayRef> {
+    let array = cast(array, &ArrowType::Binary)?;
+    if array.null_count() == 0 {
+        return Ok(array);
+    }
+    Ok(Arc::new(array.as_binary::<i32>().iter().map(|v| Some(v.unwrap_or_default())).collect::<BinaryArray>()))
+}
+
+/// The JSON text of one variant of the Arrow form, as Spark's `to_json` writes it; `None` when it is null.
+pub(super) fn json_text(array: &ArrayRef, row: usize) -> Result<Option<String>> {
+    let whole = array.as_struct_opt().ok_or_else(|| broken("it is no group"))?;
+    let piece = |name| {
+        let column = whole.column_by_name(name).and_then(|c| c.as_binary_opt::<i32>());
+        column.map(|c| c.value(row)).ok_or_else(|| broken(format!("it has no {name}")))
+    };
+    if whole.is_null(row) {
+        return Ok(None);
+    }
+    let variant = Variant::try_new(piece("metadata")?, piece("value")?).map_err(broken)?;
+    let mut text = String::new();
+    write_json(&variant, &mut text)?;
+    Ok(Some(text))
+}
+
+fn write_json(variant: &Variant<'_, '_>, out: &mut String) -> Result<()> {
+    use std::fmt::Write;
+    let written = match variant {
+        Variant::Null => write!(out, "null"),
+        Variant::BooleanTrue => write!(out, "true"),
+        Variant::BooleanFalse => write!(out, "false"),
+        Variant::Int8(v) => write!(out, "{v}"),
+        Variant::Int16(v) => write!(out, "{v}"),
+        Variant::Int32(v) => write!(out, "{v}"),
+        Variant::Int64(v) => write!(out, "{v}"),
+        Variant::Float(v) => return write_number(&java_float(f64::from(*v), &format!("{v:e}")), out),
+        Variant::Double(v) => return write_number(&java_float(*v, &format!("{v:e}")), out),
+        Variant::Decimal4(v) => return write_decimal(i128::from(v.integer()), v.scale(), out),
+        Variant::Decimal8(v) => return write_decimal(i128::from(v.integer()), v.scale(), out),
+        Variant::Decimal16(v) => return write_decimal(v.integer(), v.scale(), out),
+        Variant::Date(v) => write!(out, "\"{}\"", v.format("%Y-%m-%d")),
+        Variant::TimestampMicros(v) => write!(out, "\"{}+00:00\"", seconds_text(&v.naive_utc(), 6)),
+        Variant::TimestampNanos(v) => write!(out, "\"{}+00:00\"", seconds_text(&v.naive_utc(), 9)),
+        Variant::TimestampNtzMicros(v) => write!(out, "\"{}\"", seconds_text(v, 6)),
+        Variant::TimestampNtzNanos(v) => write!(out, "\"{}\"", seconds_text(v, 9)),
+        Variant::Object(object) => {
+            out.push('{');
+            for (i, (key, value)) in object.iter().enumerate() {
+                if i > 0 {
+                    out.push(',');
+                }
+                write_string(key, out);
+                out.push(':');
+                write_json(&value, out)?;
+            }
+            out.push('}');
+            return Ok(());
+        }
+        Variant::List(list) => {
+            out.push('[');
+            for (i, value) in list.iter().enumerate() {
+                if i > 0 {
+                    out.push(',');
+                }
+                write_json(&value, out)?;
+            }
+            out.push(']');
+            return Ok(());
+        }
+        Variant::String(v) => {
+            write_string(v, out);
+            return Ok(());
+        }
+        Variant::ShortString(v) => {
+            write_string(v.as_str(), out);
+            return Ok(());
+        }
+        // Binary as base64, times and UUIDs: as the library writes them.
+        other => {
+            out.push_str(&other.to_json_string().map_err(broken)?);
+            return Ok(());
+        }
+    };
+    written.map_err(broken)
+}
+
+/// Numbers that JSON does not have are text.
+fn write_number(text: &str, out: &mut String) -> Result<()> {
+    match text {
+        "NaN" | "Infinity" | "-Infinity" => write_string(text, out),
+        number => out.push_str(number),
+    }
+    Ok(())
+}
+
+fn write_string(text: &str, out: &mut String) {
+    out.push_str(&serde_json::Value::from(text).to_string());
+}
+
+/// Java's shortest text of a float: plain from 10^-3 to 10^7, else with an exponent; always with a fraction.
+fn java_float(value: f64, scientific: &str) -> String {
+    if value.is_nan() {
+        return "NaN".into();
+    }
+    if value.is_infinite() {
+        return if value > 0.0 { "Infinity".into() } else { "-Infinity".into() };
+    }
+    let (digits, exponent) = scientific.split_once('e').unwrap_or((scientific, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    if value == 0.0 || (-3..7).contains(&exponent) {
+        let (sign, digits) = digits.strip_prefix('-').map_or(("", digits), |d| ("-", d));
+        let digits = digits.replace('.', "");
+        let (whole, fraction) = if exponent < 0 {
+            ("0".to_owned(), "0".repeat((-exponent - 1) as usize) + &digits)
+        } else {
+            let padded = format!("{digits:0<width$}", width = exponent as usize + 1);
+            let (whole, fraction) = padded.split_at(exponent as usize + 1);
+            (whole.to_owned(), fraction.to_owned())
+        };
+        return format!("{sign}{whole}.{}", if fraction.is_empty() { "0" } else { &fraction });
+    }
+    let fraction = if digits.contains('.') { "" } else { ".0" };
+    format!("{digits}{fraction}E{exponent}")
+}
+
+/// Plain digits without trailing zeros of the fraction.
+fn write_decimal(value: i128, scale: u8, out: &mut String) -> Result<()> {
+    let digits = value.unsigned_abs().to_string();
+    let digits = format!("{digits:0>width$}", width = usize::from(scale) + 1);
+    let (whole, fraction) = digits.split_at(digits.len() - usize::from(scale));
+    let fraction = fraction.trim_end_matches('0');
+    if value < 0 {
+        out.push('-');
+    }
+    out.push_str(whole);
+    if !fraction.is_empty() {
+        out.push('.');
+        out.push_str(fraction);
+    }
+    Ok(())
+}
+
+fn seconds_text(time: &NaiveDateTime, digits: usize) -> String {
+    let text = time.format("%Y-%m-%d %H:%M:%S").to_string();
+    let nanos = format!("{:09}", time.nanosecond());
+    let fraction = nanos[..digits].trim_end_matches('0');
+    if fraction.is_empty() { text } else { format!("{text}.{fraction}") }
+}

@@ -1,0 +1,12 @@
+//! Deletion vectors: the rows of a data file that no longer belong to the table. Kind: edge. Spec: DV.
+//!
+//! A vector is a set of 0-based physical row positions. Invariant: a set that fails any check of its framing, checksum or
+//! cardinality is never used.
+
+mod bitmap;
+mod file;
+mod selection;
+mod z85;
+
+pub(crate) use file::load;
+pub(crate) use selection::live_rows;
