@@ -43,3 +43,13 @@ impl Env {
         Task(tokio::task::spawn_blocking(work))
     }
 }
+
+impl Env {
+    /// Lets clean-up run to its end although nobody waits for it. Outside a runtime it is not run.
+    #[allow(clippy::disallowed_methods)] // the one place that starts tasks
+    pub(crate) fn clean_up(&self, work: impl Future<Output = ()> + Send + 'static) {
+        if tokio::runtime::Handle::try_current().is_ok() {
+            drop(tokio::spawn(work));
+        }
+    }
+}

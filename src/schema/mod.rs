@@ -2,6 +2,7 @@
 
 mod arrow;
 mod calendar;
+pub(crate) mod evolve;
 mod json;
 pub(crate) mod metadata_key;
 mod partition_text;

@@ -1,41 +1,304 @@
 //! Writing rows: batches in, `Add`s out. Kind: edge. Spec: DAT, STA.
+//!
+//! Invariant: no file is part of the table before a commit names it, and a writer that is dropped leaves none in view that it had
+//! not finished.
 
-use crate::error::Result;
+mod file;
+mod options;
+mod partition;
+mod stages;
+mod stats;
+mod stats_text;
+mod upload;
+
+pub use options::WriteOptions;
+
+use crate::env::Reservation;
+use crate::error::{Code, Error, Result};
 use crate::features::TableState;
-use crate::log::Add;
+use crate::log::{Add, NullableMap};
+use crate::schema::{Field, Struct};
 use crate::table::Table;
-use arrow::array::RecordBatch;
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow::compute::take;
+use arrow::datatypes::Field as ArrowField;
+use arrow::row::OwnedRow;
+use file::{DataFile, FilePlan};
+use futures::StreamExt;
+use futures::stream;
+use options::Encoding;
+use partition::Splitter;
+use stages::{Conform, TextRule};
+use stats::{StatsPlan, StatsProperties};
 use std::sync::Arc;
+use tokio::sync::Semaphore;
+use upload::Upload;
 
-/// Sizes and encodings of the files that a writer makes.
-#[derive(Clone, Debug)]
-pub struct WriteOptions {
-    /// A file is closed when it has reached this many bytes.
-    pub target_file_size: u64,
+/// The size of files when neither the caller nor the table names one.
+const FILE_BYTES: u64 = 128 << 20;
+/// What a writer asks of the memory budget, and the least it gets along with.
+const MEMORY_WANTED: u64 = 192 << 20;
+const MEMORY_LEAST: u64 = 8 << 20;
+
+/// Writes batches into partitioned, rolling Parquet files with statistics. Memory: the row groups of open files, bounded by a
+/// share of `Env::memory`; a file up to 8 MiB costs one request.
+pub struct DataWriter {
+    table: Table,
+    state: Arc<TableState>,
+    layout: Layout,
+    options: WriteOptions,
+    file_bytes: u64,
+    conform: Option<Conform>,
+    open: Vec<Open>,
+    done: Vec<Add>,
+    rows: u64,
+    files: u64,
+    /// Which batch it is, to find the partition that was written least recently.
+    turn: u64,
+    job: uuid::Uuid,
+    threads: Arc<Semaphore>,
+    memory: Option<Reservation>,
 }
 
-impl Default for WriteOptions {
-    fn default() -> Self {
-        WriteOptions { target_file_size: 128 << 20 }
+struct Open {
+    key: Option<OwnedRow>,
+    file: DataFile,
+    used: u64,
+}
+
+/// How the columns of a table are spread over folders and files.
+struct Layout {
+    /// Stored columns in table order, partition columns included, as the writer prepares them.
+    stored: Vec<ArrowField>,
+    /// Which of them are partition columns (in partition order) and which go into files.
+    partition: Vec<usize>,
+    in_files: Vec<usize>,
+    /// The partition columns under their physical names.
+    partition_fields: Vec<Field>,
+    splitter: Option<Splitter>,
+    extension: String,
+    plan: FilePlan,
+}
+
+impl Layout {
+    fn new(state: &TableState) -> Result<Layout> {
+        let (logical, physical) = (state.schema(), state.physical_schema());
+        let stored = stages::file_fields(physical, &|field| state.field_id(field))?;
+        // Void columns are not stored: positions in the table and among stored columns differ.
+        let positions: Vec<usize> = (0..logical.fields.len()).filter(|i| logical.fields[*i].data_type != crate::schema::DataType::Void).collect();
+        let mut partition = Vec::new();
+        for name in state.partition_columns() {
+            let stored_at = logical.index_of(name).and_then(|i| positions.iter().position(|p| *p == i));
+            partition.push(stored_at.ok_or_else(|| {
+                Error::new(Code::SCHEMA, "a partition column is not in the table's schema, or can hold no value").with("column", name)
+            })?);
+        }
+        let in_files: Vec<usize> = (0..stored.len()).filter(|i| !partition.contains(i)).collect();
+        if in_files.is_empty() {
+            return Err(Error::new(Code::SCHEMA, "no column is left to store in data files")
+                .help("a table needs a column that is neither a partition column nor void"));
+        }
+        let of = |s: &Struct, at: &[usize]| Struct { fields: at.iter().map(|i| s.fields[positions[*i]].clone()).collect() };
+        let stats = StatsPlan::new(
+            &of(logical, &in_files),
+            &of(physical, &in_files),
+            StatsProperties {
+                columns: state.property("delta.dataSkippingStatsColumns"),
+                leaves: state.property("delta.dataSkippingNumIndexedCols"),
+                string_prefix: state.property("delta.dataSkippingStringPrefixLength"),
+            },
+        );
+        let encoding =
+            Encoding::from_properties(state.property("delta.parquet.compression.codec"), state.property("delta.parquet.format.version"))?;
+        let types: Vec<_> = partition.iter().map(|i| stored[*i].data_type().clone()).collect();
+        Ok(Layout {
+            partition_fields: of(physical, &partition).fields,
+            splitter: if types.is_empty() { None } else { Some(Splitter::new(types)?) },
+            plan: FilePlan {
+                schema: stages::schema_of(in_files.iter().map(|i| stored[*i].clone()).collect()),
+                properties: encoding.writer_properties(),
+                stats,
+            },
+            extension: format!("{}.parquet", encoding.name_part()),
+            stored,
+            partition,
+            in_files,
+        })
     }
 }
-
-/// Writes batches of the table's logical schema into partitioned, rolling Parquet files with statistics.
-pub struct DataWriter {}
 
 impl DataWriter {
-    /// A writer for tables of this state. `LB-FEATURE-WRITE` when a stage is not built.
+    /// A writer for tables of this state. `LB-FEATURE-WRITE` when a stage is not built, `LB-PROPERTY` for a property of files that
+    /// means nothing, `LB-SCHEMA` when the table has nothing to store.
     pub fn new(table: &Table, state: Arc<TableState>, options: WriteOptions) -> Result<Self> {
-        let _ = (table, state, options);
-        todo!("write room")
+        let file_bytes = match (options.target_file_size, state.property("delta.targetFileSize")) {
+            (Some(bytes), _) => bytes,
+            (None, Some(text)) => options::parse_size(text)?,
+            (None, None) => FILE_BYTES,
+        };
+        Ok(DataWriter {
+            layout: Layout::new(&state)?,
+            state,
+            options,
+            file_bytes,
+            conform: None,
+            open: Vec::new(),
+            done: Vec::new(),
+            rows: 0,
+            files: 0,
+            turn: 0,
+            job: table.env().new_uuid(),
+            threads: Arc::new(Semaphore::new(table.env().threads())),
+            memory: None,
+            table: table.clone(),
+        })
     }
-    /// Takes a batch. `LB-SCHEMA` names the column that does not fit, `LB-CONSTRAINT` the rule that refused a row.
+    /// Rows taken so far.
+    pub fn rows(&self) -> u64 {
+        self.rows
+    }
+    /// Takes a batch whose columns match the table's by name; values are cast when nothing is lost. `LB-SCHEMA` names the column
+    /// that does not fit, `LB-CONSTRAINT` the rule that refused a row. After an error the writer is of no use: `abort` it.
     pub async fn write(&mut self, batch: RecordBatch) -> Result<()> {
-        let _ = batch;
-        todo!("write room")
+        if !self.conform.as_ref().is_some_and(|c| c.fits(batch.schema_ref())) {
+            let text = if self.options.parse_text { TextRule::Parse } else { TextRule::Keep };
+            self.conform = Some(Conform::new(batch.schema(), self.state.schema(), text)?);
+        }
+        if batch.num_rows() == 0 {
+            return Ok(());
+        }
+        let Some(conform) = &self.conform else { return Ok(()) };
+        let columns = self.layout.prepare(conform, &batch, self.state.schema(), self.rows)?;
+        self.rows += batch.num_rows() as u64;
+        for part in self.layout.split(columns, batch.num_rows())? {
+            self.write_part(part).await?;
+        }
+        self.keep_within_memory().await
     }
     /// Closes and syncs all files. Nothing is part of the table before a commit names it.
-    pub async fn finish(self) -> Result<Vec<Add>> {
-        todo!("write room")
+    pub async fn finish(mut self) -> Result<Vec<Add>> {
+        let (plan, threads) = (&self.layout.plan, self.table.env().threads());
+        let mut closing = stream::iter(self.open.drain(..).map(|open| open.file.finish(plan))).buffer_unordered(threads);
+        let mut failure = None;
+        while let Some(add) = closing.next().await {
+            match add {
+                Ok(add) => self.done.push(add),
+                Err(e) => failure = failure.or(Some(e)),
+            }
+        }
+        drop(closing);
+        self.done.sort_by(|a, b| a.path.cmp(&b.path));
+        failure.map_or(Ok(self.done), Err)
+    }
+    /// Gives up: unfinished uploads are taken back. Finished files stay, out of the table, for vacuum.
+    pub async fn abort(self) {
+        for open in self.open {
+            open.file.abort().await;
+        }
+    }
+    async fn write_part(&mut self, part: Part) -> Result<()> {
+        self.turn += 1;
+        let at = match self.open.iter().position(|o| o.key == part.key) {
+            Some(at) => at,
+            None => {
+                if self.open.len() >= self.options.open_files_max.max(1) {
+                    let oldest = (0..self.open.len()).min_by_key(|i| self.open[*i].used).unwrap_or(0);
+                    self.close(oldest).await?;
+                }
+                let file = self.start(part.values)?;
+                self.open.push(Open { key: part.key, file, used: 0 });
+                self.open.len() - 1
+            }
+        };
+        let open = &mut self.open[at];
+        open.used = self.turn;
+        open.file.write(part.batch).await?;
+        if open.file.size() >= self.file_bytes {
+            self.close(at).await?;
+        }
+        Ok(())
+    }
+    fn start(&mut self, values: NullableMap) -> Result<DataFile> {
+        let env = self.table.env();
+        let folder = partition::directory(&self.layout.partition_fields, &values);
+        let name = format!("{folder}part-{:05}-{}.c000{}", self.files, self.job, self.layout.extension);
+        self.files += 1;
+        let root = self.table.root();
+        let upload = Upload::new(Arc::clone(root.store()), root.key(&name), env.clone());
+        DataFile::start(&self.layout.plan, partition::log_path(&name), values, upload, env.clone(), Arc::clone(&self.threads))
+    }
+    async fn close(&mut self, at: usize) -> Result<()> {
+        let open = self.open.swap_remove(at);
+        self.done.push(open.file.finish(&self.layout.plan).await?);
+        Ok(())
+    }
+    /// Ends the row groups of the fullest files until open files hold no more than the writer's share.
+    async fn keep_within_memory(&mut self) -> Result<()> {
+        let held: u64 = self.open.iter().map(|o| o.file.held()).sum();
+        if held <= MEMORY_LEAST {
+            return Ok(());
+        }
+        if self.memory.is_none() {
+            // What is free now, never waiting: whoever feeds the rows may hold the rest and wait for this writer.
+            let budget = self.table.env().memory();
+            let mut wanted = MEMORY_WANTED.min(budget.limit() / 2);
+            while self.memory.is_none() && wanted > MEMORY_LEAST {
+                self.memory = budget.try_reserve(wanted);
+                wanted /= 2;
+            }
+        }
+        let share = self.memory.as_ref().map_or(MEMORY_LEAST, Reservation::bytes).max(MEMORY_LEAST);
+        let mut held = held;
+        while held > share {
+            let Some(fullest) = self.open.iter_mut().max_by_key(|o| o.file.held()) else { break };
+            let before = fullest.file.held();
+            fullest.file.flush().await?;
+            let freed = before.saturating_sub(fullest.file.held());
+            if freed == 0 {
+                break;
+            }
+            held = held.saturating_sub(freed);
+        }
+        Ok(())
     }
 }
+
+/// The rows of one partition.
+struct Part {
+    key: Option<OwnedRow>,
+    values: NullableMap,
+    batch: RecordBatch,
+}
+
+impl Layout {
+    /// The stored columns of a batch, partition columns with empty text as null.
+    fn prepare(&self, conform: &Conform, batch: &RecordBatch, table: &Struct, first_row: u64) -> Result<Vec<ArrayRef>> {
+        conform.apply(batch, table, &self.stored, &self.partition, first_row)
+    }
+    fn split(&mut self, columns: Vec<ArrayRef>, rows: usize) -> Result<Vec<Part>> {
+        let in_files: Vec<ArrayRef> = self.in_files.iter().map(|i| columns[*i].clone()).collect();
+        let schema = &self.plan.schema;
+        let batch = |columns| RecordBatch::try_new_with_options(schema.clone(), columns, &RecordBatchOptions::new().with_row_count(Some(rows)));
+        let Some(splitter) = &mut self.splitter else {
+            return Ok(vec![Part { key: None, values: NullableMap::new(), batch: batch(in_files)? }]);
+        };
+        let keys: Vec<ArrayRef> = self.partition.iter().map(|i| columns[*i].clone()).collect();
+        let mut parts = Vec::new();
+        for share in splitter.split(&keys)? {
+            let values = partition::values(&self.partition_fields, &keys, share.sample)?;
+            let batch = match &share.rows {
+                None => batch(in_files.clone())?,
+                Some(rows) => {
+                    let columns = in_files.iter().map(|c| take(c, rows, None)).collect::<Result<Vec<_>, _>>()?;
+                    RecordBatch::try_new(schema.clone(), columns)?
+                }
+            };
+            parts.push(Part { key: Some(share.key), values, batch });
+        }
+        Ok(parts)
+    }
+}
+
+#[cfg(test)]
+#[path = "write_tests.rs"]
+mod tests;

@@ -73,7 +73,7 @@ pub(super) fn values(physical: &[Field], columns: &[ArrayRef], row: usize) -> Re
     physical
         .iter()
         .zip(columns)
-        .map(|(field, column)| Ok((field.name.clone(), Scalar::from_array(column, row)?.to_partition_text())))
+        .map(|(field, column)| Ok((field.name.clone(), Scalar::from_array(column, row)?.to_partition_text()?)))
         .collect()
 }
 

@@ -1,0 +1,100 @@
+//! One object on its way into the store: small ones in one request, larger ones in parts. Kind: edge. Spec: DAT.
+//!
+//! Invariant: `finish` succeeds only when the store holds exactly the bytes that were pushed; whatever ends otherwise is aborted.
+
+use crate::env::Env;
+use crate::error::{Code, Error, Result};
+use bytes::Bytes;
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt, PutPayload, WriteMultipart};
+use std::sync::Arc;
+
+/// Bytes of one part, and the size up to which an object is sent whole.
+const PART_BYTES: usize = 8 << 20;
+/// Parts on their way at once; with the one being filled, an upload holds at most three parts.
+const PARTS_IN_FLIGHT: usize = 2;
+
+pub(super) struct Upload {
+    store: Arc<dyn ObjectStore>,
+    key: Path,
+    env: Env,
+    /// What was pushed before the object outgrew one request.
+    whole: Vec<Bytes>,
+    parts: Option<WriteMultipart>,
+    size: u64,
+}
+
+impl Upload {
+    pub(super) fn new(store: Arc<dyn ObjectStore>, key: Path, env: Env) -> Upload {
+        Upload { store, key, env, whole: Vec::new(), parts: None, size: 0 }
+    }
+    /// Takes bytes; waits while too many parts are on their way.
+    pub(super) async fn push(&mut self, bytes: Bytes) -> Result<()> {
+        self.size += bytes.len() as u64;
+        if self.parts.is_none() {
+            self.whole.push(bytes);
+            if self.size <= PART_BYTES as u64 {
+                return Ok(());
+            }
+            let upload = self.store.put_multipart(&self.key).await.map_err(|e| failed(&self.key, e))?;
+            let mut parts = WriteMultipart::new_with_chunk_size(upload, PART_BYTES);
+            self.whole.drain(..).for_each(|b| parts.put(b));
+            self.parts = Some(parts);
+            return Ok(());
+        }
+        if let Some(parts) = &mut self.parts {
+            parts.wait_for_capacity(PARTS_IN_FLIGHT).await.map_err(|e| failed(&self.key, e))?;
+            parts.put(bytes);
+        }
+        Ok(())
+    }
+    /// Makes the object visible; its size.
+    pub(super) async fn finish(mut self) -> Result<u64> {
+        let Some(parts) = self.parts.take() else {
+            let payload: PutPayload = std::mem::take(&mut self.whole).into_iter().collect();
+            self.store.put(&self.key, payload).await.map_err(|e| failed(&self.key, e))?;
+            return Ok(self.size);
+        };
+        // A store can answer the last request with an error though the object is there, and with success though it is not: what
+        // counts is what it says about the object.
+        let completed = parts.finish().await;
+        match (completed, self.store.head(&self.key).await) {
+            (_, Ok(meta)) if meta.size == self.size => Ok(self.size),
+            (Err(e), _) => Err(failed(&self.key, e)),
+            (Ok(_), Ok(meta)) => {
+                let found = format!("the store acknowledged a data file of {} bytes but holds {}", self.size, meta.size);
+                Err(Error::new(Code::STORE, found).with("path", &self.key))
+            }
+            (Ok(_), Err(e)) => Err(failed(&self.key, e)),
+        }
+    }
+    /// Takes back what was sent.
+    pub(super) async fn abort(mut self) {
+        if let Some(parts) = self.parts.take() {
+            abort(parts, &self.key).await;
+        }
+    }
+}
+
+impl Drop for Upload {
+    fn drop(&mut self) {
+        if let Some(parts) = self.parts.take() {
+            let key = self.key.clone();
+            self.env.clean_up(async move { abort(parts, &key).await });
+        }
+    }
+}
+
+async fn abort(parts: WriteMultipart, key: &Path) {
+    if let Err(e) = parts.abort().await {
+        tracing::warn!(%key, error = %e, "an unfinished upload could not be aborted; the store's own clean-up must remove its parts");
+    }
+}
+
+fn failed(key: &Path, e: object_store::Error) -> Error {
+    Error::new(Code::STORE, format!("a data file could not be written: {e}")).with("path", key).caused_by(e)
+}
+
+#[cfg(test)]
+#[path = "upload_tests.rs"]
+mod tests;
