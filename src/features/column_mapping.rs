@@ -3,7 +3,7 @@
 //! Everything below the schema (files, statistics, partition values) knows physical names only. Invariant: ids and physical names
 //! are unique, and the highest id ever given is recorded.
 
-use super::drafts::TableDraft;
+use super::drafts::{TableDraft, WritePlan};
 use super::spec::{Active, FeatureSpec, Hooks, LegacyVersions, Scope, Support};
 use super::{TableFeature, TableState};
 use crate::error::{Code, Error, Result};
@@ -20,7 +20,7 @@ pub(super) const SPEC: FeatureSpec = FeatureSpec {
     active: Active::When(|state| state.mapping_mode() != MappingMode::None),
     support: Support::Full,
     joins_quietly: true,
-    hooks: Hooks { shape_table: Some(shape_table), ..Hooks::NONE },
+    hooks: Hooks { shape_table: Some(shape_table), write_stages: Some(write_stages), ..Hooks::NONE },
 };
 
 const MODE: &str = "delta.columnMapping.mode";
@@ -86,6 +86,13 @@ pub(super) fn physical_schema(schema: &Struct, mode: MappingMode) -> Result<Stru
 /// The id of a mapped field.
 pub(super) fn field_id(field: &Field) -> Option<i32> {
     field.metadata.get(metadata_key::MAPPING_ID)?.as_i64().and_then(|id| i32::try_from(id).ok())
+}
+
+/// Files carry ids in every mode; folders must not show partition values, whose columns may be renamed.
+fn write_stages(_: &TableState, plan: &mut WritePlan) -> Result<()> {
+    plan.field_id = Some(field_id);
+    plan.random_folders = true;
+    Ok(())
 }
 
 /// Gives every field that lacks them an id and a physical name, and records the highest id.

@@ -5,7 +5,7 @@
 use crate::env::Env;
 use crate::expr::Expr;
 use crate::log::StringMap;
-use crate::schema::Struct;
+use crate::schema::{Field, Struct};
 
 /// A table that is being made or changed: what its metadata will say.
 #[derive(Debug)]
@@ -31,4 +31,8 @@ pub struct RowCheck {
 #[derive(Clone, Debug, Default)]
 pub struct WritePlan {
     pub checks: Vec<RowCheck>,
+    /// The Parquet field id of a physical field, when data files carry ids.
+    pub field_id: Option<fn(&Field) -> Option<i32>>,
+    /// Whether data files lie in folders of random names instead of folders that name their partition.
+    pub random_folders: bool,
 }

@@ -54,11 +54,9 @@ pub(crate) fn nullable_within(t: &DataType) -> DataType {
     match t {
         DataType::Struct(s) => DataType::Struct(nullable(s)),
         DataType::Array { element, .. } => DataType::Array { element: Box::new(nullable_within(element)), contains_null: true },
-        DataType::Map { key, value, .. } => DataType::Map {
-            key: Box::new(nullable_within(key)),
-            value: Box::new(nullable_within(value)),
-            value_contains_null: true,
-        },
+        DataType::Map { key, value, .. } => {
+            DataType::Map { key: Box::new(nullable_within(key)), value: Box::new(nullable_within(value)), value_contains_null: true }
+        }
         other => other.clone(),
     }
 }

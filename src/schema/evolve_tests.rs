@@ -28,7 +28,8 @@ fn narrower_types_and_other_case_fit() {
 #[test]
 fn every_column_that_does_not_fit_is_named() {
     // spec: SCH-31
-    let r = rows(vec![("id", DataType::String), ("price", DataType::Long), ("at", at(vec![("y", DataType::Long)])), ("new", DataType::Date)]);
+    let r =
+        rows(vec![("id", DataType::String), ("price", DataType::Long), ("at", at(vec![("y", DataType::Long)])), ("new", DataType::Date)]);
     let e = check_fits(&table(), &r, false).unwrap_err();
     assert_eq!(e.code(), Code::SCHEMA);
     for part in ["\"id\": the table has bigint, the rows have string", "\"price\"", "\"at.y\"", "\"new\"", "merge-schema"] {

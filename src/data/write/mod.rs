@@ -36,6 +36,8 @@ use upload::Upload;
 
 /// The size of files when neither the caller nor the table names one.
 const FILE_BYTES: u64 = 128 << 20;
+/// The length of a random folder name when the table names none.
+const RANDOM_FOLDER: usize = 2;
 /// What a writer asks of the memory budget, and the least it gets along with.
 const MEMORY_WANTED: u64 = 192 << 20;
 const MEMORY_LEAST: u64 = 8 << 20;
@@ -76,6 +78,8 @@ struct Layout {
     /// The partition columns under their physical names.
     partition_fields: Vec<Field>,
     splitter: Option<Splitter>,
+    /// The length of random folder names, when files do not lie in folders of their partition.
+    random_folder: Option<usize>,
     extension: String,
     plan: FilePlan,
 }
@@ -83,9 +87,16 @@ struct Layout {
 impl Layout {
     fn new(state: &TableState) -> Result<Layout> {
         let (logical, physical) = (state.schema(), state.physical_schema());
-        let stored = stages::file_fields(physical, &|field| state.field_id(field))?;
+        let stages = state.write_plan()?;
+        let stored = stages::file_fields(physical, &|field| stages.field_id.and_then(|id| id(field)))?;
+        let random = stages.random_folders || state.property("delta.randomizeFilePrefixes").is_some_and(|v| v.eq_ignore_ascii_case("true"));
+        let random_folder = match state.property("delta.randomPrefixLength").and_then(|v| v.trim().parse().ok()) {
+            Some(length @ 1..=32) => length,
+            _ => RANDOM_FOLDER,
+        };
         // Void columns are not stored: positions in the table and among stored columns differ.
-        let positions: Vec<usize> = (0..logical.fields.len()).filter(|i| logical.fields[*i].data_type != crate::schema::DataType::Void).collect();
+        let positions: Vec<usize> =
+            (0..logical.fields.len()).filter(|i| logical.fields[*i].data_type != crate::schema::DataType::Void).collect();
         let mut partition = Vec::new();
         for name in state.partition_columns() {
             let stored_at = logical.index_of(name).and_then(|i| positions.iter().position(|p| *p == i));
@@ -119,6 +130,7 @@ impl Layout {
                 properties: encoding.writer_properties(),
                 stats,
             },
+            random_folder: random.then_some(random_folder),
             extension: format!("{}.parquet", encoding.name_part()),
             stored,
             partition,
@@ -220,7 +232,10 @@ impl DataWriter {
     }
     fn start(&mut self, values: NullableMap) -> Result<DataFile> {
         let env = self.table.env();
-        let folder = partition::directory(&self.layout.partition_fields, &values);
+        let folder = match self.layout.random_folder {
+            Some(length) => partition::random_directory(env, length),
+            None => partition::directory(&self.layout.partition_fields, &values),
+        };
         let name = format!("{folder}part-{:05}-{}.c000{}", self.files, self.job, self.layout.extension);
         self.files += 1;
         let root = self.table.root();
@@ -278,7 +293,8 @@ impl Layout {
     fn split(&mut self, columns: Vec<ArrayRef>, rows: usize) -> Result<Vec<Part>> {
         let in_files: Vec<ArrayRef> = self.in_files.iter().map(|i| columns[*i].clone()).collect();
         let schema = &self.plan.schema;
-        let batch = |columns| RecordBatch::try_new_with_options(schema.clone(), columns, &RecordBatchOptions::new().with_row_count(Some(rows)));
+        let batch =
+            |columns| RecordBatch::try_new_with_options(schema.clone(), columns, &RecordBatchOptions::new().with_row_count(Some(rows)));
         let Some(splitter) = &mut self.splitter else {
             return Ok(vec![Part { key: None, values: NullableMap::new(), batch: batch(in_files)? }]);
         };

@@ -2,6 +2,7 @@
 //!
 //! Invariant: a path of the log, percent-decoded once, is the object's name under the table root.
 
+use crate::env::Env;
 use crate::error::Result;
 use crate::log::NullableMap;
 use crate::schema::{Field, Scalar};
@@ -89,6 +90,14 @@ pub(super) fn directory(names: &[Field], values: &NullableMap) -> String {
         }
         out.push('/');
     }
+    out
+}
+
+/// A folder of a random name of letters and digits, which spreads files over the keys of a store.
+pub(super) fn random_directory(env: &Env, length: usize) -> String {
+    const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+    let mut out: String = (0..length).map(|_| char::from(ALPHABET[(env.random_u64() % ALPHABET.len() as u64) as usize])).collect();
+    out.push('/');
     out
 }
 

@@ -2,9 +2,9 @@
 //!
 //! Invariant: a cast never changes a value; what does not fit is refused with its column.
 
+use super::partition::empty_to_null;
 use crate::error::{Code, Error, Result};
 use crate::schema::evolve;
-use super::partition::empty_to_null;
 use crate::schema::{DataType, Field, Struct};
 use arrow::array::{Array, ArrayRef, AsArray, ListArray, MapArray, RecordBatch, StructArray, TimestampMicrosecondArray, new_null_array};
 use arrow::buffer::NullBuffer;
@@ -224,7 +224,8 @@ fn check_not_null(field: &Field, array: &ArrayRef, parent: Option<&NullBuffer>, 
     let nulls = array.logical_nulls();
     if !field.nullable && nulls.as_ref().is_some_and(|n| n.null_count() > 0) {
         let is_null = |row: &usize| array_is_null(nulls.as_ref(), *row) && !array_is_null(parent, *row);
-        let rows: Vec<String> = (0..array.len()).filter(is_null).take(ROWS_NAMED + 1).map(|r| (first_row + r as u64 + 1).to_string()).collect();
+        let rows: Vec<String> =
+            (0..array.len()).filter(is_null).take(ROWS_NAMED + 1).map(|r| (first_row + r as u64 + 1).to_string()).collect();
         if !rows.is_empty() {
             let named = rows[..rows.len().min(ROWS_NAMED)].join(", ");
             let more = if rows.len() > ROWS_NAMED { ", …" } else { "" };

@@ -72,7 +72,13 @@ fn nested_values_are_found_by_name_filled_and_cast() {
     ]);
     let rows = batch(vec![
         ("l", Arc::new(LargeListArray::from_iter_primitive::<Int32Type, _, _>(vec![Some(vec![Some(1), None])])) as ArrayRef),
-        ("S", Arc::new(StructArray::from(vec![(Arc::new(ArrowField::new("X", ArrowType::Int32, true)), Arc::new(Int32Array::from(vec![9])) as ArrayRef)]))),
+        (
+            "S",
+            Arc::new(StructArray::from(vec![(
+                Arc::new(ArrowField::new("X", ArrowType::Int32, true)),
+                Arc::new(Int32Array::from(vec![9])) as ArrayRef,
+            )])),
+        ),
     ]);
     let out = apply(&t, &rows, TextRule::Keep).unwrap();
     let types: Vec<_> = out.iter().map(|a| a.data_type().clone()).collect();

@@ -85,10 +85,7 @@ fn nested_fields_count_the_nulls_of_their_struct() {
 #[test]
 fn lists_have_only_a_count_of_their_own_nulls() {
     // spec: STA-4
-    let t = schema(vec![
-        ("l", DataType::Array { element: Box::new(DataType::Long), contains_null: true }),
-        ("after", DataType::Long),
-    ]);
+    let t = schema(vec![("l", DataType::Array { element: Box::new(DataType::Long), contains_null: true }), ("after", DataType::Long)]);
     let lists: ListArray = ListArray::from_iter_primitive::<Int64Type, _, _>(vec![Some(vec![Some(1), None]), None, Some(vec![])]);
     let arrow::datatypes::DataType::List(field) = stages::file_fields(&t, &|_| None).unwrap()[0].data_type().clone() else { panic!() };
     let (_, offsets, values, nulls) = lists.into_parts();
@@ -114,7 +111,9 @@ fn nan_is_above_every_number_and_alone_it_is_both_bounds() {
 #[test]
 fn negative_zero_is_the_lower_and_zero_the_upper_bound() {
     // spec: STA-8
-    let text = |values: Vec<f64>| stats_text_of(&schema(vec![("c", DataType::Double)]), StatsProperties::default(), vec![vec![Arc::new(Float64Array::from(values))]]);
+    let text = |values: Vec<f64>| {
+        stats_text_of(&schema(vec![("c", DataType::Double)]), StatsProperties::default(), vec![vec![Arc::new(Float64Array::from(values))]])
+    };
     assert!(text(vec![0.0, -0.0]).contains(r#""minValues":{"c":-0.0},"maxValues":{"c":0.0}"#));
     assert!(text(vec![-0.0, -0.0]).contains(r#""minValues":{"c":-0.0},"maxValues":{"c":-0.0}"#));
 }

@@ -42,7 +42,11 @@ fn a_surrogate_pair_is_never_cut() {
     assert_eq!(text_max(&odd).unwrap(), format!("{}😀\u{7f}", "x".repeat(31)));
     let pairs = "😀".repeat(20);
     assert_eq!(text_max(&pairs).unwrap(), format!("{}{}", "😀".repeat(16), char::MAX), "32 units are 16 of these");
-    assert_eq!(min(&Bound::Text("😀".repeat(40)), &DataType::String, 32).unwrap(), quoted(&"😀".repeat(32)), "the minimum counts characters");
+    assert_eq!(
+        min(&Bound::Text("😀".repeat(40)), &DataType::String, 32).unwrap(),
+        quoted(&"😀".repeat(32)),
+        "the minimum counts characters"
+    );
 }
 
 #[test]

@@ -1,0 +1,311 @@
+use super::*;
+use crate::env::{Env, SeededEntropy};
+use crate::log::{Format, Metadata, PathLogStore, Protocol, StringMap};
+use crate::schema::DataType;
+use crate::storage::{StorageOptions, TableRoot};
+use arrow::array::{AsArray, Float64Array, Int64Array, StringArray, StringViewArray};
+use arrow::datatypes::Int64Type;
+use object_store::ObjectStoreExt;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::basic::{LogicalType, Repetition, Type as PhysicalType};
+use std::collections::BTreeSet;
+
+fn table_at(location: &str) -> Table {
+    let env = Env::system().with_entropy(Arc::new(SeededEntropy::new(7))).with_threads(2);
+    let root = TableRoot::open(location, &StorageOptions::default(), &env).unwrap();
+    Table::with_log(root.clone(), Arc::new(PathLogStore::new(root)), env)
+}
+
+fn state(schema: Struct, partition: &[&str], properties: &[(&str, &str)]) -> Arc<TableState> {
+    let mapped = properties.iter().any(|(k, _)| *k == "delta.columnMapping.mode");
+    let protocol = Protocol {
+        min_reader_version: if mapped { 2 } else { 1 },
+        min_writer_version: if mapped { 5 } else { 2 },
+        reader_features: None,
+        writer_features: None,
+    };
+    let metadata = Metadata {
+        id: "id".into(),
+        name: None,
+        description: None,
+        format: Format { provider: "parquet".into(), options: StringMap::new() },
+        schema_string: schema.to_json(),
+        partition_columns: partition.iter().map(|c| (*c).to_owned()).collect(),
+        configuration: properties.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
+        created_time: None,
+    };
+    Arc::new(TableState::new(protocol, metadata, vec![]).unwrap())
+}
+
+fn columns(columns: &[(&str, DataType)]) -> Struct {
+    Struct { fields: columns.iter().map(|(n, t)| Field::new(*n, t.clone(), true)).collect() }
+}
+
+fn id_and_text() -> Struct {
+    columns(&[("id", DataType::Long), ("s", DataType::String)])
+}
+
+fn numbers(from: i64, to: i64) -> RecordBatch {
+    let ids = Int64Array::from_iter_values(from..to);
+    let texts = StringArray::from_iter_values((from..to).map(|i| format!("text {i}")));
+    RecordBatch::try_from_iter([("id", Arc::new(ids) as ArrayRef), ("s", Arc::new(texts))]).unwrap()
+}
+
+async fn bytes_of(table: &Table, add: &Add) -> bytes::Bytes {
+    let (store, key) = table.root().resolve(&add.path).unwrap();
+    store.get(&key).await.unwrap().bytes().await.unwrap()
+}
+
+async fn rows_of(table: &Table, add: &Add) -> Vec<RecordBatch> {
+    let reader = ParquetRecordBatchReaderBuilder::try_new(bytes_of(table, add).await).unwrap().build().unwrap();
+    reader.map(|b| b.unwrap()).collect()
+}
+
+async fn objects(table: &Table) -> Vec<String> {
+    let listed: Vec<_> = table.root().store().list(None).collect().await;
+    let prefix = table.root().key("x").to_string().trim_end_matches('x').to_owned();
+    listed.into_iter().map(|m| m.unwrap().location.to_string()).filter(|o| o.starts_with(&prefix)).collect()
+}
+
+#[tokio::test]
+async fn rows_come_back_from_one_file_with_size_and_statistics() {
+    // spec: DAT-W1, DAT-W4
+    let table = table_at("memory:///plain");
+    let mut writer = DataWriter::new(&table, state(id_and_text(), &[], &[]), WriteOptions::default()).unwrap();
+    writer.write(numbers(0, 1000)).await.unwrap();
+    writer.write(numbers(1000, 1500)).await.unwrap();
+    let adds = writer.finish().await.unwrap();
+    assert_eq!(adds.len(), 1);
+    assert_eq!(adds[0].size, bytes_of(&table, &adds[0]).await.len() as i64);
+    assert!(adds[0].path.starts_with("part-00000-") && adds[0].path.ends_with(".c000.snappy.parquet"), "{}", adds[0].path);
+    let ids: Vec<i64> =
+        rows_of(&table, &adds[0]).await.iter().flat_map(|b| b.column(0).as_primitive::<Int64Type>().values().to_vec()).collect();
+    assert_eq!(ids, (0..1500).collect::<Vec<_>>());
+    let stats: serde_json::Value = serde_json::from_str(adds[0].stats.as_deref().unwrap()).unwrap();
+    assert_eq!(
+        stats,
+        serde_json::json!({"numRecords": 1500, "minValues": {"id": 0, "s": "text 0"}, "maxValues": {"id": 1499, "s": "text 999"}, "nullCount": {"id": 0, "s": 0}})
+    );
+}
+
+#[tokio::test]
+async fn no_rows_make_no_file() {
+    // spec: DAT-W4
+    let table = table_at("memory:///empty");
+    let mut writer = DataWriter::new(&table, state(id_and_text(), &[], &[]), WriteOptions::default()).unwrap();
+    writer.write(numbers(5, 5)).await.unwrap();
+    assert!(writer.finish().await.unwrap().is_empty());
+    assert!(objects(&table).await.is_empty());
+}
+
+#[tokio::test]
+async fn files_roll_at_the_target_size() {
+    // spec: DAT-W5
+    let table = table_at("memory:///rolling");
+    let options = WriteOptions { target_file_size: Some(20_000), ..Default::default() };
+    let mut writer = DataWriter::new(&table, state(id_and_text(), &[], &[]), options).unwrap();
+    for i in 0..20 {
+        writer.write(numbers(i * 2000, (i + 1) * 2000)).await.unwrap();
+    }
+    let adds = writer.finish().await.unwrap();
+    assert!(adds.len() > 3, "{}", adds.len());
+    let mut ids = BTreeSet::new();
+    for add in &adds {
+        ids.extend(rows_of(&table, add).await.iter().flat_map(|b| b.column(0).as_primitive::<Int64Type>().values().to_vec()));
+    }
+    assert_eq!(ids.len(), 40_000);
+    assert_eq!(adds.iter().map(|a| &a.path).collect::<BTreeSet<_>>().len(), adds.len());
+}
+
+#[tokio::test]
+async fn rows_go_to_the_folder_of_their_partition_without_its_column() {
+    // spec: PV-20, PV-22, PV-23
+    let table = table_at("memory:///parts");
+    let mut writer = DataWriter::new(
+        &table,
+        state(columns(&[("p", DataType::String), ("id", DataType::Long), ("d", DataType::Double)]), &["d", "p"], &[]),
+        WriteOptions::default(),
+    )
+    .unwrap();
+    let p: ArrayRef = Arc::new(StringViewArray::from(vec![Some("a/b"), Some(""), None, Some("a/b")]));
+    let d: ArrayRef = Arc::new(Float64Array::from(vec![1.5, f64::NAN, f64::NAN, 1.5]));
+    let id: ArrayRef = Arc::new(Int64Array::from(vec![1, 2, 3, 4]));
+    writer.write(RecordBatch::try_from_iter([("id", id), ("P", p), ("d", d)]).unwrap()).await.unwrap();
+    let adds = writer.finish().await.unwrap();
+    assert_eq!(adds.len(), 2, "empty text and null are one partition");
+    let folder = |add: &Add| add.path.rsplit_once('/').unwrap().0.to_owned();
+    assert_eq!(adds.iter().map(folder).collect::<Vec<_>>(), ["d=1.5/p=a%252Fb", "d=NaN/p=__HIVE_DEFAULT_PARTITION__"]);
+    assert_eq!(adds[0].partition_values, NullableMap::from([("d".into(), Some("1.5".into())), ("p".into(), Some("a/b".into()))]));
+    assert_eq!(adds[1].partition_values["p"], None);
+    let rows = rows_of(&table, &adds[0]).await;
+    assert_eq!(rows[0].schema().fields().len(), 1);
+    assert_eq!(rows[0].column(0).as_primitive::<Int64Type>().values(), &[1, 4]);
+    assert!(objects(&table).await.iter().any(|o| o.contains("d=1.5/p=a%2Fb/part-")));
+}
+
+#[tokio::test]
+async fn empty_text_does_not_fit_a_required_partition_column() {
+    // spec: PV-22
+    let table = table_at("memory:///required");
+    let mut schema = columns(&[("p", DataType::String), ("id", DataType::Long)]);
+    schema.fields[0].nullable = false;
+    let mut writer = DataWriter::new(&table, state(schema, &["p"], &[]), WriteOptions::default()).unwrap();
+    let columns: [(&str, ArrayRef); 2] = [("p", Arc::new(StringArray::from(vec![""]))), ("id", Arc::new(Int64Array::from(vec![1])))];
+    let e = writer.write(RecordBatch::try_from_iter(columns).unwrap()).await.unwrap_err();
+    assert_eq!(e.code(), Code::CONSTRAINT);
+}
+
+#[tokio::test]
+async fn more_partitions_than_open_files_close_the_least_recent() {
+    // spec: DAT-W6
+    let table = table_at("memory:///many");
+    let options = WriteOptions { open_files_max: 2, ..Default::default() };
+    let mut writer =
+        DataWriter::new(&table, state(columns(&[("p", DataType::Long), ("id", DataType::Long)]), &["p"], &[]), options).unwrap();
+    for round in 0..2 {
+        for p in 0..5i64 {
+            let columns: [(&str, ArrayRef); 2] =
+                [("p", Arc::new(Int64Array::from(vec![p]))), ("id", Arc::new(Int64Array::from(vec![round])))];
+            writer.write(RecordBatch::try_from_iter(columns).unwrap()).await.unwrap();
+            assert!(writer.open.len() <= 2);
+        }
+    }
+    assert_eq!(writer.finish().await.unwrap().len(), 10);
+}
+
+#[tokio::test]
+async fn mapped_columns_have_physical_names_ids_and_random_folders() {
+    // spec: DAT-W7
+    let table = table_at("memory:///mapped");
+    let field = |name: &str, physical: &str, id: i64, t: &str| {
+        format!(
+            r#"{{"name":"{name}","type":{t},"nullable":true,"metadata":{{"delta.columnMapping.id":{id},"delta.columnMapping.physicalName":"{physical}"}}}}"#
+        )
+    };
+    let inner = format!(r#"{{"type":"struct","fields":[{}]}}"#, field("x", "col-x", 3, "\"long\""));
+    let schema = format!(
+        r#"{{"type":"struct","fields":[{},{},{}]}}"#,
+        field("id", "col-id", 1, "\"long\""),
+        field("st", "col-st", 2, &inner),
+        field("p", "col-p", 4, "\"string\"")
+    );
+    let state = state(
+        Struct::from_json(&schema).unwrap(),
+        &["p"],
+        &[("delta.columnMapping.mode", "name"), ("delta.columnMapping.maxColumnId", "4")],
+    );
+    let mut writer = DataWriter::new(&table, state, WriteOptions::default()).unwrap();
+    let columns: [(&str, ArrayRef); 2] = [("id", Arc::new(Int64Array::from(vec![7]))), ("p", Arc::new(StringArray::from(vec!["v"])))];
+    writer.write(RecordBatch::try_from_iter(columns).unwrap()).await.unwrap();
+    let add = writer.finish().await.unwrap().remove(0);
+    assert_eq!(add.partition_values, NullableMap::from([("col-p".into(), Some("v".into()))]));
+    let folder = add.path.split_once('/').unwrap().0;
+    assert!(folder.len() == 2 && folder.chars().all(|c| c.is_ascii_alphanumeric()), "{folder}");
+    assert!(add.stats.as_deref().unwrap().contains(r#""minValues":{"col-id":7,"col-st":{}}"#), "{:?}", add.stats);
+    let reader = ParquetRecordBatchReaderBuilder::try_new(bytes_of(&table, &add).await).unwrap();
+    let root = reader.parquet_schema().root_schema();
+    let ids: Vec<_> = root.get_fields().iter().map(|f| (f.name().to_owned(), f.get_basic_info().id())).collect();
+    assert_eq!(ids, [("col-id".to_owned(), 1), ("col-st".to_owned(), 2)]);
+    assert_eq!(root.get_fields()[1].get_fields()[0].get_basic_info().id(), 3);
+}
+
+#[tokio::test]
+async fn files_have_the_types_that_spark_reads() {
+    // spec: DAT-W2
+    let table = table_at("memory:///types");
+    let decimal = |precision| DataType::Decimal { precision, scale: 2 };
+    let schema = columns(&[
+        ("t", DataType::Timestamp),
+        ("n", DataType::TimestampNtz),
+        ("a", decimal(9)),
+        ("b", decimal(18)),
+        ("c", decimal(38)),
+        ("y", DataType::Byte),
+        ("d", DataType::Date),
+        ("l", DataType::Array { element: Box::new(DataType::Integer), contains_null: true }),
+        (
+            "m",
+            DataType::Map {
+                key: Box::new(DataType::String),
+                value: Box::new(DataType::Struct(columns(&[("v", DataType::Long)]))),
+                value_contains_null: true,
+            },
+        ),
+    ]);
+    let state = state(schema, &[], &[]);
+    let schema = Arc::new(state.schema().to_arrow().unwrap());
+    let columns = schema.fields().iter().map(|f| arrow::array::new_null_array(f.data_type(), 2)).collect();
+    let mut writer = DataWriter::new(&table, state, WriteOptions::default()).unwrap();
+    writer.write(RecordBatch::try_new(schema, columns).unwrap()).await.unwrap();
+    let add = writer.finish().await.unwrap().remove(0);
+    let reader = ParquetRecordBatchReaderBuilder::try_new(bytes_of(&table, &add).await).unwrap();
+    assert!(reader.metadata().file_metadata().key_value_metadata().is_none_or(Vec::is_empty), "no Arrow schema inside");
+    let schema = reader.parquet_schema();
+    let column = |path: &str| schema.columns().iter().find(|c| c.path().string() == path).unwrap_or_else(|| panic!("{path}")).clone();
+    for (name, utc) in [("t", true), ("n", false)] {
+        assert_eq!(column(name).physical_type(), PhysicalType::INT64);
+        assert!(matches!(column(name).logical_type_ref(), Some(LogicalType::Timestamp(t)) if t.is_adjusted_to_u_t_c == utc));
+    }
+    let physical: Vec<_> = ["a", "b", "c", "y", "d"].iter().map(|n| column(n).physical_type()).collect();
+    use PhysicalType::*;
+    assert_eq!(physical, [INT32, INT64, FIXED_LEN_BYTE_ARRAY, INT32, INT32]);
+    assert_eq!(column("c").type_length(), 16);
+    assert_eq!(column("l.list.element").physical_type(), INT32);
+    assert_eq!(column("m.key_value.value.v").physical_type(), INT64);
+    assert_eq!(column("m.key_value.key").self_type().get_basic_info().repetition(), Repetition::REQUIRED);
+}
+
+#[tokio::test]
+async fn a_large_file_is_sent_in_parts_and_a_dropped_writer_leaves_nothing() {
+    // spec: DAT-W8
+    let folder = tempfile::tempdir().unwrap();
+    let table = table_at(folder.path().to_str().unwrap());
+    let wide = || {
+        let mut state = 1u64;
+        let mut next = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 1) as i64
+        };
+        let ids = Int64Array::from_iter_values((0..700_000).map(|_| next()));
+        let texts = StringArray::from_iter_values((0..700_000).map(|_| format!("{:x}", next())));
+        RecordBatch::try_from_iter([("id", Arc::new(ids) as ArrayRef), ("s", Arc::new(texts) as ArrayRef)]).unwrap()
+    };
+    let small_groups = state(id_and_text(), &[], &[]);
+    let mut writer = DataWriter::new(&table, small_groups.clone(), WriteOptions::default()).unwrap();
+    writer.write(wide()).await.unwrap();
+    writer.open[0].file.flush().await.unwrap();
+    drop(writer);
+    assert!(visible(folder.path()).is_empty(), "{:?}", visible(folder.path()));
+
+    let mut writer = DataWriter::new(&table, small_groups, WriteOptions::default()).unwrap();
+    writer.write(wide()).await.unwrap();
+    let adds = writer.finish().await.unwrap();
+    assert!(adds[0].size > 8 << 20, "{}", adds[0].size);
+    assert_eq!(rows_of(&table, &adds[0]).await.iter().map(RecordBatch::num_rows).sum::<usize>(), 700_000);
+    assert_eq!(visible(folder.path()).len(), 1);
+}
+
+/// Names under a folder that do not begin with a dot.
+fn visible(folder: &std::path::Path) -> Vec<String> {
+    let names = std::fs::read_dir(folder).map(|d| d.map(|e| e.unwrap().file_name().into_string().unwrap()).collect::<Vec<_>>());
+    names.unwrap_or_default().into_iter().filter(|n| !n.starts_with('.')).collect()
+}
+
+#[tokio::test]
+async fn open_files_give_memory_back_when_the_share_is_used_up() {
+    // spec: DAT-W6
+    let env = Env::system().with_memory_limit(16 << 20).with_threads(2);
+    let root = TableRoot::open("memory:///tight", &StorageOptions::default(), &env).unwrap();
+    let table = Table::with_log(root.clone(), Arc::new(PathLogStore::new(root)), env);
+    let mut writer =
+        DataWriter::new(&table, state(columns(&[("p", DataType::Long), ("s", DataType::String)]), &["p"], &[]), WriteOptions::default())
+            .unwrap();
+    for i in 0..200u64 {
+        let s = StringArray::from_iter_values((0..2000u64).map(|r| format!("{:064x}", (i * 2000 + r).wrapping_mul(0x9E37_79B9_7F4A_7C15))));
+        let p = Int64Array::from_value((i % 8) as i64, 2000);
+        writer.write(RecordBatch::try_from_iter([("p", Arc::new(p) as ArrayRef), ("s", Arc::new(s) as ArrayRef)]).unwrap()).await.unwrap();
+        let held: u64 = writer.open.iter().map(|o| o.file.held()).sum();
+        assert!(held <= MEMORY_LEAST + (4 << 20), "{held}");
+    }
+    assert_eq!(writer.finish().await.unwrap().len(), 8);
+}
