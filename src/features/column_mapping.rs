@@ -7,7 +7,7 @@ use super::drafts::{TableDraft, WritePlan};
 use super::spec::{Active, FeatureSpec, Hooks, LegacyVersions, Scope, Support};
 use super::{TableFeature, TableState};
 use crate::error::{Code, Error, Result};
-use crate::schema::{Field, Struct, any_field, metadata_key, try_map_fields};
+use crate::schema::{ColumnNames, DataType, Field, Struct, any_field, any_type, metadata_key, try_map_fields};
 use std::collections::HashSet;
 
 pub(super) const SPEC: FeatureSpec = FeatureSpec {
@@ -17,7 +17,7 @@ pub(super) const SPEC: FeatureSpec = FeatureSpec {
     scope: Scope::ReaderWriter,
     legacy: Some(LegacyVersions { reader: Some(2), writer: 5 }),
     requires: &[],
-    active: Active::When(|state| state.mapping_mode() != MappingMode::None),
+    active: Active::When(|state| MappingMode::parse(state.property(MODE)).is_ok_and(|mode| mode != MappingMode::None)),
     support: Support::Full,
     joins_quietly: true,
     hooks: Hooks { shape_table: Some(shape_table), write_stages: Some(write_stages), ..Hooks::NONE },
@@ -36,6 +36,10 @@ pub(super) enum MappingMode {
 }
 
 impl MappingMode {
+    /// The mode of a table on which the feature is supported.
+    pub(super) fn of(state: &TableState) -> Result<MappingMode> {
+        MappingMode::parse(state.property(MODE))
+    }
     /// The mode that a property asks for. `LB-PROPERTY` for another word.
     pub(super) fn parse(text: Option<&str>) -> Result<MappingMode> {
         match text.map(str::to_ascii_lowercase).as_deref() {
@@ -71,8 +75,8 @@ pub(super) fn physical_schema(schema: &Struct, mode: MappingMode) -> Result<Stru
             twice.take().or_else(|| fields.fields.iter().find(|field| !names.insert(field.name.clone())).map(|field| field.name.clone()));
     };
     check(&physical);
-    crate::schema::any_type(&physical, |data_type| {
-        if let crate::schema::DataType::Struct(fields) = data_type {
+    any_type(&physical, |data_type| {
+        if let DataType::Struct(fields) = data_type {
             check(fields);
         }
         false
@@ -95,25 +99,34 @@ fn write_stages(_: &TableState, plan: &mut WritePlan) -> Result<()> {
     Ok(())
 }
 
+/// Whether files of the table will use other names than the schema.
+pub(super) fn frees_names(draft: &TableDraft<'_>) -> Result<ColumnNames> {
+    Ok(if MappingMode::parse(draft.property(MODE))? == MappingMode::None { ColumnNames::Plain } else { ColumnNames::Free })
+}
+
 /// Gives every field that lacks them an id and a physical name, and records the highest id.
 fn shape_table(draft: &mut TableDraft<'_>) -> Result<()> {
     if MappingMode::parse(draft.property(MODE))? == MappingMode::None {
         return Ok(());
     }
-    let recorded = draft.property(MAX_ID).and_then(|text| text.parse::<i32>().ok()).unwrap_or(0);
-    let mut highest = recorded;
+    if draft.is_new {
+        // Ids and names that come with a schema belong to the table that it was taken from.
+        draft.schema = try_map_fields(&draft.schema, &mut |field| {
+            let mut field = field.clone();
+            for key in [metadata_key::MAPPING_ID, metadata_key::MAPPING_NAME, metadata_key::MAPPING_NESTED_IDS] {
+                field.metadata.remove(key);
+            }
+            Ok::<_, Error>(field)
+        })?;
+    }
+    let mut highest = draft.property(MAX_ID).and_then(|text| text.parse::<i32>().ok()).unwrap_or(0);
     any_field(&draft.schema, |field| {
         highest = highest.max(field_id(field).unwrap_or(0));
         false
     });
-    let (env, is_new) = (draft.env, draft.is_new);
+    let env = draft.env;
     draft.schema = try_map_fields(&draft.schema, &mut |field| {
         let mut field = field.clone();
-        if is_new {
-            for key in [metadata_key::MAPPING_ID, metadata_key::MAPPING_NAME, metadata_key::MAPPING_NESTED_IDS] {
-                field.metadata.remove(key);
-            }
-        }
         if field_id(&field).is_none() {
             highest = highest.checked_add(1).ok_or_else(|| Error::new(Code::LIMIT, "the table has used up its column ids"))?;
             field.metadata.insert(metadata_key::MAPPING_ID.to_owned(), highest.into());
@@ -131,10 +144,6 @@ impl TableState {
     /// The Parquet field id by which a column of data files is found, when the table maps columns by id; else `None`.
     pub fn field_id(&self, physical: &Field) -> Option<i32> {
         if self.mapping_mode() == MappingMode::Id { field_id(physical) } else { None }
-    }
-    /// The Parquet field id that a column of new data files carries; `None` when the table does not map columns.
-    pub fn written_field_id(&self, physical: &Field) -> Option<i32> {
-        if self.mapping_mode() == MappingMode::None { None } else { field_id(physical) }
     }
 }
 

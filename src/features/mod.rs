@@ -16,6 +16,7 @@ mod invariants;
 mod new_table;
 mod properties;
 mod resolve;
+mod settings;
 mod spec;
 mod state;
 mod timestamp_ntz;
@@ -28,7 +29,8 @@ mod variant_type;
 
 pub(crate) use commit::CommitDraft;
 pub use drafts::{RowCheck, WritePlan};
-pub use properties::{CheckpointPolicy, StatsColumns};
+pub(crate) use new_table::{NewTable, change_table, new_table};
+pub use settings::{CheckpointPolicy, StatsColumns};
 pub use state::TableState;
 
 use drafts::TableDraft;
@@ -91,6 +93,11 @@ impl TableFeature {
     /// The feature of this name or alias, compared exactly.
     fn named(name: &str) -> Option<TableFeature> {
         ALL.iter().find(|spec| spec.is_named(name)).map(|spec| spec.feature)
+    }
+    /// The feature that a user names, in any case.
+    fn named_in_any_case(name: &str) -> Option<TableFeature> {
+        let is_named = |spec: &&FeatureSpec| std::iter::once(&spec.name).chain(spec.aliases).any(|other| other.eq_ignore_ascii_case(name));
+        ALL.iter().find(is_named).map(|spec| spec.feature)
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Invariant: what a protocol contradicts itself about is refused here, so that nobody has to choose which half to believe.
 
-use super::spec::Scope;
+use super::spec::{FeatureSpec, LegacyVersions, Scope};
 use super::{ALL, TableFeature};
 use crate::error::{Code, Error, Result};
 use crate::log::Protocol;
@@ -22,6 +22,17 @@ pub(super) struct FeatureSet {
     pub(super) unknown_writer: Vec<String>,
 }
 
+/// The features that versions imply without a list.
+pub(super) fn implied(reader: i32, writer: i32) -> impl Iterator<Item = TableFeature> {
+    let is_implied = move |spec: &&FeatureSpec| match spec.legacy {
+        None => false,
+        // A reader version below 3 speaks for the feature whatever the writers' side says.
+        Some(LegacyVersions { reader: Some(version), .. }) => reader < READER_VERSION_MAX && reader >= version,
+        Some(LegacyVersions { reader: None, writer: version }) => writer < WRITER_VERSION_MAX && writer >= version,
+    };
+    ALL.iter().filter(is_implied).map(|spec| spec.feature)
+}
+
 impl FeatureSet {
     pub(super) fn is_unknown(&self, name: &str) -> bool {
         self.unknown_reader.iter().chain(&self.unknown_writer).any(|other| other == name)
@@ -36,18 +47,7 @@ pub(super) fn resolve(protocol: &Protocol) -> Result<FeatureSet> {
     check(protocol)?;
 
     let mut set = FeatureSet::default();
-    for spec in ALL {
-        let Some(legacy) = spec.legacy else { continue };
-        let by_writer = writer < WRITER_VERSION_MAX && writer >= legacy.writer;
-        // A reader version below 3 speaks for the feature whatever the writers' side says.
-        let implied = match legacy.reader {
-            None => by_writer,
-            Some(version) => reader < READER_VERSION_MAX && reader >= version,
-        };
-        if implied {
-            set.supported.insert(spec.feature);
-        }
-    }
+    set.supported.extend(implied(reader, writer));
     for name in listed_reader {
         match TableFeature::named(name) {
             Some(feature) => _ = set.supported.insert(feature),

@@ -46,6 +46,17 @@ pub(crate) enum Active {
     When(fn(&TableState) -> bool),
 }
 
+impl Active {
+    /// Whether schema, properties or domains switch the feature on, supported or not.
+    pub(crate) fn is_asked(&self, state: &TableState) -> bool {
+        match self {
+            Active::WhenSupported => false,
+            Active::WhenProperty(key) => state.is_true(key),
+            Active::When(test) => test(state),
+        }
+    }
+}
+
 /// What this build does with the feature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Support {

@@ -50,7 +50,7 @@ impl TableState {
             mapping: MappingMode::None,
         };
         if state.is_supported(TableFeature::ColumnMapping) {
-            state.mapping = MappingMode::parse(state.property("delta.columnMapping.mode"))?;
+            state.mapping = MappingMode::of(&state)?;
         }
         state.physical_schema = physical_schema(&state.schema, state.mapping)?;
         Ok(state)
@@ -106,12 +106,8 @@ impl TableState {
     }
     /// Whether the feature is supported and switched on.
     pub(super) fn is_active(&self, feature: TableFeature) -> bool {
-        self.is_supported(feature)
-            && match feature.spec().active {
-                Active::WhenSupported => true,
-                Active::WhenProperty(key) => self.is_true(key),
-                Active::When(test) => test(self),
-            }
+        let active = &feature.spec().active;
+        self.is_supported(feature) && (matches!(active, Active::WhenSupported) || active.is_asked(self))
     }
 
     /// `LB-FEATURE-READ` naming every reader feature that this build lacks.
@@ -195,7 +191,7 @@ impl TableState {
 
     /// What must be done to rows before they are written. `LB-FEATURE-WRITE` for a rule that this build cannot enforce.
     pub fn write_plan(&self) -> Result<WritePlan> {
-        let mut plan = WritePlan::default();
+        let mut plan = WritePlan { random_folders: self.is_true("delta.randomizeFilePrefixes"), ..WritePlan::default() };
         for write_stages in self.active().filter_map(|spec| spec.hooks.write_stages) {
             write_stages(self, &mut plan)?;
         }
@@ -210,4 +206,4 @@ pub(super) fn is_same_key(a: &str, b: &str) -> bool {
 
 #[cfg(test)]
 #[path = "state_tests.rs"]
-mod tests;
+pub(super) mod tests;

@@ -70,7 +70,14 @@ pub(super) const COLUMN_DEFAULTS: FeatureSpec = writer(
 /// Active as soon as it is supported: new files need row ids even before the property is set.
 pub(super) const ROW_TRACKING: FeatureSpec = FeatureSpec {
     requires: &[TableFeature::DomainMetadata],
-    ..writer(TableFeature::RowTracking, "rowTracking", Active::When(|state| !state.is_true("delta.rowTrackingSuspended")))
+    ..writer(
+        TableFeature::RowTracking,
+        "rowTracking",
+        Active::When(|state| {
+            let suspended = state.is_true("delta.rowTrackingSuspended");
+            state.is_true("delta.enableRowTracking") || state.is_supported(TableFeature::RowTracking) && !suspended
+        }),
+    )
 };
 pub(super) const ICEBERG_COMPAT_V1: FeatureSpec = FeatureSpec {
     requires: &[TableFeature::ColumnMapping],
@@ -101,8 +108,13 @@ pub(super) const CHECKPOINT_PROTECTION: FeatureSpec = writer(
     "checkpointProtection",
     Active::When(|state| state.property("delta.requireCheckpointProtectionBeforeVersion").is_some_and(|version| version.trim() != "0")),
 );
-pub(super) const MATERIALIZE_PARTITION_COLUMNS: FeatureSpec =
-    writer(TableFeature::MaterializePartitionColumns, "materializePartitionColumns", Active::WhenSupported);
+pub(super) const MATERIALIZE_PARTITION_COLUMNS: FeatureSpec = writer(
+    TableFeature::MaterializePartitionColumns,
+    "materializePartitionColumns",
+    Active::When(|state| {
+        state.is_true("delta.enableMaterializePartitionColumnsFeature") || state.is_supported(TableFeature::MaterializePartitionColumns)
+    }),
+);
 pub(super) const COLLATIONS: FeatureSpec = FeatureSpec {
     aliases: &["collations-preview"],
     requires: &[TableFeature::DomainMetadata],

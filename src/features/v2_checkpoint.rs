@@ -1,7 +1,6 @@
 //! Checkpoints with a manifest and sidecars. Kind: pure. Spec: FEA.
 
 use super::TableFeature;
-use super::properties::CheckpointPolicy;
 use super::spec::{Active, FeatureSpec, Hooks, Scope, Support};
 
 pub(super) const SPEC: FeatureSpec = FeatureSpec {
@@ -11,7 +10,7 @@ pub(super) const SPEC: FeatureSpec = FeatureSpec {
     scope: Scope::ReaderWriter,
     legacy: None,
     requires: &[],
-    active: Active::When(|state| matches!(state.checkpoint_policy(), Ok(CheckpointPolicy::V2))),
+    active: Active::When(|state| state.property("delta.checkpointPolicy").is_some_and(|policy| policy.trim().eq_ignore_ascii_case("v2"))),
     support: Support::Full,
     joins_quietly: true,
     hooks: Hooks::NONE,

@@ -5,12 +5,14 @@ mod calendar;
 pub(crate) mod evolve;
 mod json;
 pub(crate) mod metadata_key;
+mod new_schema;
 mod partition_text;
 mod sql;
 mod types;
 mod value;
 mod walk;
 
+pub(crate) use new_schema::{ColumnNames, check_new_schema};
 pub use types::{DataType, Field, Struct};
 pub use value::Scalar;
 pub(crate) use walk::{any_field, any_type, try_map_fields};

@@ -390,7 +390,8 @@ fn output_columns(file: &ParquetFile, query: &FileQuery, path: usize) -> Project
     let has_parsed = file.leaf(&["add", "stats_parsed", "numRecords"]).is_some();
     // Parsed statistics are needed where a file has no text.
     let text_everywhere = file.leaf(&["add", "stats"]).is_some_and(|stats| {
-        (0..file.metadata().num_row_groups()).all(|g| rows(g) == 0 || (file.null_count(g, stats).is_some() && file.null_count(g, stats) == file.null_count(g, path)))
+        (0..file.metadata().num_row_groups())
+            .all(|g| rows(g) == 0 || (file.null_count(g, stats).is_some() && file.null_count(g, stats) == file.null_count(g, path)))
     });
     file.mask(file.leaves(|parts| {
         if parts.len() < 2 || parts[0] != "add" {

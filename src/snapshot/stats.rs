@@ -10,7 +10,8 @@ use crate::log::checkpoint::ParquetFile;
 use crate::log::stats::{FileStats, PartitionColumn, StatsLeaf, StatsReader, partition_column};
 use crate::schema::{DataType, FieldPath};
 use arrow::array::{
-    Array, ArrayRef, BooleanArray, Float32Array, Float64Array, Int64Array, RecordBatch, TimestampMicrosecondArray, UInt64Array, cast::AsArray,
+    Array, ArrayRef, BooleanArray, Float32Array, Float64Array, Int64Array, RecordBatch, TimestampMicrosecondArray, UInt64Array,
+    cast::AsArray,
 };
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType as ArrowType, Field, Float32Type, Float64Type, Schema, SchemaRef, TimestampMicrosecondType};
@@ -98,8 +99,7 @@ impl FilePruner {
 
     /// Which files may hold a row for which the filter is TRUE. (SKIP-1)
     pub fn keep(&self, rows: &FileRows, facts: Facts) -> Result<BooleanArray> {
-        let partitions =
-            self.partitions.iter().map(|p| partition_column(rows, &p.physical, &p.data_type)).collect::<Result<Vec<_>>>()?;
+        let partitions = self.partitions.iter().map(|p| partition_column(rows, &p.physical, &p.data_type)).collect::<Result<Vec<_>>>()?;
         if let Some(schema) = &self.exact {
             return Ok(self.keep_exact(schema, &partitions, rows.len()));
         }
@@ -169,17 +169,17 @@ fn lower(min: &ArrayRef, data_type: &DataType) -> ArrayRef {
     match data_type {
         // A least value of NaN says nothing; 0.0 stands for both zeros.
         DataType::Float => {
-            let widened = min.as_primitive::<Float32Type>().iter().map(|v| v.filter(|v| !v.is_nan()).map(|v| if v == 0.0 { -0.0 } else { v }));
+            let widened =
+                min.as_primitive::<Float32Type>().iter().map(|v| v.filter(|v| !v.is_nan()).map(|v| if v == 0.0 { -0.0 } else { v }));
             Arc::new(widened.collect::<Float32Array>())
         }
         DataType::Double => {
-            let widened = min.as_primitive::<Float64Type>().iter().map(|v| v.filter(|v| !v.is_nan()).map(|v| if v == 0.0 { -0.0 } else { v }));
+            let widened =
+                min.as_primitive::<Float64Type>().iter().map(|v| v.filter(|v| !v.is_nan()).map(|v| if v == 0.0 { -0.0 } else { v }));
             Arc::new(widened.collect::<Float64Array>())
         }
         // Before 1970 some writers cut towards zero, which is upwards.
-        DataType::Timestamp | DataType::TimestampNtz => {
-            times(min, |v| if v < 0 { v.checked_sub(LOST_MICROS) } else { Some(v) })
-        }
+        DataType::Timestamp | DataType::TimestampNtz => times(min, |v| if v < 0 { v.checked_sub(LOST_MICROS) } else { Some(v) }),
         _ => Arc::clone(min),
     }
 }
@@ -187,11 +187,13 @@ fn lower(min: &ArrayRef, data_type: &DataType) -> ArrayRef {
 fn upper(max: &ArrayRef, data_type: &DataType) -> ArrayRef {
     match data_type {
         DataType::Float => {
-            let widened = max.as_primitive::<Float32Type>().iter().map(|v| v.filter(|v| !v.is_nan()).map(|v| if v == 0.0 { 0.0 } else { v }));
+            let widened =
+                max.as_primitive::<Float32Type>().iter().map(|v| v.filter(|v| !v.is_nan()).map(|v| if v == 0.0 { 0.0 } else { v }));
             Arc::new(widened.collect::<Float32Array>())
         }
         DataType::Double => {
-            let widened = max.as_primitive::<Float64Type>().iter().map(|v| v.filter(|v| !v.is_nan()).map(|v| if v == 0.0 { 0.0 } else { v }));
+            let widened =
+                max.as_primitive::<Float64Type>().iter().map(|v| v.filter(|v| !v.is_nan()).map(|v| if v == 0.0 { 0.0 } else { v }));
             Arc::new(widened.collect::<Float64Array>())
         }
         DataType::Timestamp | DataType::TimestampNtz => times(max, |v| v.checked_add(LOST_MICROS)),
