@@ -5,7 +5,15 @@
 //! Invariant: a `Pruner` may keep too much, never too little.
 
 mod bind;
+mod coerce;
+mod display;
+mod eval;
+mod functions;
+mod kernels;
+mod node;
+mod parse;
 mod prune;
 
-pub use bind::{BoundExpr, Expr, col, lit};
+pub use eval::BoundExpr;
+pub use node::{Expr, col, lit};
 pub use prune::{ColumnStats, Pruner};

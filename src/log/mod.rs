@@ -3,8 +3,15 @@
 mod action;
 pub(crate) mod batch;
 pub(crate) mod checkpoint;
+pub(crate) mod checksum;
+mod compaction;
+pub(crate) mod hint;
+mod histogram;
 mod json;
+pub(crate) mod listing;
 mod path;
+pub(crate) mod read;
+mod replay;
 pub(crate) mod seen;
 pub(crate) mod segment;
 pub(crate) mod stats;
@@ -17,5 +24,6 @@ pub use action::{
 };
 pub(crate) use json::{decode_commit, encode_commit};
 pub use path::{LogFile, LogFileKind, Version};
+pub(crate) use replay::SmallFacts;
 pub use store::{LogStore, PathLogStore};
 pub(crate) use tail::{LogTail, TailPiece};

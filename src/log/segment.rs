@@ -1,12 +1,36 @@
 //! From a listing, the files that make one version. Kind: pure. Spec: LOG, REC.
+//!
+//! Invariant: a segment's checkpoint and commits cover every version up to its own exactly once; a hole is never bridged.
 
-use super::{LogFile, Version};
+use super::{LogFile, LogFileKind, Version};
+use crate::error::{Code, Error};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A complete checkpoint: one file (classic or uuid-named), or all parts in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CheckpointFiles {
     pub version: Version,
     pub files: Vec<LogFile>,
+}
+
+impl CheckpointFiles {
+    /// What it is called in warnings and errors: its first file.
+    pub fn name(&self) -> &str {
+        self.files.first().map_or("", |f| f.name.as_str())
+    }
+    /// Bytes of its files (sidecars not counted).
+    pub fn size(&self) -> u64 {
+        self.files.iter().map(|f| f.size).sum()
+    }
+    /// Among checkpoints of one version: uuid-named before classic before parts (racing writers can mix parts).
+    fn rank(&self) -> (Version, u8, &str) {
+        let kind = match self.files.first().map(|f| &f.kind) {
+            Some(LogFileKind::UuidCheckpoint { .. }) => 2,
+            Some(LogFileKind::Checkpoint) => 1,
+            _ => 0,
+        };
+        (self.version, kind, self.name())
+    }
 }
 
 /// The log files that make one version of a table.
@@ -19,8 +43,171 @@ pub struct LogSegment {
     pub compactions: Vec<LogFile>,
     /// Every commit after the checkpoint up to `version`, oldest first, without gaps.
     pub commits: Vec<LogFile>,
-    /// Checksum files not above `version`, newest first.
+    /// Checksum files from the checkpoint up to `version`, newest first.
     pub checksums: Vec<LogFile>,
     /// Older complete checkpoints that can stand in when `checkpoint` turns out to be broken, newest first.
     pub older_checkpoints: Vec<CheckpointFiles>,
 }
+
+impl LogSegment {
+    /// The first version of the tail.
+    pub fn tail_from(&self) -> Version {
+        self.checkpoint.as_ref().map_or(Version(0), |c| c.version.next())
+    }
+    /// Bytes of the commits of the tail.
+    pub fn tail_size(&self) -> u64 {
+        self.commits.iter().map(|f| f.size).sum()
+    }
+}
+
+/// Why a listing does not make a version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NoSegment {
+    /// No commit and no complete checkpoint at all.
+    Nothing,
+    /// The version asked for is newer than everything.
+    TooNew { latest: Version },
+    /// A commit that must be there is not.
+    Missing(Version),
+}
+
+/// The files of `target`, or of the newest version. `broken` names checkpoints that turned out to be unusable.
+pub(crate) fn choose(files: &[LogFile], target: Option<Version>, broken: &BTreeSet<String>) -> Result<LogSegment, NoSegment> {
+    let log = Log::sort(files, broken);
+    let latest = log.latest().ok_or(NoSegment::Nothing)?;
+    let version = match target {
+        Some(target) if target > latest => return Err(NoSegment::TooNew { latest }),
+        Some(target) => target,
+        None => latest,
+    };
+    let mut checkpoints: Vec<_> = log.checkpoints.into_iter().rev().skip_while(|c| c.version > version).collect();
+    let checkpoint = (!checkpoints.is_empty()).then(|| checkpoints.remove(0));
+    let from = checkpoint.as_ref().map_or(Version(0), |c| c.version.next());
+    let mut commits = Vec::new();
+    if from <= version {
+        let mut expected = from;
+        for (at, file) in log.commits.range(from..=version) {
+            if *at != expected {
+                break;
+            }
+            commits.push((*file).clone());
+            expected = expected.next();
+        }
+        if expected <= version {
+            return Err(NoSegment::Missing(expected));
+        }
+    }
+    let base = checkpoint.as_ref().map(|c| c.version);
+    Ok(LogSegment {
+        version,
+        compactions: compactions(&log.compactions, from, version),
+        commits,
+        checksums: log.checksums.into_iter().rev().filter(|f| f.version <= version && base.is_none_or(|c| c <= f.version)).cloned().collect(),
+        older_checkpoints: checkpoints,
+        checkpoint,
+    })
+}
+
+/// The first and the last version that can be rebuilt from a whole listing.
+pub(crate) fn available(files: &[LogFile]) -> Option<(Version, Version)> {
+    let log = Log::sort(files, &BTreeSet::new());
+    let latest = log.latest()?;
+    if log.commits.contains_key(&Version(0)) {
+        return Some((Version(0), latest));
+    }
+    log.checkpoints.first().map(|c| (c.version, latest))
+}
+
+/// The error for a whole listing that does not make `target`.
+pub(crate) fn explain(files: &[LogFile], target: Option<Version>, why: NoSegment) -> Error {
+    let range = available(files);
+    let no_version = |version: Version| {
+        let error = Error::new(Code::VERSION, format!("version {version} does not exist")).with("version", version);
+        match range {
+            Some((first, last)) => error.with("earliest", first).with("latest", last).help(format!("choose a version from {first} to {last}")),
+            None => error,
+        }
+    };
+    match (why, target) {
+        (NoSegment::Nothing, _) => Error::new(Code::TABLE, "there is no Delta table: its log holds no commit and no complete checkpoint"),
+        (NoSegment::TooNew { latest }, target) => no_version(target.unwrap_or(latest)),
+        // Cleaned up: what the checkpoint does not cover may go.
+        (NoSegment::Missing(_), Some(target)) if range.is_some_and(|(first, _)| target < first) => no_version(target),
+        (NoSegment::Missing(version), _) => gap(version),
+    }
+}
+
+pub(crate) fn gap(version: Version) -> Error {
+    Error::new(Code::LOG_GAP, format!("version {version} is missing from the log"))
+        .with("version", version)
+        .with("file", LogFile::commit_name(version))
+        .help("restore the file from a copy; versions before it stay readable with --version")
+}
+
+/// Largest first from the left: each begins where the tail is not covered yet and ends inside it.
+fn compactions(all: &[&LogFile], from: Version, version: Version) -> Vec<LogFile> {
+    let mut spans: Vec<_> = all.iter().filter_map(|f| Some((f.version, compaction_end(f)?, *f))).filter(|(x, y, _)| *x >= from && *y <= version).collect();
+    spans.sort_by_key(|(x, y, _)| (*x, std::cmp::Reverse(*y)));
+    let mut chosen = Vec::new();
+    let mut next = from;
+    for (x, y, file) in spans {
+        if x >= next {
+            chosen.push(file.clone());
+            next = y.next();
+        }
+    }
+    chosen
+}
+
+/// The last version that a compaction covers.
+pub(crate) fn compaction_end(file: &LogFile) -> Option<Version> {
+    match file.kind {
+        LogFileKind::Compaction { to } => Some(to),
+        _ => None,
+    }
+}
+
+/// A listing by kind. Files without bytes count only as commits (where they are an error of their own).
+struct Log<'a> {
+    commits: BTreeMap<Version, &'a LogFile>,
+    /// Complete ones, worst first.
+    checkpoints: Vec<CheckpointFiles>,
+    compactions: Vec<&'a LogFile>,
+    checksums: Vec<&'a LogFile>,
+}
+
+impl<'a> Log<'a> {
+    fn sort(files: &'a [LogFile], broken: &BTreeSet<String>) -> Log<'a> {
+        let mut log = Log { commits: BTreeMap::new(), checkpoints: Vec::new(), compactions: Vec::new(), checksums: Vec::new() };
+        let mut parts: BTreeMap<(Version, u32), BTreeMap<u32, &LogFile>> = BTreeMap::new();
+        let mut seen = BTreeSet::new();
+        for file in files {
+            if file.kind != LogFileKind::Commit && (file.size == 0 || !seen.insert(file.name.as_str())) {
+                continue;
+            }
+            match file.kind {
+                LogFileKind::Commit => drop(log.commits.insert(file.version, file)),
+                LogFileKind::Checkpoint | LogFileKind::UuidCheckpoint { .. } => {
+                    log.checkpoints.push(CheckpointFiles { version: file.version, files: vec![file.clone()] });
+                }
+                LogFileKind::CheckpointPart { part, parts: count } => drop(parts.entry((file.version, count)).or_default().insert(part, file)),
+                LogFileKind::Compaction { .. } => log.compactions.push(file),
+                LogFileKind::Checksum => log.checksums.push(file),
+            }
+        }
+        let whole = parts.into_iter().filter(|((_, count), found)| found.len() == *count as usize);
+        log.checkpoints.extend(whole.map(|((version, _), found)| CheckpointFiles { version, files: found.into_values().cloned().collect() }));
+        log.checkpoints.retain(|c| !broken.contains(c.name()));
+        log.checkpoints.sort_by(|a, b| a.rank().cmp(&b.rank()));
+        log.checksums.sort_by_key(|f| f.version);
+        log
+    }
+    fn latest(&self) -> Option<Version> {
+        let commit = self.commits.last_key_value().map(|(v, _)| *v);
+        commit.max(self.checkpoints.last().map(|c| c.version))
+    }
+}
+
+#[cfg(test)]
+#[path = "segment_tests.rs"]
+mod tests;

@@ -1,0 +1,416 @@
+//! Bound expression -> column over a record batch. Kind: pure. Spec: EXP.
+//!
+//! The engine's physical expressions do the work. They read the leaf columns that the expression names, which are taken out of the
+//! batch by name first, with the nulls of their parents. Invariant: floating numbers are compared in one canonical form, so that
+//! NaN equals NaN and stands above all, and -0.0 equals 0.0.
+
+use super::bind;
+use super::kernels;
+use super::node::{Arithmetic, Comparison, Expr, Node};
+use crate::error::{Code, Error, Result};
+use crate::schema::{DataType, FieldPath, Scalar, Struct};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, RecordBatchOptions, make_array};
+use arrow::buffer::NullBuffer;
+use arrow::compute::{CastOptions, can_cast_types, cast};
+use arrow::datatypes::{DataType as ArrowType, Field as ArrowField, Schema as ArrowSchema, SchemaRef, TimeUnit};
+use arrow::util::display::FormatOptions;
+use datafusion_common::config::ConfigOptions;
+use datafusion_common::{DataFusionError, ScalarValue};
+use datafusion_expr::{Operator, ScalarUDF};
+use datafusion_physical_expr::expressions::{
+    BinaryExpr, CaseExpr, CastExpr, Column, IsNullExpr, LikeExpr, Literal, NegativeExpr, NotExpr, in_list,
+};
+use datafusion_physical_expr::{PhysicalExpr, ScalarFunctionExpr};
+use std::sync::Arc;
+
+type Physical = Arc<dyn PhysicalExpr>;
+
+/// An expression bound to a schema. Cheap to clone, shareable.
+#[derive(Clone, Debug)]
+pub struct BoundExpr {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    node: Node,
+    data_type: DataType,
+    columns: Vec<String>,
+    inputs: Inputs,
+    physical: Physical,
+}
+
+/// The leaf columns that an expression reads, in the order in which the physical expression numbers them.
+#[derive(Debug)]
+struct Inputs {
+    paths: Vec<FieldPath>,
+    schema: SchemaRef,
+}
+
+impl Expr {
+    /// Binds to a schema: resolves names, coerces types, folds constants. `LB-EXPR` names what does not fit.
+    pub fn bind(&self, schema: &Struct) -> Result<BoundExpr> {
+        let (node, data_type) = bind::bind(&self.node, schema)?;
+        let inputs = Inputs::of(&node, schema)?;
+        let physical = physical(&node, &inputs)?;
+        let mut columns: Vec<String> = Vec::new();
+        for path in &inputs.paths {
+            if !columns.contains(&path[0]) {
+                columns.push(path[0].clone());
+            }
+        }
+        Ok(BoundExpr { inner: Arc::new(Inner { node, data_type, columns, inputs, physical }) })
+    }
+}
+
+impl BoundExpr {
+    /// Top-level columns (logical names in schema spelling) that the expression reads.
+    pub fn columns(&self) -> &[String] {
+        &self.inner.columns
+    }
+    /// The type of its values.
+    pub fn data_type(&self) -> &DataType {
+        &self.inner.data_type
+    }
+    /// Evaluates over a batch that has at least those columns, found by name, in the Arrow form of the schema. `LB-EXPR` when a
+    /// row has no value (a text that does not convert, an overflow), `LB-SCHEMA` when a column is missing.
+    pub fn evaluate(&self, batch: &RecordBatch) -> Result<ArrayRef> {
+        let rows = batch.num_rows();
+        let value = self.inner.physical.evaluate(&self.inner.inputs.batch(batch)?).map_err(failed)?;
+        value.into_array(rows).map_err(failed)
+    }
+    /// Rows for which the predicate is TRUE (NULL and FALSE are false; the mask has no nulls).
+    pub fn matches(&self, batch: &RecordBatch) -> Result<BooleanArray> {
+        let values = match &self.inner.data_type {
+            DataType::Void => return Ok(BooleanArray::from(vec![false; batch.num_rows()])),
+            DataType::Boolean => self.evaluate(batch)?,
+            other => return Err(not_a_condition(&self.inner.node, other)),
+        };
+        let values = values.as_boolean();
+        Ok(match values.nulls() {
+            Some(nulls) => BooleanArray::new(values.values() & nulls.inner(), None),
+            None => values.clone(),
+        })
+    }
+    /// Whether it reads only these columns.
+    pub fn reads_only(&self, columns: &[String]) -> bool {
+        self.inner.columns.iter().all(|c| columns.contains(c))
+    }
+    /// Canonical SQL text.
+    pub fn to_sql(&self) -> String {
+        self.inner.node.to_string()
+    }
+    pub(super) fn node(&self) -> &Node {
+        &self.inner.node
+    }
+}
+
+pub(super) fn not_a_condition(node: &Node, data_type: &DataType) -> Error {
+    Error::new(Code::EXPR, format!("{node} is a {data_type} where a condition is needed"))
+}
+
+/// The type of a bound node.
+pub(super) fn data_type(node: &Node, schema: &Struct) -> Result<DataType> {
+    let inputs = Inputs::of(node, schema)?;
+    let arrow = physical(node, &inputs)?.data_type(&inputs.schema).map_err(failed)?;
+    let found = Struct::from_arrow(&ArrowSchema::new(vec![ArrowField::new("c", arrow, true)]))?;
+    found.fields.into_iter().next().map(|f| f.data_type).ok_or_else(|| Error::new(Code::INTERNAL, "a type was lost"))
+}
+
+/// The value of a bound node without columns.
+pub(super) fn constant(node: &Node) -> Result<Scalar> {
+    let inputs = Inputs { paths: Vec::new(), schema: Arc::new(ArrowSchema::empty()) };
+    let one =
+        RecordBatch::try_new_with_options(Arc::clone(&inputs.schema), Vec::new(), &RecordBatchOptions::new().with_row_count(Some(1)))?;
+    let value = physical(node, &inputs)?.evaluate(&one).map_err(failed)?.into_array(1).map_err(failed)?;
+    Scalar::from_array(&value, 0)
+}
+
+/// A bound node over one column, as a function of an array of that column.
+pub(super) fn over_column(node: &Node, column: &FieldPath, data_type: &DataType) -> Result<impl Fn(&ArrayRef) -> Result<ArrayRef> + use<>> {
+    let field = ArrowField::new("c", data_type.to_arrow()?, true);
+    let inputs = Inputs { paths: vec![column.clone()], schema: Arc::new(ArrowSchema::new(vec![field])) };
+    let physical = physical(node, &inputs)?;
+    Ok(move |array: &ArrayRef| {
+        let batch = RecordBatch::try_new(Arc::clone(&inputs.schema), vec![Arc::clone(array)])?;
+        physical.evaluate(&batch).and_then(|v| v.into_array(array.len())).map_err(failed)
+    })
+}
+
+fn failed(e: DataFusionError) -> Error {
+    Error::new(Code::EXPR, format!("the expression has no value: {}", e.strip_backtrace()))
+}
+
+impl Inputs {
+    fn of(node: &Node, schema: &Struct) -> Result<Inputs> {
+        let mut paths: Vec<FieldPath> = Vec::new();
+        node.for_each_column(&mut |path| {
+            if !paths.contains(path) {
+                paths.push(path.clone());
+            }
+        });
+        let fields = paths
+            .iter()
+            .map(|path| {
+                let data_type = type_at(schema, path)
+                    .ok_or_else(|| Error::new(Code::INTERNAL, format!("the bound column `{}` is not in its schema", path.join("."))))?;
+                Ok(ArrowField::new(path.join("."), data_type.to_arrow()?, true))
+            })
+            .collect::<Result<Vec<_>>>()?;
+        Ok(Inputs { paths, schema: Arc::new(ArrowSchema::new(fields)) })
+    }
+
+    fn batch(&self, batch: &RecordBatch) -> Result<RecordBatch> {
+        let mut arrays = Vec::with_capacity(self.paths.len());
+        let mut fields = Vec::with_capacity(self.paths.len());
+        for (path, field) in self.paths.iter().zip(self.schema.fields()) {
+            let mut array = leaf(batch, path)?;
+            if array.data_type() != field.data_type() && !field.data_type().is_nested() {
+                array = cast(&array, field.data_type())?;
+            }
+            fields.push(ArrowField::new(field.name(), array.data_type().clone(), true));
+            arrays.push(array);
+        }
+        let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+        Ok(RecordBatch::try_new_with_options(Arc::new(ArrowSchema::new(fields)), arrays, &options)?)
+    }
+}
+
+/// The type of the field at a path in schema spelling.
+pub(super) fn type_at<'a>(schema: &'a Struct, path: &[String]) -> Option<&'a DataType> {
+    let (first, rest) = path.split_first()?;
+    let data_type = &schema.field(first)?.data_type;
+    match (rest, data_type) {
+        ([], found) => Some(found),
+        (rest, DataType::Struct(inner)) => type_at(inner, rest),
+        _ => None,
+    }
+}
+
+/// The column at a path, null wherever one of its parents is.
+fn leaf(batch: &RecordBatch, path: &FieldPath) -> Result<ArrayRef> {
+    let missing = || Error::new(Code::SCHEMA, format!("the rows have no column `{}`", path.join("."))).with("column", path.join("."));
+    let mut names = path.iter();
+    let first = names.next().ok_or_else(missing)?;
+    let schema = batch.schema_ref();
+    let at = schema
+        .fields()
+        .iter()
+        .position(|f| f.name() == first)
+        .or_else(|| schema.fields().iter().position(|f| f.name().to_lowercase() == first.to_lowercase()))
+        .ok_or_else(missing)?;
+    let mut array = Arc::clone(batch.column(at));
+    for name in names {
+        let parent = array.as_struct_opt().ok_or_else(missing)?;
+        let child = parent
+            .column_by_name(name)
+            .or_else(|| {
+                let at = parent.fields().iter().position(|f| f.name().to_lowercase() == name.to_lowercase())?;
+                Some(parent.column(at))
+            })
+            .ok_or_else(missing)?;
+        array = match (parent.nulls(), child.data_type()) {
+            (None, _) | (_, ArrowType::Null) => Arc::clone(child),
+            (Some(_), _) => {
+                let nulls = NullBuffer::union(parent.nulls(), child.nulls());
+                make_array(child.to_data().into_builder().nulls(nulls).build()?)
+            }
+        };
+    }
+    Ok(array)
+}
+
+fn physical(node: &Node, inputs: &Inputs) -> Result<Physical> {
+    let below = |n: &Node| physical(n, inputs);
+    let schema = inputs.schema.as_ref();
+    Ok(match node {
+        Node::Column(path) => {
+            let at = inputs
+                .paths
+                .iter()
+                .position(|p| p == path)
+                .ok_or_else(|| Error::new(Code::INTERNAL, format!("the column `{}` is not bound", path.join("."))))?;
+            Arc::new(Column::new(schema.field(at).name(), at))
+        }
+        Node::Literal(value, data_type) => {
+            let value = ScalarValue::try_from_array(&value.to_array(data_type, 1)?, 0).map_err(failed)?;
+            Arc::new(Literal::new(value))
+        }
+        Node::Compare(op, a, b) => {
+            let (a, b) = (comparable(below(a)?, schema)?, comparable(below(b)?, schema)?);
+            Arc::new(BinaryExpr::new(a, comparison(*op), b))
+        }
+        Node::Arithmetic(op, a, b) => Arc::new(BinaryExpr::new(below(a)?, arithmetic(*op), below(b)?).with_fail_on_overflow(true)),
+        Node::And(terms) => balanced(terms, Operator::And, true, inputs)?,
+        Node::Or(terms) => balanced(terms, Operator::Or, false, inputs)?,
+        Node::Not(inner) => Arc::new(NotExpr::new(below(inner)?)),
+        Node::IsNull(inner) => Arc::new(IsNullExpr::new(below(inner)?)),
+        Node::In(value, list) => {
+            let list = list.iter().map(|item| below(&canonical_literal(item))).collect::<Result<Vec<_>>>()?;
+            in_list(comparable(below(value)?, schema)?, list, &false, schema).map_err(failed)?
+        }
+        Node::Like { value, pattern, escape, ignore_case } => {
+            let pattern = match pattern.as_ref() {
+                Node::Literal(Scalar::String(text), t) if *escape != '\\' => {
+                    below(&Node::Literal(Scalar::String(with_backslashes(text, *escape)), t.clone()))?
+                }
+                _ if *escape != '\\' => return Err(Error::new(Code::EXPR, "LIKE with ESCAPE needs a literal pattern")),
+                other => below(other)?,
+            };
+            Arc::new(LikeExpr::new(false, *ignore_case, below(value)?, pattern))
+        }
+        Node::Case(branches, otherwise) => {
+            let branches = branches.iter().map(|(w, t)| Ok((below(w)?, below(t)?))).collect::<Result<Vec<_>>>()?;
+            let otherwise = otherwise.as_deref().map(below).transpose()?;
+            Arc::new(CaseExpr::try_new(None, branches, otherwise).map_err(failed)?)
+        }
+        Node::Cast { value, to, lenient } => {
+            let value = below(value)?;
+            let (from, to) = (value.data_type(schema).map_err(failed)?, to.to_arrow()?);
+            if !can_cast_types(&from, &to) {
+                return Err(Error::new(Code::EXPR, format!("{from} cannot be converted to {to}: {node}")));
+            }
+            // Spark writes instants in text without `T` and `Z`.
+            let format_options = FormatOptions::new()
+                .with_timestamp_format(Some("%Y-%m-%d %H:%M:%S%.f"))
+                .with_timestamp_tz_format(Some("%Y-%m-%d %H:%M:%S%.f"));
+            Arc::new(CastExpr::new(value, to, Some(CastOptions { safe: *lenient, format_options })))
+        }
+        Node::Call(name, args) => call(name, args.iter().map(below).collect::<Result<Vec<_>>>()?, schema)?,
+    })
+}
+
+/// A chain of one operator as a tree of the least height.
+fn balanced(terms: &[Node], op: Operator, empty: bool, inputs: &Inputs) -> Result<Physical> {
+    match terms {
+        [] => physical(&Node::bool(empty), inputs),
+        [one] => physical(one, inputs),
+        many => {
+            let (left, right) = many.split_at(many.len() / 2);
+            Ok(Arc::new(BinaryExpr::new(balanced(left, op, empty, inputs)?, op, balanced(right, op, empty, inputs)?)))
+        }
+    }
+}
+
+/// The value in the form in which it is compared.
+fn comparable(value: Physical, schema: &ArrowSchema) -> Result<Physical> {
+    match value.data_type(schema).map_err(failed)? {
+        ArrowType::Float32 | ArrowType::Float64 => function(kernels::canonical_float(), vec![value], schema),
+        _ => Ok(value),
+    }
+}
+
+/// A literal in the form in which it is compared.
+pub(super) fn canonical_literal(node: &Node) -> Node {
+    match node {
+        Node::Literal(Scalar::Double(v), t) => Node::Literal(Scalar::Double(kernels::canonical_f64(*v)), t.clone()),
+        Node::Literal(Scalar::Float(v), t) => Node::Literal(Scalar::Float(kernels::canonical_f32(*v)), t.clone()),
+        other => other.clone(),
+    }
+}
+
+fn with_backslashes(pattern: &str, escape: char) -> String {
+    let mut out = String::with_capacity(pattern.len());
+    let mut chars = pattern.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            c if c == escape => {
+                if let Some(next) = chars.next() {
+                    out.push('\\');
+                    out.push(next);
+                }
+            }
+            '\\' => out.push_str("\\\\"),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+fn comparison(op: Comparison) -> Operator {
+    match op {
+        Comparison::Eq => Operator::Eq,
+        Comparison::NotEq => Operator::NotEq,
+        Comparison::Lt => Operator::Lt,
+        Comparison::LtEq => Operator::LtEq,
+        Comparison::Gt => Operator::Gt,
+        Comparison::GtEq => Operator::GtEq,
+        Comparison::NullSafeEq => Operator::IsNotDistinctFrom,
+    }
+}
+
+fn arithmetic(op: Arithmetic) -> Operator {
+    match op {
+        Arithmetic::Add => Operator::Plus,
+        Arithmetic::Subtract => Operator::Minus,
+        Arithmetic::Multiply => Operator::Multiply,
+        Arithmetic::Divide => Operator::Divide,
+        Arithmetic::Modulo => Operator::Modulo,
+    }
+}
+
+fn function(fun: Arc<ScalarUDF>, args: Vec<Physical>, schema: &ArrowSchema) -> Result<Physical> {
+    let options = Arc::new(ConfigOptions::default());
+    Ok(Arc::new(ScalarFunctionExpr::try_new(fun, args, schema, options).map_err(failed)?))
+}
+
+/// A function that `functions::call` left as a call.
+fn call(name: &str, mut args: Vec<Physical>, schema: &ArrowSchema) -> Result<Physical> {
+    use datafusion_functions::{core, datetime, math, regex, string, unicode};
+    let as_type = |value: Physical, to: ArrowType| -> Physical { Arc::new(CastExpr::new(value, to, None)) };
+    let text = |value: &str| -> Physical { Arc::new(Literal::new(ScalarValue::Utf8(Some(value.to_owned())))) };
+    let mut part = |name: &str| function(datetime::date_part(), vec![text(name), args.swap_remove(0)], schema);
+    let fun = match name {
+        "year" | "quarter" | "month" | "day" | "hour" | "minute" | "second" => return part(name),
+        "weekofyear" => return part("week"),
+        "dayofyear" => return part("doy"),
+        "dayofweek" => {
+            // Spark counts from Sunday = 1, the engine from Sunday = 0.
+            let one: Physical = Arc::new(Literal::new(ScalarValue::Int32(Some(1))));
+            return Ok(Arc::new(BinaryExpr::new(part("dow")?, Operator::Plus, one)));
+        }
+        "negative" => return Ok(Arc::new(NegativeExpr::new(args.swap_remove(0)))),
+        "concat" => {
+            let right = args.pop().unwrap_or_else(|| text(""));
+            let left = args.pop().unwrap_or_else(|| text(""));
+            return Ok(Arc::new(BinaryExpr::new(left, Operator::StringConcat, right)));
+        }
+        "length" => return Ok(as_type(function(unicode::character_length(), args, schema)?, ArrowType::Int32)),
+        "octet_length" => return Ok(as_type(function(string::octet_length(), args, schema)?, ArrowType::Int32)),
+        "right" => {
+            let count = args.pop().unwrap_or_else(|| text(""));
+            args.push(as_type(count, ArrowType::Int64));
+            return Ok(as_type(function(unicode::right(), args, schema)?, ArrowType::Utf8));
+        }
+        "round" => {
+            let places = args.pop().unwrap_or_else(|| text(""));
+            args.push(as_type(places, ArrowType::Int32));
+            math::round()
+        }
+        "date_trunc" => {
+            let value = args.swap_remove(1);
+            let to = value.data_type(schema).map_err(failed)?;
+            let truncated = function(datetime::date_trunc(), vec![args.swap_remove(0), value], schema)?;
+            return Ok(if matches!(to, ArrowType::Timestamp(TimeUnit::Microsecond, _)) { as_type(truncated, to) } else { truncated });
+        }
+        "lower" => string::lower(),
+        "upper" => string::upper(),
+        "trim" => string::btrim(),
+        "ltrim" => string::ltrim(),
+        "rtrim" => string::rtrim(),
+        "replace" => string::replace(),
+        "startswith" => string::starts_with(),
+        "endswith" => string::ends_with(),
+        "contains" => string::contains(),
+        "rlike" => regex::regexp_like(),
+        "substring" => kernels::substring(),
+        "abs" => math::abs(),
+        "signum" => math::signum(),
+        "floor" => math::floor(),
+        "ceil" => math::ceil(),
+        "greatest" => core::greatest(),
+        "least" => core::least(),
+        other => return Err(Error::new(Code::INTERNAL, format!("the function `{other}` has no kernel"))),
+    };
+    function(fun, args, schema)
+}

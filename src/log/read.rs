@@ -1,0 +1,91 @@
+//! Commits and compactions from the store, decoded, with bounded parallelism. Kind: edge. Spec: LOG, REC.
+
+use super::compaction::distrust;
+use super::segment::{LogSegment, compaction_end, gap};
+use super::{LogFile, LogStore, LogTail, TailPiece, Version, decode_commit};
+use crate::env::Env;
+use crate::error::{Code, Error, Result};
+use bytes::Bytes;
+use futures::{StreamExt, TryStreamExt, stream};
+use std::sync::Arc;
+
+/// Bodies longer than this are decoded on a thread of their own.
+const LONG: usize = 1 << 20;
+
+/// How many log files are fetched at once.
+pub(crate) fn parallel_reads(env: &Env) -> usize {
+    env.threads().saturating_mul(8).clamp(16, 256)
+}
+
+/// The commits `(after, up_to]`, oldest first; from version 0 when `after` is `None`. `LB-LOG-GAP` for one that is not there.
+pub(crate) async fn read_commits(log: &Arc<dyn LogStore>, env: &Env, after: Option<Version>, up_to: Version) -> Result<Vec<Arc<TailPiece>>> {
+    let from = after.map_or(0, |v| v.next().0);
+    let reads = stream::iter(from..=up_to.0).map(|v| read_commit(log, env, Version(v)));
+    reads.buffered(parallel_reads(env)).try_collect().await
+}
+
+async fn read_commit(log: &Arc<dyn LogStore>, env: &Env, version: Version) -> Result<Arc<TailPiece>> {
+    let body = log.read_commit(version).await?.ok_or_else(|| gap(version))?;
+    piece(env, LogFile::commit_name(version), version, version, body).await
+}
+
+async fn piece(env: &Env, name: String, from: Version, to: Version, body: Bytes) -> Result<Arc<TailPiece>> {
+    let size = body.len() as u64;
+    let actions = match body.len() {
+        ..LONG => decode_commit(&name, &body)?,
+        _ => env.spawn_blocking(move || decode_commit(&name, &body)).await??,
+    };
+    Ok(Arc::new(TailPiece { from, to, actions, size }))
+}
+
+/// The tail of a segment. Compactions replace the commits that they cover when they can be trusted; each that cannot adds a
+/// warning. `LB-LIMIT` when the commits outgrow the memory budget.
+pub(crate) async fn read_tail(log: &Arc<dyn LogStore>, env: &Env, segment: &LogSegment, warnings: &mut Vec<String>) -> Result<LogTail> {
+    let (bytes, limit) = (segment.tail_size(), env.memory().limit());
+    if bytes > limit {
+        return Err(Error::new(Code::LIMIT, format!("the commits after the last checkpoint hold {bytes} bytes, the memory limit is {limit}"))
+            .with("commits", segment.commits.len())
+            .help("raise the memory limit, or let a writer make a checkpoint"));
+    }
+    enum Source<'a> {
+        Commit(Version),
+        Compaction(&'a LogFile, Version),
+    }
+    let mut sources = Vec::new();
+    let mut compactions = segment.compactions.iter().filter_map(|f| Some((f, compaction_end(f)?))).peekable();
+    let mut covered = None;
+    for commit in &segment.commits {
+        if let Some((file, to)) = compactions.next_if(|(file, _)| file.version == commit.version) {
+            sources.push(Source::Compaction(file, to));
+            covered = Some(to);
+        } else if covered.is_none_or(|to| to < commit.version) {
+            sources.push(Source::Commit(commit.version));
+        }
+    }
+    let reads = stream::iter(sources).map(|source| async move {
+        match source {
+            Source::Commit(version) => Ok((vec![read_commit(log, env, version).await?], None)),
+            Source::Compaction(file, to) => match read_compaction(log, env, file, to).await {
+                Ok(piece) => Ok((vec![piece], None)),
+                Err(why) => {
+                    let before = file.version.0.checked_sub(1).map(Version);
+                    let warning = format!("{} was skipped: {why}; its commits were read instead", file.name);
+                    Ok((read_commits(log, env, before, to).await?, Some(warning)))
+                }
+            },
+        }
+    });
+    let read: Vec<(Vec<Arc<TailPiece>>, Option<String>)> = reads.buffered(parallel_reads(env)).try_collect::<Vec<_>>().await.map_err(|e: Error| e)?;
+    let mut pieces = Vec::with_capacity(read.len());
+    for (some, warning) in read {
+        pieces.extend(some);
+        warnings.extend(warning);
+    }
+    Ok(LogTail::new(pieces))
+}
+
+async fn read_compaction(log: &Arc<dyn LogStore>, env: &Env, file: &LogFile, to: Version) -> Result<Arc<TailPiece>, String> {
+    let body = log.read(file).await.map_err(|e| e.to_string())?;
+    let piece = piece(env, file.name.clone(), file.version, to, body).await.map_err(|e| e.to_string())?;
+    distrust(&piece.actions).map_or(Ok(piece), |why| Err(why.to_owned()))
+}
