@@ -1,0 +1,149 @@
+#!/usr/bin/env python3
+"""Runs lakebed and its peers side by side and writes spec/bench.md. usage: compare.py DATA BINARIES OUT [OP…]
+
+Each operation of each engine runs in a fresh process, engines in turn, RUNS times after one warm-up; quoted are medians of CPU seconds (user + system, of the
+process and its children) and of peak resident memory, as the operating system accounts for a finished process.
+"""
+import json
+import os
+import pathlib
+import platform
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+
+RUNS = int(os.environ.get("RUNS", "5"))
+DATA, BIN, OUT = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[3])
+ONLY = sys.argv[4:]
+HERE = pathlib.Path(__file__).parent
+LAKEBED, OPS = BIN / "lakebed", BIN / "compare"
+
+
+def measure(command, env=None):
+    """(CPU seconds, peak MiB, last line of output) of one process, started by a small helper so that its own accounting is read."""
+    helper = ("import os,sys,subprocess,resource,json;"
+              "p=subprocess.run(sys.argv[1:],stdout=subprocess.PIPE,text=True);u=resource.getrusage(resource.RUSAGE_CHILDREN);"
+              "print(json.dumps([p.returncode,u.ru_utime+u.ru_stime,u.ru_maxrss/1024,p.stdout.strip().splitlines()[-1:] or ['']]))")
+    done = subprocess.run([sys.executable, "-S", "-c", helper, *map(str, command)], stdout=subprocess.PIPE, text=True, env={**os.environ, **(env or {})}, check=True)
+    code, cpu, peak, last = json.loads(done.stdout)
+    if code:
+        raise RuntimeError(f"exit {code}: {command}")
+    return cpu, peak, last[0]
+
+
+def peer(op, *args):
+    return [sys.executable, HERE / "peers.py", op, *args]
+
+
+class Op:
+    """`engines`: {name: command or (prepare, command)}; `prepare` gets a scratch folder and gives the table's path for `{t}`."""
+
+    def __init__(self, name, goal, engines, prepare=None, same=True, inside=False):
+        self.name, self.goal, self.engines, self.prepare, self.same, self.inside = name, goal, engines, prepare, same and not inside, inside
+
+    def run(self):
+        samples = {e: [] for e in self.engines}
+        for turn in range(RUNS + 1):
+            answers = {}
+            for engine, command in self.engines.items():
+                with tempfile.TemporaryDirectory(dir=DATA) as scratch:
+                    table = self.prepare(pathlib.Path(scratch)) if self.prepare else None
+                    cpu, peak, last = measure([str(c).replace("{t}", str(table)) for c in command])
+                answers[engine] = last
+                if self.inside:  # the process itself says how much CPU the step took, in microseconds
+                    cpu = int(last) / 1e6
+                if turn:
+                    samples[engine].append((cpu, peak))
+            if self.same and len({a for e, a in answers.items() if a}) > 1:
+                raise RuntimeError(f"{self.name}: the engines disagree: {answers}")
+        return {e: (statistics.median(s[0] for s in v), statistics.median(s[1] for s in v), min(s[0] for s in v), max(s[0] for s in v)) for e, v in samples.items()}
+
+
+def copy_of(name):
+    def prepare(scratch):
+        shutil.copytree(DATA / name, scratch / "t")
+        return scratch / "t"
+    return prepare
+
+
+def fresh(scratch):
+    return scratch / "t"
+
+
+million, tail, long = DATA / "million", DATA / "tail", DATA / "long"
+checkpoint = million / "_delta_log" / f"{10:020d}.checkpoint.parquet"
+lines = DATA / "lineitem-table"
+sorted_million = DATA / "million-sorted"
+PART, STAT = "day = DATE'2024-03-05'", "id BETWEEN 500000000 AND 500999999"
+RANGE = "l_shipdate BETWEEN DATE'1994-01-01' AND DATE'1994-01-07'"
+
+
+def ops():
+    lb = lambda op, table, *rest: [OPS, op, table, *rest]
+    yield Op("log of 1,000,000 files: version and schema", "CPU ≤ 1/100, memory ≤ 1/6 of deltalake",
+             {"lakebed": lb("version", million), "deltalake": peer("version", million)})
+    yield Op("…: plan with a partition filter", "CPU ≤ 1/12, memory ≤ 1/6 of deltalake; CPU ≤ 4 × the bare column read",
+             {"lakebed": lb("plan", million, PART), "deltalake": peer("plan-partition", million), "DuckDB, bare columns": peer("duckdb-partition", checkpoint)}, same=False)
+    yield Op("…: plan with a statistics filter", "CPU ≤ 1/6, memory ≤ 1/6 of deltalake; CPU ≤ 1.1 × the bare column read",
+             {"lakebed": lb("plan", million, STAT), "deltalake": peer("plan-statistics", million), "DuckDB, bare columns": peer("duckdb-statistics", checkpoint)}, same=False)
+    yield Op("…: all paths", "CPU ≤ 1/8, memory ≤ 1/6 of deltalake", {"lakebed": lb("paths", million), "deltalake": peer("paths", million)})
+    yield Op("…: a filter that keeps 0.1 %, on a checkpoint by lakebed against the foreign one", "CPU ≤ 1/10",
+             {"lakebed": lb("plan", sorted_million, PART + " AND " + "id < 400000000"), "lakebed, foreign checkpoint": lb("plan", million, PART + " AND " + "id < 400000000")})
+    yield Op("2,000 JSON commits, 100,000 files: filtered plan", "CPU ≤ 1/3 of deltalake",
+             {"lakebed": lb("plan", tail, "id BETWEEN 50000000 AND 50999999"), "deltalake": peer("plan-statistics-tail", tail)}, same=False)
+    yield Op("10,000 commits with checkpoints: opening version 5,050", "CPU ≤ deltalake", {"lakebed": lb("travel", long, "5050"), "deltalake": peer("travel", long, "5050")})
+    yield Op("appending 6,001,215 lineitem rows", "CPU ≤ 0.85 of deltalake, memory ≤ 400 MiB",
+             {"lakebed": [LAKEBED, "append", "{t}", *sorted((DATA / "lineitem").glob("*.parquet")), "-q"], "deltalake": peer("append", "{t}", DATA / "lineitem"),
+              "DuckDB, plain copy": peer("duckdb-copy", "{t}", DATA / "lineitem")}, prepare=fresh, same=False)
+    yield Op("200 one-row commits in one process", "CPU ≤ 1/3 of deltalake",
+             {"lakebed": lb("append-rows", "{t}", "200"), "lakebed, not synced": lb("append-rows-fast", "{t}", "200"), "deltalake": peer("append-rows", "{t}", "200")}, prepare=fresh, same=False)
+    yield Op("8 processes × 25 one-row appends", "all 200 land; CPU ≤ 1/2 of deltalake",
+             {"lakebed": ["sh", "-c", f"for i in 1 2 3 4 5 6 7 8; do {OPS} append-rows {{t}} 25 & done; wait; {OPS} version {{t}}"],
+              "deltalake": ["sh", "-c", f"for i in 1 2 3 4 5 6 7 8; do {sys.executable} {HERE}/peers.py append-rows {{t}} 25 2>/dev/null & done; wait; {sys.executable} {HERE}/peers.py version {{t}}"]},
+             prepare=fresh, same=False)
+    yield Op("1,000,000 files, held open: one one-row commit", "CPU ≤ 1/50 of deltalake",
+             {"lakebed": lb("held-append", "{t}", "1"), "deltalake": peer("held-append", "{t}", "1")}, prepare=copy_of("million"), inside=True)
+    yield Op("1,000,000 files, held open: catching up by five foreign commits", "CPU ≤ 1/50 of deltalake",
+             {"lakebed": lb("held-refresh", "{t}"), "deltalake": peer("held-refresh", "{t}")}, prepare=copy_of("million"), inside=True)
+    for name, columns, where in [("all 16 columns", "", None), ("a selective range", "", RANGE), ("three columns", "l_orderkey,l_partkey,l_extendedprice", None)]:
+        yield Op(f"scan of 6,001,215 rows: {name}", "CPU ≤ 1.05 of deltalake",
+                 {"lakebed": lb("scan", lines, columns, *([where] if where else [])), "deltalake": peer("scan", lines, columns, *([where] if where else [])),
+                  "DuckDB on the files": peer("duckdb-scan", lines, columns, *([where] if where else []))})
+
+
+def main():
+    if not lines.exists():
+        subprocess.run([LAKEBED, "append", lines, *sorted((DATA / "lineitem").glob("*.parquet")), "-q"], check=True)
+    if not sorted_million.exists():
+        shutil.copytree(million, sorted_million)
+        subprocess.run([LAKEBED, "checkpoint", sorted_million, "-q"], check=True)
+    rows = []
+    for op in ops():
+        if ONLY and not any(o in op.name for o in ONLY):
+            continue
+        try:
+            figures = op.run()
+        except Exception as e:
+            print(f"{op.name}: FAILED: {e}", flush=True)
+            rows.append(f"| {op.name} | failed: {e} | | | | {op.goal} |")
+            continue
+        base = figures["lakebed"]
+        for engine, (cpu, peak, low, high) in figures.items():
+            ratio = f"{base[0] / cpu:.3f} / {base[1] / peak:.2f}" if engine != "lakebed" and cpu else ""
+            rows.append(f"| {op.name if engine == 'lakebed' else ''} | {engine} | {cpu:.3f} ({low:.3f}–{high:.3f}) | {peak:.0f} | {ratio} | {op.goal if engine == 'lakebed' else ''} |")
+            print(rows[-1], flush=True)
+    if not ONLY:
+        OUT.write_text(f"""# Side by side with the peers
+
+Made by `benches/compare/run` on {platform.machine()} with {os.cpu_count()} cores, {platform.system()}; {RUNS} runs after one warm-up, engines in turn, each operation in a fresh
+process. CPU seconds are user + system: median (lowest–highest). Peak is resident memory in MiB. The ratio is lakebed divided by the peer: CPU / memory.
+
+| operation | engine | CPU s | peak MiB | ratio | goal |
+|---|---|---|---|---|---|
+""" + "\n".join(rows) + "\n")
+
+
+main()

@@ -1,0 +1,118 @@
+//! One operation of lakebed in a fresh process, for benches/compare. usage: compare OP TABLE [ARG…]; prints one number, the check that peers must agree on.
+
+use arrow::array::{Int64Array, RecordBatch};
+use arrow::datatypes::{DataType, Field, Schema};
+use futures::{StreamExt, TryStreamExt};
+use lakebed::{At, CountEffort, Expr, FileQuery, Result, Snapshot, Table, Version};
+use std::sync::Arc;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() {
+    let args: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
+    let Some((op, rest)) = args.split_first() else { return };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+    match runtime.block_on(run(op, rest)) {
+        Ok(number) => println!("{number}"),
+        Err(e) => {
+            eprintln!("{e:?}");
+            std::process::exit(1)
+        }
+    }
+}
+
+async fn run(op: &str, args: &[String]) -> Result<u64> {
+    let table = Table::at(&args[0]).open()?;
+    match op {
+        "version" => {
+            let snapshot = table.snapshot().await?;
+            Ok(snapshot.version().0 + snapshot.state().schema().fields.len() as u64)
+        }
+        "paths" => {
+            let snapshot = table.snapshot().await?;
+            files(&snapshot, None).await
+        }
+        "plan" => {
+            let snapshot = table.snapshot().await?;
+            files(&snapshot, Some(&args[1])).await
+        }
+        "count" => Ok(table.snapshot().await?.counts(CountEffort::Cheap).await?.map_or(0, |c| c.files)),
+        "travel" => {
+            let version = args[1].parse().expect("a version");
+            let snapshot = table.snapshot_at(At::Version(Version(version))).await?;
+            files(&snapshot, None).await
+        }
+        // A table held open: `args[1]` one-row commits, then the number of the last version.
+        "append-rows" => {
+            let mut last = 0;
+            for k in 0..args[1].parse::<i64>().expect("a count") {
+                let report = table.append(one_row_schema(), futures::stream::iter([Ok(one_row(k))]).boxed()).run().await?;
+                last = report.version.map_or(0, |v| v.0);
+            }
+            Ok(last)
+        }
+        // A table held open: the CPU microseconds of one more one-row commit, or of catching up by five foreign ones.
+        "held-append" => {
+            let snapshot = table.snapshot().await?;
+            files(&snapshot, None).await?;
+            let before = cpu_micros();
+            table.append(one_row_schema(), futures::stream::iter([Ok(one_row(1))]).boxed()).run().await?;
+            Ok(cpu_micros() - before)
+        }
+        "held-refresh" => {
+            let snapshot = table.snapshot().await?;
+            files(&snapshot, None).await?;
+            let log = std::path::Path::new(&args[0]).join("_delta_log");
+            let newest = snapshot.version().0;
+            for k in 1..=5 {
+                std::fs::copy(log.join(format!("{newest:020}.json")), log.join(format!("{:020}.json", newest + k))).expect("a copied commit");
+            }
+            let before = cpu_micros();
+            let newer = snapshot.refresh().await?;
+            assert_eq!(newer.version().0, newest + 5);
+            Ok(cpu_micros() - before)
+        }
+        "scan" => {
+            let snapshot = table.snapshot().await?;
+            let mut scan = snapshot.scan();
+            if let Some(columns) = args.get(1).filter(|c| !c.is_empty()) {
+                scan = scan.columns(columns.split(','));
+            }
+            if let Some(filter) = args.get(2) {
+                scan = scan.filter(Expr::sql(filter)?);
+            }
+            scan.build()?.stream().try_fold(0u64, |n, batch| async move { Ok(n + batch.num_rows() as u64) }).await
+        }
+        other => panic!("no operation {other}"),
+    }
+}
+
+async fn files(snapshot: &Arc<Snapshot>, filter: Option<&str>) -> Result<u64> {
+    let mut query = FileQuery::default();
+    if let Some(filter) = filter {
+        query = query.filter(Expr::sql(filter)?.bind(snapshot.state().schema())?);
+    }
+    let mut bytes_of_paths = 0;
+    let mut files = snapshot.files(query);
+    let mut count = 0;
+    while let Some(batch) = files.next().await.transpose()? {
+        count += batch.len() as u64;
+        bytes_of_paths += (0..batch.len()).map(|row| batch.path(row).len() as u64).sum::<u64>();
+    }
+    assert!(count == 0 || bytes_of_paths > 0);
+    Ok(count)
+}
+
+fn cpu_micros() -> u64 {
+    let t = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    t.tv_sec as u64 * 1_000_000 + t.tv_nsec as u64 / 1000
+}
+
+fn one_row_schema() -> Arc<Schema> {
+    Arc::new(Schema::new(vec![Field::new("id", DataType::Int64, true)]))
+}
+
+fn one_row(k: i64) -> RecordBatch {
+    RecordBatch::try_new(one_row_schema(), vec![Arc::new(Int64Array::from(vec![k]))]).expect("one column of one row")
+}
