@@ -5,7 +5,7 @@
 use super::TableState;
 use crate::env::Timestamp;
 use crate::error::Result;
-use crate::log::{Add, Metadata, Remove, Version};
+use crate::log::{Metadata, Remove, Version};
 
 /// What features may set in a commit, and what they may know of it.
 #[derive(Debug)]
@@ -23,10 +23,6 @@ impl TableState {
     /// Adds what the features of this state, the one after the commit, require of it.
     pub(crate) fn stamp_commit(&self, before: &TableState, draft: &mut CommitDraft) -> Result<()> {
         self.active().filter_map(|spec| spec.hooks.stamp_commit).try_for_each(|stamp| stamp(before, draft))
-    }
-    /// Refuses an `add` that a feature forbids.
-    pub(crate) fn check_add(&self, _add: &Add) -> Result<()> {
-        Ok(())
     }
     /// Refuses a `remove` that a feature forbids.
     pub(crate) fn check_remove(&self, remove: &Remove) -> Result<()> {

@@ -4,7 +4,7 @@
 //! fault-injecting store, one schedule a seed. A failing seed is printed; `LAKEBED_SEED=<n>` runs it alone.
 
 mod actors;
-mod build;
+pub(crate) mod build;
 mod exhaustive;
 mod faults;
 mod laws;

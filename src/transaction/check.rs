@@ -27,7 +27,6 @@ pub(crate) fn check(work: &Work, base: &Base, after: &TableState) -> Result<()> 
     if let Some((path, _)) = added.iter().find(|(path, vector)| removed.get(*path) == Some(vector)) {
         return Err(Error::new(Code::INPUT, "a file is removed and added in one commit with the same deletion vector").with("path", path));
     }
-    intent.adds.iter().try_for_each(|add| after.check_add(add))?;
     intent.removes.iter().try_for_each(|remove| after.check_remove(remove))
 }
 
