@@ -66,7 +66,8 @@ async fn run(op: &str, args: &[String]) -> Result<u64> {
             let log = std::path::Path::new(&args[0]).join("_delta_log");
             let newest = snapshot.version().0;
             for k in 1..=5 {
-                std::fs::copy(log.join(format!("{newest:020}.json")), log.join(format!("{:020}.json", newest + k))).expect("a copied commit");
+                std::fs::copy(log.join(format!("{newest:020}.json")), log.join(format!("{:020}.json", newest + k)))
+                    .expect("a copied commit");
             }
             let before = cpu_micros();
             let newer = snapshot.refresh().await?;

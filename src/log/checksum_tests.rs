@@ -14,7 +14,9 @@ fn commit(text: &str) -> Vec<Action> {
     decode_commit("c", text.as_bytes()).expect("JSON")
 }
 fn add(path: &str, size: i64, data_change: bool) -> String {
-    format!("{{\"add\":{{\"path\":\"{path}\",\"partitionValues\":{{}},\"size\":{size},\"modificationTime\":1,\"dataChange\":{data_change}}}}}\n")
+    format!(
+        "{{\"add\":{{\"path\":\"{path}\",\"partitionValues\":{{}},\"size\":{size},\"modificationTime\":1,\"dataChange\":{data_change}}}}}\n"
+    )
 }
 fn remove(path: &str, size: i64) -> String {
     format!("{{\"remove\":{{\"path\":\"{path}\",\"deletionTimestamp\":1,\"dataChange\":true,\"size\":{size}}}}}\n")
@@ -41,7 +43,8 @@ fn a_malformed_checksum_is_no_checksum() {
     for text in ["", "{", "[]", "{\"numFiles\":1}", "\0\0\0", &negative, &two, &bad_list] {
         assert!(Checksum::parse(text.as_bytes()).is_err(), "{text}");
     }
-    let crc = parse(",\"fileSizeHistogram\":{\"sortedBinBoundaries\":[5],\"fileCounts\":[],\"totalBytes\":[1]},\"novel\":1").expect("the rest is fine");
+    let crc = parse(",\"fileSizeHistogram\":{\"sortedBinBoundaries\":[5],\"fileCounts\":[],\"totalBytes\":[1]},\"novel\":1")
+        .expect("the rest is fine");
     assert_eq!(crc.file_size_histogram, None);
 }
 

@@ -2,8 +2,8 @@
 //!
 //! Invariant: whatever it says, the version that is read stays the same; a hint that is doubtful in any way is no hint.
 
-use super::action::{Action, Sidecar, StringMap};
 use super::Version;
+use super::action::{Action, Sidecar, StringMap};
 use bytes::Bytes;
 use md5::{Digest, Md5};
 use serde::{Deserialize, Serialize};

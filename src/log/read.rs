@@ -18,7 +18,12 @@ pub(crate) fn parallel_reads(env: &Env) -> usize {
 }
 
 /// The commits `(after, up_to]`, oldest first; from version 0 when `after` is `None`. `LB-LOG-GAP` for one that is not there.
-pub(crate) async fn read_commits(log: &Arc<dyn LogStore>, env: &Env, after: Option<Version>, up_to: Version) -> Result<Vec<Arc<TailPiece>>> {
+pub(crate) async fn read_commits(
+    log: &Arc<dyn LogStore>,
+    env: &Env,
+    after: Option<Version>,
+    up_to: Version,
+) -> Result<Vec<Arc<TailPiece>>> {
     let from = after.map_or(0, |v| v.next().0);
     let reads = stream::iter(from..=up_to.0).map(|v| read_commit(log, env, Version(v)));
     reads.buffered(parallel_reads(env)).try_collect().await
@@ -43,9 +48,12 @@ async fn piece(env: &Env, name: String, from: Version, to: Version, body: Bytes)
 pub(crate) async fn read_tail(log: &Arc<dyn LogStore>, env: &Env, segment: &LogSegment, warnings: &mut Vec<String>) -> Result<LogTail> {
     let (bytes, limit) = (segment.tail_size(), env.memory().limit());
     if bytes > limit {
-        return Err(Error::new(Code::LIMIT, format!("the commits after the last checkpoint hold {bytes} bytes, the memory limit is {limit}"))
-            .with("commits", segment.commits.len())
-            .help("raise the memory limit, or let a writer make a checkpoint"));
+        return Err(Error::new(
+            Code::LIMIT,
+            format!("the commits after the last checkpoint hold {bytes} bytes, the memory limit is {limit}"),
+        )
+        .with("commits", segment.commits.len())
+        .help("raise the memory limit, or let a writer make a checkpoint"));
     }
     enum Source<'a> {
         Commit(Version),
@@ -75,7 +83,8 @@ pub(crate) async fn read_tail(log: &Arc<dyn LogStore>, env: &Env, segment: &LogS
             },
         }
     });
-    let read: Vec<(Vec<Arc<TailPiece>>, Option<String>)> = reads.buffered(parallel_reads(env)).try_collect::<Vec<_>>().await.map_err(|e: Error| e)?;
+    let read: Vec<(Vec<Arc<TailPiece>>, Option<String>)> =
+        reads.buffered(parallel_reads(env)).try_collect::<Vec<_>>().await.map_err(|e: Error| e)?;
     let mut pieces = Vec::with_capacity(read.len());
     for (some, warning) in read {
         pieces.extend(some);

@@ -12,10 +12,16 @@ const METADATA: &str = r#"{"metaData":{"id":"one","format":{"provider":"parquet"
 #[test]
 fn the_newest_entry_of_each_fact_counts() {
     let mut facts = SmallFacts::empty();
-    facts.apply_piece(&piece(0, &format!("{PROTOCOL}\n{METADATA}\n{}", r#"{"txn":{"appId":"a","version":9}}
+    facts.apply_piece(&piece(
+        0,
+        &format!(
+            "{PROTOCOL}\n{METADATA}\n{}",
+            r#"{"txn":{"appId":"a","version":9}}
 {"commitInfo":{"operation":"CREATE TABLE"}}
 {"domainMetadata":{"domain":"d","configuration":"old","removed":false}}
-{"domainMetadata":{"domain":"e","configuration":"kept","removed":false}}"#)));
+{"domainMetadata":{"domain":"e","configuration":"kept","removed":false}}"#
+        ),
+    ));
     facts.apply_piece(&piece(1, r#"{"metaData":{"id":"two","format":{"provider":"parquet","options":{}},"schemaString":"{}","partitionColumns":[],"configuration":{}}}
 {"txn":{"appId":"a","version":4}}
 {"txn":{"appId":"b","version":1}}

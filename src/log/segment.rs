@@ -102,7 +102,13 @@ pub(crate) fn choose(files: &[LogFile], target: Option<Version>, broken: &BTreeS
         version,
         compactions: compactions(&log.compactions, from, version),
         commits,
-        checksums: log.checksums.into_iter().rev().filter(|f| f.version <= version && base.is_none_or(|c| c <= f.version)).cloned().collect(),
+        checksums: log
+            .checksums
+            .into_iter()
+            .rev()
+            .filter(|f| f.version <= version && base.is_none_or(|c| c <= f.version))
+            .cloned()
+            .collect(),
         older_checkpoints: checkpoints,
         checkpoint,
     })
@@ -124,7 +130,9 @@ pub(crate) fn explain(files: &[LogFile], target: Option<Version>, why: NoSegment
     let no_version = |version: Version| {
         let error = Error::new(Code::VERSION, format!("version {version} does not exist")).with("version", version);
         match range {
-            Some((first, last)) => error.with("earliest", first).with("latest", last).help(format!("choose a version from {first} to {last}")),
+            Some((first, last)) => {
+                error.with("earliest", first).with("latest", last).help(format!("choose a version from {first} to {last}"))
+            }
             None => error,
         }
     };
@@ -146,7 +154,8 @@ pub(crate) fn gap(version: Version) -> Error {
 
 /// Largest first from the left: each begins where the tail is not covered yet and ends inside it.
 fn compactions(all: &[&LogFile], from: Version, version: Version) -> Vec<LogFile> {
-    let mut spans: Vec<_> = all.iter().filter_map(|f| Some((f.version, compaction_end(f)?, *f))).filter(|(x, y, _)| *x >= from && *y <= version).collect();
+    let mut spans: Vec<_> =
+        all.iter().filter_map(|f| Some((f.version, compaction_end(f)?, *f))).filter(|(x, y, _)| *x >= from && *y <= version).collect();
     spans.sort_by_key(|(x, y, _)| (*x, std::cmp::Reverse(*y)));
     let mut chosen = Vec::new();
     let mut next = from;
@@ -190,13 +199,16 @@ impl<'a> Log<'a> {
                 LogFileKind::Checkpoint | LogFileKind::UuidCheckpoint { .. } => {
                     log.checkpoints.push(CheckpointFiles { version: file.version, files: vec![file.clone()] });
                 }
-                LogFileKind::CheckpointPart { part, parts: count } => drop(parts.entry((file.version, count)).or_default().insert(part, file)),
+                LogFileKind::CheckpointPart { part, parts: count } => {
+                    drop(parts.entry((file.version, count)).or_default().insert(part, file))
+                }
                 LogFileKind::Compaction { .. } => log.compactions.push(file),
                 LogFileKind::Checksum => log.checksums.push(file),
             }
         }
         let whole = parts.into_iter().filter(|((_, count), found)| found.len() == *count as usize);
-        log.checkpoints.extend(whole.map(|((version, _), found)| CheckpointFiles { version, files: found.into_values().cloned().collect() }));
+        log.checkpoints
+            .extend(whole.map(|((version, _), found)| CheckpointFiles { version, files: found.into_values().cloned().collect() }));
         log.checkpoints.retain(|c| !broken.contains(c.name()));
         log.checkpoints.sort_by(|a, b| a.rank().cmp(&b.rank()));
         log.checksums.sort_by_key(|f| f.version);

@@ -141,7 +141,15 @@ fn a_version_that_does_not_exist_says_which_do() {
 #[test]
 fn compactions_inside_the_tail_are_chosen_greedily_and_do_not_overlap() {
     let mut files = commits(0..=20);
-    files.extend([classic(10), compaction(8, 12), compaction(11, 12), compaction(11, 14), compaction(14, 16), compaction(15, 17), compaction(19, 21)]);
+    files.extend([
+        classic(10),
+        compaction(8, 12),
+        compaction(11, 12),
+        compaction(11, 14),
+        compaction(14, 16),
+        compaction(15, 17),
+        compaction(19, 21),
+    ]);
     let s = pick(&files, None).expect("20");
     assert_eq!(names(&s.compactions), [compaction(11, 14).name, compaction(15, 17).name]);
     assert_eq!(versions(&s.commits), (11..=20).collect::<Vec<_>>());
@@ -171,9 +179,7 @@ fn any_log() -> impl Strategy<Value = Vec<LogFile>> {
 fn naive(files: &[LogFile], v: u64) -> Option<Option<u64>> {
     let whole = |name: &str| files.iter().find(|f| f.name == name).is_some_and(|f| f.size > 0);
     let first = |name: String| whole(&name);
-    let has_checkpoint = |c: u64| {
-        first(classic(c).name) || first(uuid(c).name) || (first(part(c, 1, 2).name) && first(part(c, 2, 2).name))
-    };
+    let has_checkpoint = |c: u64| first(classic(c).name) || first(uuid(c).name) || (first(part(c, 1, 2).name) && first(part(c, 2, 2).name));
     let has_commit = |c: u64| files.iter().any(|f| f.name == commit(c).name);
     match (0..=v).rev().find(|c| has_checkpoint(*c)) {
         Some(c) => ((c + 1)..=v).all(has_commit).then_some(Some(c)),

@@ -1,5 +1,8 @@
 //! Several writers on one faulty store, one schedule a seed.
 //!
+//! An actor reads and commits in one of two ways: `Bare` reads the commits itself and drives a machine (fast, so many seeds run), `Whole`
+//! loads snapshots and commits transactions as every caller does.
+//!
 //! Time stands still unless everybody waits, so the random length of each request decides who goes first. Each actor has a clock of its
 //! own that is wrong and jumps, forgets everything when it crashes, and reads the log through the same faults.
 
@@ -13,8 +16,11 @@ use crate::env::{Clock, Env, SeededEntropy, Timestamp};
 use crate::error::{ErrorKind, Result};
 use crate::features::TableState;
 use crate::log::{LogFile, LogStore, PathLogStore, Version};
+use crate::snapshot::{FileQuery, Snapshot};
 use crate::storage::TableRoot;
-use crate::transaction::{Base, CommitMachine, CommitPolicy, Ending, Footprint, drive};
+use crate::table::Table;
+use crate::transaction::{Base, CommitMachine, CommitOutcome, CommitPolicy, Ending, Footprint, OperationInfo, drive};
+use futures::TryStreamExt;
 use futures::future::{BoxFuture, join_all};
 use object_store::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -23,6 +29,13 @@ use std::time::Duration;
 
 const ACTORS: usize = 3;
 const OPS: usize = 4;
+
+/// How actors read and commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    Bare,
+    Whole,
+}
 
 /// What a run left behind.
 #[derive(Debug)]
@@ -34,12 +47,12 @@ pub(crate) struct Run {
 
 /// Runs one seed to its end.
 #[allow(clippy::disallowed_methods)] // a test owns its runtime
-pub(crate) fn run(seed: u64, plant: Option<Plant>) -> Run {
+pub(crate) fn run(way: Way, seed: u64, plant: Option<Plant>) -> Run {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-    runtime.block_on(scene(seed, plant))
+    runtime.block_on(scene(way, seed, plant))
 }
 
-async fn scene(seed: u64, plant: Option<Plant>) -> Run {
+async fn scene(way: Way, seed: u64, plant: Option<Plant>) -> Run {
     let fate = Arc::new(Fate::new(seed));
     let store = FaultStore::new(Arc::clone(&fate));
     let tried = Arc::new(Mutex::new(Vec::new()));
@@ -48,16 +61,11 @@ async fn scene(seed: u64, plant: Option<Plant>) -> Run {
     let actors = (0..ACTORS).map(|number| {
         let clock = Arc::new(CrookedClock { started, skew: AtomicI64::new(0) });
         let root = TableRoot::with_store("memory:///t/".parse().unwrap(), Arc::new(store.clone()), Path::from("t"));
-        Actor {
-            name: format!("w{number}"),
-            fate: Arc::clone(&fate),
-            tried: Arc::clone(&tried),
-            env: env.clone().with_clock(clock.clone()).with_entropy(Arc::new(SeededEntropy::new(seed ^ number as u64))),
-            clock,
-            log: PathLogStore::new(root),
-            known: Known::default(),
-            plant,
-        }
+        let entropy = Arc::new(SeededEntropy::new(seed.wrapping_mul(31) ^ number as u64));
+        let env = env.clone().with_clock(Arc::<CrookedClock>::clone(&clock)).with_entropy(entropy);
+        let table = Table::with_log(root.clone(), Arc::new(PathLogStore::new(root)), env);
+        let (fate, tried) = (Arc::clone(&fate), Arc::clone(&tried));
+        Actor { name: format!("w{number}"), way, fate, tried, table, clock, known: Known::default(), plant }
     });
     join_all(actors.map(Actor::act)).await;
     // Every request that is still under way arrives before the log is judged.
@@ -97,19 +105,20 @@ impl Clock for CrookedClock {
 }
 
 /// What an actor remembers of the table.
-#[derive(Clone, Default)]
+#[derive(Default)]
 struct Known {
     next: u64,
     model: Model,
+    snapshot: Option<Arc<Snapshot>>,
 }
 
 struct Actor {
     name: String,
+    way: Way,
     fate: Arc<Fate>,
     tried: Arc<Mutex<Vec<Tried>>>,
-    env: Env,
+    table: Table,
     clock: Arc<CrookedClock>,
-    log: PathLogStore,
     known: Known,
     plant: Option<Plant>,
 }
@@ -126,14 +135,16 @@ impl Actor {
                 let _ = self.catch_up().await;
             }
             let op = self.fate.throw(|d| choose(&self.known, d));
-            let id = format!("{}-{number}.", self.name);
             let crash = self.fate.throw(|d| d.chance(10).then(|| Duration::from_millis(d.below(150))));
-            let verdict = match crash {
-                None => self.commit(&id, &op).await,
-                Some(after) => tokio::time::timeout(after, self.commit(&id, &op)).await.unwrap_or(Verdict::NotKnown),
-            };
-            self.fate.note(format!("{id} {op:?} -> {verdict:?}"));
+            // Known before the commit is sent, so that a crash does not hide it.
+            let mut id = format!("{}-{number}.", self.name);
             let seen = self.known.model.metadata.clone();
+            let commit = self.commit(&mut id, &op);
+            let verdict = match crash {
+                None => commit.await,
+                Some(after) => tokio::time::timeout(after, commit).await.unwrap_or(Verdict::NotKnown),
+            };
+            self.fate.note(format!("{} {id} {op:?} -> {verdict:?}", self.name));
             self.tried.lock().unwrap().push(Tried { id, op, seen, verdict });
             if crash.is_some() {
                 self.known = Known::default();
@@ -143,7 +154,11 @@ impl Actor {
 
     /// Reads what is new; keeps what it has when a request fails.
     async fn catch_up(&mut self) -> Result<()> {
-        while let Some(body) = self.log.read_commit(Version(self.known.next)).await? {
+        if self.way == Way::Whole {
+            self.known = self.load().await?;
+            return Ok(());
+        }
+        while let Some(body) = self.table.log().read_commit(Version(self.known.next)).await? {
             let commit = Footprint::read(Version(self.known.next), &body)?;
             self.known.model.apply(&commit, None, None).unwrap_or_else(|what| self.fate.note(what));
             self.known.next += 1;
@@ -151,20 +166,54 @@ impl Actor {
         Ok(())
     }
 
-    async fn commit(&self, id: &str, op: &Op) -> Verdict {
+    async fn load(&self) -> Result<Known> {
+        let snapshot = match &self.known.snapshot {
+            Some(old) if self.fate.throw(|d| d.chance(50)) => old.refresh().await?,
+            _ => self.table.snapshot().await?,
+        };
+        let batches: Vec<_> = snapshot.files(FileQuery::default()).try_collect().await?;
+        let files = batches.iter().flat_map(|b| (0..b.len()).map(|row| b.path(row).to_owned())).collect();
+        let apps = snapshot.app_versions().await?.into_iter().map(|t| (t.app_id, t.version)).collect();
+        let model = Model { files, apps, metadata: Some(snapshot.state().metadata().clone()), ..Model::default() };
+        Ok(Known { next: snapshot.version().0 + 1, model, snapshot: Some(snapshot) })
+    }
+
+    async fn commit(&self, id: &mut String, op: &Op) -> Verdict {
         let model = &self.known.model;
         let seen = model.metadata.clone().unwrap_or_else(metadata);
-        let version = self.known.next.checked_sub(1).map(Version);
-        let work = stage(id, op, version, &model.files, &seen);
+        let staged = stage(id, op, &model.files, &seen);
         let state = Arc::new(TableState::new(protocol(), seen, Vec::new()).unwrap());
-        let base = Base { version, state, timestamp: model.timestamp.map(Timestamp) };
         let policy = CommitPolicy { attempts_max: 12, time_max: Duration::from_secs(60), plant: self.plant, ..CommitPolicy::default() };
-        let machine = CommitMachine::new(Arc::new(work), base, policy, self.env.random_u64());
-        match drive(machine, &self.log, &self.env).await {
+        let env = self.table.env();
+        let ended = match self.way {
+            Way::Bare => {
+                let version = self.known.next.checked_sub(1).map(Version);
+                let base = Base { version, state, timestamp: model.timestamp.map(Timestamp) };
+                let machine = CommitMachine::new(Arc::new(staged.work(id, version)), base, policy, env.random_u64());
+                drive(machine, self.table.log().as_ref(), env).await
+            }
+            Way::Whole => {
+                let mut transaction = match &self.known.snapshot {
+                    Some(base) => base.begin(OperationInfo::default()),
+                    None => self.table.begin_create(state, OperationInfo::default()),
+                };
+                *id = transaction.id().to_owned();
+                transaction.policy(policy);
+                staged.fill(&mut transaction);
+                transaction.commit().await.map(|outcome| match outcome {
+                    CommitOutcome::Committed(c) => Ending::Committed { version: c.version, attempts: c.attempts },
+                    CommitOutcome::Conflicted(c) => Ending::Conflicted { rule: c.rule, winner: c.winner, evidence: c.evidence },
+                })
+            }
+        };
+        match ended {
             Ok(Ending::Committed { version, .. }) => Verdict::Committed(version),
             Ok(Ending::Conflicted { winner, .. }) => Verdict::Conflicted(winner),
             Err(e) if e.kind() == ErrorKind::CommitUnknown => Verdict::NotKnown,
-            Err(_) => Verdict::NothingLanded,
+            Err(e) => {
+                self.fate.note(e.to_string());
+                Verdict::NothingLanded
+            }
         }
     }
 }

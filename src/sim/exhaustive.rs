@@ -36,12 +36,8 @@ fn world(ops: &[Op], policy: &CommitPolicy, faults: u32) -> World {
     let base = Base { version: (!create).then_some(Version(0)), state, timestamp: (!create).then_some(Timestamp(1_000)) };
     let writers = ops.iter().enumerate().map(|(i, op)| {
         let id = format!("w{i}");
-        let machine = CommitMachine::new(
-            Arc::new(stage(&id, op, base.version, &FILES.map(str::to_owned).into(), &metadata())),
-            base.clone(),
-            policy.clone(),
-            i as u64,
-        );
+        let work = stage(&id, op, &FILES.map(str::to_owned).into(), &metadata()).work(&id, base.version);
+        let machine = CommitMachine::new(Arc::new(work), base.clone(), policy.clone(), i as u64);
         Writer::new(id, op.clone(), (!create).then(|| metadata()), machine)
     });
     let log = if create { Vec::new() } else { vec![first_commit()] };

@@ -32,7 +32,7 @@ pub(crate) enum Op {
 pub(crate) struct Model {
     pub files: BTreeSet<String>,
     /// Which file each row came from at first; a compaction keeps that.
-    rows: BTreeMap<String, BTreeSet<String>>,
+    pub rows: BTreeMap<String, BTreeSet<String>>,
     pub apps: BTreeMap<String, i64>,
     pub metadata: Option<Metadata>,
     pub timestamp: Option<i64>,

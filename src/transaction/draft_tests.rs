@@ -61,7 +61,8 @@ fn actions_follow_in_one_order_whatever_the_order_they_came_in() {
 // spec: COM-7
 #[test]
 fn in_commit_timestamp_rises_above_the_commit_before_whatever_the_clock_says() {
-    let time = |previous| lines(&work(|w| w.intent.adds.push(add("a", true))), &base(previous))[0]["commitInfo"]["inCommitTimestamp"].clone();
+    let time =
+        |previous| lines(&work(|w| w.intent.adds.push(add("a", true))), &base(previous))[0]["commitInfo"]["inCommitTimestamp"].clone();
     assert_eq!((time(7), time(5_000)), (100.into(), 5_001.into()));
 }
 
