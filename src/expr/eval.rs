@@ -414,3 +414,7 @@ fn call(name: &str, mut args: Vec<Physical>, schema: &ArrowSchema) -> Result<Phy
     };
     function(fun, args, schema)
 }
+
+#[cfg(test)]
+#[path = "eval_tests.rs"]
+mod tests;

@@ -331,18 +331,17 @@ impl<'a> Parser<'a> {
     }
 
     fn primary(&mut self) -> Result<Node> {
+        if self.take(&Token::LParen) {
+            let node = self.expr()?;
+            self.expect(&Token::RParen)?;
+            return Ok(node);
+        }
         self.terms += 1;
         if self.terms > TERMS_MAX {
             return Err(self.limit("has too many terms", TERMS_MAX));
         }
         let at = self.pieces[self.next].at;
         match self.peek().clone() {
-            Token::LParen => {
-                self.advance();
-                let node = self.expr()?;
-                self.expect(&Token::RParen)?;
-                Ok(node)
-            }
             Token::Number(text, long) => {
                 self.advance();
                 let mut suffix = if long { "L".to_owned() } else { String::new() };

@@ -491,3 +491,7 @@ fn after_prefix(prefix: &str) -> Option<String> {
     }
     None
 }
+
+#[cfg(test)]
+#[path = "prune_tests.rs"]
+mod tests;

@@ -1,0 +1,378 @@
+use crate::error::{Code, Error};
+use crate::expr::{BoundExpr, Expr, col, lit};
+use crate::schema::{DataType, Field, Scalar, Struct};
+use arrow::array::{
+    ArrayRef, BooleanArray, Date32Array, Decimal128Array, Float32Array, Float64Array, Int32Array, Int64Array, RecordBatch, StringArray,
+    StructArray, TimestampMicrosecondArray,
+};
+use arrow::buffer::NullBuffer;
+use arrow::util::display::array_value_to_string;
+use std::sync::Arc;
+
+const DAY: i64 = 86_400_000_000;
+
+fn schema() -> Struct {
+    let inner = Struct { fields: vec![Field::new("city", DataType::String, true), Field::new("Zip", DataType::Integer, true)] };
+    let field = |name: &str, data_type: DataType| Field::new(name, data_type, true);
+    Struct {
+        fields: vec![
+            field("id", DataType::Long),
+            field("small", DataType::Integer),
+            field("Name", DataType::String),
+            field("price", DataType::Decimal { precision: 10, scale: 2 }),
+            field("f", DataType::Float),
+            field("d", DataType::Double),
+            field("flag", DataType::Boolean),
+            field("day", DataType::Date),
+            field("ts", DataType::Timestamp),
+            field("odd name", DataType::Integer),
+            field("addr", DataType::Struct(inner)),
+            field("list", DataType::Array { element: Box::new(DataType::Long), contains_null: true }),
+        ],
+    }
+}
+
+/// Four rows; the last is all null.
+fn batch() -> RecordBatch {
+    let arrow = schema().to_arrow().unwrap();
+    let addr = match arrow.field_with_name("addr").unwrap().data_type() {
+        arrow::datatypes::DataType::Struct(fields) => StructArray::new(
+            fields.clone(),
+            vec![
+                Arc::new(StringArray::from(vec![Some("Oslo"), Some("Rome"), None, Some("hidden")])),
+                Arc::new(Int32Array::from(vec![Some(1), None, Some(3), Some(4)])),
+            ],
+            Some(NullBuffer::from(vec![true, true, true, false])),
+        ),
+        _ => unreachable!(),
+    };
+    let columns: Vec<ArrayRef> = vec![
+        Arc::new(Int64Array::from(vec![Some(1), Some(2), Some(9_007_199_254_740_993), None])),
+        Arc::new(Int32Array::from(vec![Some(10), Some(-20), Some(i32::MAX), None])),
+        Arc::new(StringArray::from(vec![Some("Ada"), Some("bob's 100%"), Some(""), None])),
+        Arc::new(
+            Decimal128Array::from(vec![Some(150), Some(-1), Some(9_999_999_999), None]).with_precision_and_scale(10, 2).unwrap(),
+        ),
+        Arc::new(Float32Array::from(vec![Some(0.5), Some(-0.0), Some(f32::NAN), None])),
+        Arc::new(Float64Array::from(vec![Some(1e300), Some(0.0), Some(-f64::NAN), None])),
+        Arc::new(BooleanArray::from(vec![Some(true), Some(false), Some(true), None])),
+        Arc::new(Date32Array::from(vec![Some(0), Some(18_262), Some(-1), None])),
+        Arc::new(TimestampMicrosecondArray::from(vec![Some(0), Some(18_262 * DAY + 1), Some(-1), None]).with_timezone("UTC")),
+        Arc::new(Int32Array::from(vec![Some(7), Some(8), Some(9), None])),
+        Arc::new(addr),
+        arrow::array::new_null_array(arrow.field_with_name("list").unwrap().data_type(), 4),
+    ];
+    RecordBatch::try_new(Arc::new(arrow), columns).unwrap()
+}
+
+fn bind(text: &str) -> BoundExpr {
+    Expr::sql(text).and_then(|e| e.bind(&schema())).unwrap_or_else(|e| panic!("{:.200}: {e}", text))
+}
+fn refused(text: &str) -> Error {
+    Expr::sql(text).and_then(|e| e.bind(&schema())).expect_err(text)
+}
+
+/// The rows (counted from 0) for which the text is TRUE.
+fn rows(text: &str) -> Vec<usize> {
+    let mask = bind(text).matches(&batch()).unwrap_or_else(|e| panic!("{text}: {e}"));
+    (0..mask.len()).filter(|i| mask.value(*i)).collect()
+}
+fn values(text: &str) -> Vec<String> {
+    let array = bind(text).evaluate(&batch()).unwrap_or_else(|e| panic!("{text}: {e}"));
+    (0..array.len()).map(|i| if array.is_null(i) { "null".to_owned() } else { array_value_to_string(&array, i).unwrap() }).collect()
+}
+
+#[test]
+fn names_resolve_without_case_and_through_structs() {
+    // spec: EXP-1
+    assert_eq!(rows("NAME = 'Ada'"), [0]);
+    assert_eq!(rows("`odd name` >= 8"), [1, 2]);
+    assert_eq!(rows("addr.CITY = 'Oslo' and Addr.zip = 1"), [0]);
+    assert_eq!(rows("addr.city is null"), [2, 3]);
+    assert_eq!(bind("addr.city = 'x' or ID = 1").columns(), ["addr", "id"]);
+    assert!(bind("id = 1").reads_only(&["id".to_owned()]) && !bind("id = small").reads_only(&["id".to_owned()]));
+}
+
+#[test]
+fn unknown_names_are_named_with_their_neighbours() {
+    // spec: EXP-3
+    let e = refused("nmae = 'x'");
+    assert_eq!((e.code(), e.message()), (Code::EXPR, "there is no column `nmae`"));
+    assert!(e.next_step().unwrap().contains("`Name`"), "{:?}", e.next_step());
+    let e = refused("lenght(name) > 1");
+    assert!(e.message().contains("`lenght`") && e.next_step().unwrap().contains("`length`"));
+    assert!(refused("id.x = 1").message().contains("has no field `x`"));
+    assert!(refused("list = 1").message().contains("cannot be compared"));
+    assert!(refused("name and flag").message().contains("condition"));
+}
+
+#[test]
+fn text_that_does_not_parse_says_where() {
+    // spec: EXP-3
+    for (text, message) in [
+        ("id = ", "found its end"),
+        ("id = 1 2", "the end of the expression"),
+        ("id in ()", "a value"),
+        ("(id = 1", "`)`"),
+        ("id = 'open", "does not parse"),
+        ("and", "a value"),
+        ("", "a value"),
+        ("id = 5X", "not a number"),
+        ("day = date '2020-13-01'", "is not a date"),
+        ("ts > current_timestamp()", "no function"),
+        ("id = interval '1' day", "INTERVAL"),
+        ("cast(id as nonsense) = 1", "not a type"),
+    ] {
+        let e = refused(text);
+        assert_eq!(e.code(), Code::EXPR, "{text}");
+        assert!(e.message().contains(message), "{text}: {e}");
+    }
+    let e = refused("id = 1 and\n  name == == 2");
+    assert!(e.context().contains(&("line", "2".to_owned())), "{e}");
+}
+
+#[test]
+fn comparisons_are_exact_across_number_types() {
+    // spec: EXP-8
+    assert_eq!(rows("id = 9007199254740993"), [2]);
+    assert_eq!(rows("id = 9007199254740993.0"), [2]);
+    assert_eq!(rows("id > 9007199254740992.5"), [2]);
+    assert_eq!(rows("id < 9007199254740993.0"), [0, 1]);
+    assert_eq!(rows("small > 1.5"), [0, 2]);
+    assert_eq!(rows("small <= -20.5"), Vec::<usize>::new());
+    assert_eq!(rows("small < 99999999999"), [0, 1, 2]);
+    assert_eq!(rows("small = 99999999999"), Vec::<usize>::new());
+    assert_eq!(rows("small <> 99999999999"), [0, 1, 2]);
+    assert_eq!(rows("(small = 99999999999) is null"), [3]);
+    assert_eq!(rows("price = 1.5"), [0]);
+    assert_eq!(rows("price < 1.501"), [0, 1]);
+    assert_eq!(rows("price = 1.501"), Vec::<usize>::new());
+    assert_eq!(rows("price in (1.50, 99999999.99, 1e0)"), [0, 2]);
+    assert_eq!(rows("price > 1"), [0, 2]);
+    assert_eq!(rows("price >= -9223372036854775808"), [0, 1, 2]);
+    assert_eq!(rows("f = 0.5"), [0]);
+    assert_eq!(rows("id = small"), Vec::<usize>::new());
+    assert_eq!(rows("5 < small"), [0, 2]);
+}
+
+#[test]
+fn text_literals_take_the_type_of_the_column() {
+    // spec: EXP-8
+    assert_eq!(rows("id = '1'"), [0]);
+    assert_eq!(rows("price = '1.50'"), [0]);
+    assert_eq!(rows("d = 'NaN'"), [2]);
+    assert_eq!(rows("day = '1970-01-01'"), [0]);
+    assert_eq!(rows("day < '1970-1-1'"), [2]);
+    assert_eq!(rows("ts >= '2020-01-01'"), [1]);
+    assert_eq!(rows("ts = '1970-01-01 01:00:00+01:00'"), [0]);
+    assert_eq!(rows("flag = 'true'"), [0, 2]);
+    for text in ["id = 'x'", "day = 'x'", "ts > 'x'", "flag = 'x'", "id in (1, 'x')", "id = true", "flag = 1"] {
+        assert_eq!(refused(text).code(), Code::EXPR, "{text}");
+    }
+}
+
+#[test]
+fn literals_are_typed_as_spark_types_them() {
+    // spec: EXP-2
+    let shown = |text: &str| {
+        let bound = bind(text);
+        (bound.data_type().to_string(), values(text)[0].clone())
+    };
+    for (text, data_type, value) in [
+        ("5", "int", "5"),
+        ("-5L", "bigint", "-5"),
+        ("3000000000", "bigint", "3000000000"),
+        ("99999999999999999999", "decimal(20,0)", "99999999999999999999"),
+        ("7S", "smallint", "7"),
+        ("7Y", "tinyint", "7"),
+        ("0.05", "decimal(2,2)", "0.05"),
+        ("1.5BD", "decimal(2,1)", "1.5"),
+        ("1.5D", "double", "1.5"),
+        ("1.5F", "float", "1.5"),
+        ("15e-1", "double", "1.5"),
+        ("'it\\'s'", "string", "it's"),
+        ("\"two\"", "string", "two"),
+        ("X'0aFF'", "binary", "0aff"),
+        ("date '2020-02-29'", "date", "2020-02-29"),
+        ("timestamp '2020-01-01 00:00:00'", "timestamp", "2020-01-01T00:00:00Z"),
+        ("timestamp_ntz '2020-01-01 00:00:00.5'", "timestamp_ntz", "2020-01-01T00:00:00.500"),
+        ("true", "boolean", "true"),
+        ("cast('12.345' as decimal(10,3))", "decimal(10,3)", "12.345"),
+    ] {
+        assert_eq!(shown(text), (data_type.to_owned(), value.to_owned()), "{text}");
+    }
+}
+
+#[test]
+fn logic_is_three_valued() {
+    // spec: EXP-6
+    assert_eq!(rows("not (id = 1)"), [1, 2]);
+    assert_eq!(rows("id = 1 or id is null"), [0, 3]);
+    assert_eq!(rows("id <=> null"), [3]);
+    assert_eq!(rows("not (id <=> 1)"), [1, 2, 3]);
+    assert_eq!(rows("id in (1, null)"), [0]);
+    assert_eq!(rows("id not in (1, null)"), Vec::<usize>::new());
+    assert_eq!(rows("id not in (1)"), [1, 2]);
+    assert_eq!(rows("flag"), [0, 2]);
+    assert_eq!(rows("not flag"), [1]);
+    assert_eq!(rows("flag is not true"), [1, 3]);
+    assert_eq!(rows("flag is not false and flag is unknown"), [3]);
+    assert_eq!(rows("null"), Vec::<usize>::new());
+    assert_eq!(rows("id = null or true"), [0, 1, 2, 3]);
+    assert_eq!(rows("id is distinct from 1"), [1, 2, 3]);
+    assert_eq!(rows("id between 1 and 2"), [0, 1]);
+    assert_eq!(rows("id not between 2 and 3"), [0, 2]);
+}
+
+#[test]
+fn floats_compare_as_spark_compares_them() {
+    // spec: EXP-7
+    assert_eq!(rows("f = 0.0"), [1]);
+    assert_eq!(rows("f < 0"), Vec::<usize>::new());
+    assert_eq!(rows("f >= -0.0D"), [0, 1, 2]);
+    assert_eq!(rows("d > 1e300"), [2]);
+    assert_eq!(rows("d = cast('NaN' as double)"), [2]);
+    assert_eq!(rows("f = cast('NaN' as float)"), [2]);
+    assert_eq!(rows("d <= 0"), [1]);
+    assert_eq!(rows("d in (-0.0D, cast('NaN' as double))"), [1, 2]);
+    assert_eq!(rows("f = d"), [1, 2]);
+    assert_eq!(rows("isnan(d)"), [2]);
+}
+
+#[test]
+fn arithmetic_follows_spark() {
+    // spec: EXP-9
+    assert_eq!(values("small / 4"), ["2.5", "-5.0", "536870911.75", "null"]);
+    assert_eq!(values("id / 0"), ["null", "null", "null", "null"]);
+    assert_eq!(values("small % 0"), ["null", "null", "null", "null"]);
+    assert_eq!(values("price * 2"), ["3.00", "-0.02", "199999999.98", "null"]);
+    assert_eq!(values("-id + 1")[..2], ["0", "-1"]);
+    assert_eq!(values("7 div 2")[0], "3");
+    assert_eq!(values("day + 1")[..3], ["1970-01-02", "2020-01-02", "1970-01-01"]);
+    assert_eq!(values("day - date '1970-01-01'")[..3], ["0", "18262", "-1"]);
+    let overflow = bind("small + 1").evaluate(&batch()).unwrap_err();
+    assert_eq!(overflow.code(), Code::EXPR);
+}
+
+#[test]
+fn functions_follow_spark() {
+    // spec: EXP-10
+    for (text, expected) in [
+        ("lower(name)", ["ada", "bob's 100%", "", "null"]),
+        ("upper(name)", ["ADA", "BOB'S 100%", "", "null"]),
+        ("length(name)", ["3", "10", "0", "null"]),
+        ("substring(name, 2, 2)", ["da", "ob", "", "null"]),
+        ("substring(name, -2)", ["da", "0%", "", "null"]),
+        ("substr(name, 0, 1)", ["A", "b", "", "null"]),
+        ("left(name, 2)", ["Ad", "bo", "", "null"]),
+        ("name || '!'", ["Ada!", "bob's 100%!", "!", "null"]),
+        ("concat(name, null)", ["null", "null", "null", "null"]),
+        ("trim('  x ')", ["x", "x", "x", "x"]),
+        ("replace(name, 'b', 'p')", ["Ada", "pop's 100%", "", "null"]),
+        ("coalesce(name, 'none')", ["Ada", "bob's 100%", "", "none"]),
+        ("nvl(small, 0L)", ["10", "-20", "2147483647", "0"]),
+        ("nullif(id, 1)", ["null", "2", "9007199254740993", "null"]),
+        ("if(flag, 1, 2)", ["1", "2", "1", "2"]),
+        ("case small when 10 then 'ten' when -20 then 'neg' end", ["ten", "neg", "null", "null"]),
+        ("case when id > 1 then price else 0 end", ["0.00", "-0.01", "99999999.99", "0.00"]),
+        ("abs(small)", ["10", "20", "2147483647", "null"]),
+        ("floor(price)", ["1", "-1", "99999999", "null"]),
+        ("ceil(price)", ["2", "0", "100000000", "null"]),
+        ("year(day)", ["1970", "2020", "1969", "null"]),
+        ("month(ts)", ["1", "1", "12", "null"]),
+        ("day(ts)", ["1", "1", "31", "null"]),
+        ("hour(ts)", ["0", "0", "23", "null"]),
+        ("extract(minute from ts)", ["0", "0", "59", "null"]),
+        ("dayofweek(day)", ["5", "4", "4", "null"]),
+        ("date(ts)", ["1970-01-01", "2020-01-01", "1969-12-31", "null"]),
+        ("cast(ts as string)", ["1970-01-01 00:00:00", "2020-01-01 00:00:00.000001", "1969-12-31 23:59:59.999999", "null"]),
+        ("date_trunc('month', ts)", ["1970-01-01T00:00:00Z", "2020-01-01T00:00:00Z", "1969-12-01T00:00:00Z", "null"]),
+        ("datediff(day, '1970-01-02')", ["-1", "18261", "-2", "null"]),
+        ("greatest(small, 0)", ["10", "0", "2147483647", "0"]),
+        ("try_cast(name as int)", ["null", "null", "null", "null"]),
+        ("cast(id as string)", ["1", "2", "9007199254740993", "null"]),
+    ] {
+        assert_eq!(values(text), expected, "{text}");
+    }
+    assert_eq!(rows("startswith(name, 'A')"), [0]);
+    assert_eq!(rows("endswith(name, '%') or contains(name, 'da')"), [0, 1]);
+    assert_eq!(rows("name rlike '^[aA].a$'"), [0]);
+    assert_eq!(refused("lower(name, 1)").code(), Code::EXPR);
+    assert_eq!(refused("cast(ts as bigint) = 1").code(), Code::EXPR);
+}
+
+#[test]
+fn like_knows_its_wildcards_and_escapes() {
+    assert_eq!(rows("name like 'A%'"), [0]);
+    assert_eq!(rows("name like '_da'"), [0]);
+    assert_eq!(rows("name like '%100\\\\%'"), [1]);
+    assert_eq!(rows("name like '%100!%' escape '!'"), [1]);
+    assert_eq!(rows("name not like 'A%'"), [1, 2]);
+    assert_eq!(rows("name ilike 'aDA'"), [0]);
+    assert_eq!(rows("name like ''"), [2]);
+}
+
+#[test]
+fn canonical_text_means_the_same() {
+    // spec: EXP-5
+    for text in [
+        "id = 1 or id = 2 or name = 'it\\'s' and not flag",
+        "price <> 1.5 and f < 0.5 and d >= cast('NaN' as double)",
+        "day between '2020-01-01' and '2021-01-01' or ts > '2020-01-01'",
+        "name like '%!%' escape '!' or addr.city is not null",
+        "`odd name` in (1, 2, null) and small <=> null",
+        "case when flag then id else small end > -3 and id - -1 <> small / 2",
+        "lower(name) = X'4142' or cast(id as string) = 'x'",
+        "small < 99999999999 and small is distinct from 4",
+    ] {
+        let bound = bind(text);
+        let again = Expr::sql(&bound.to_sql()).and_then(|e| e.bind(&schema())).unwrap_or_else(|e| panic!("{}: {e}", bound.to_sql()));
+        assert_eq!(again.to_sql(), bound.to_sql(), "{text}");
+        assert_eq!(again.matches(&batch()).unwrap(), bound.matches(&batch()).unwrap(), "{text}");
+    }
+}
+
+#[test]
+fn built_expressions_equal_parsed_ones() {
+    let same = |built: Expr, text: &str| assert_eq!(built.bind(&schema()).unwrap().to_sql(), bind(text).to_sql());
+    same(col("ID").eq(lit(1)).and(col("addr.zip").is_null().not()), "id = 1 and addr.zip is not null");
+    same(col("odd name").in_list([lit(1), lit(2)]), "`odd name` in (1, 2)");
+    same(col("day").between(lit(Scalar::Date(0)), lit(Scalar::Date(9))), "day between '1970-01-01' and '1970-01-10'");
+    same(col("name").like("a%").or(col("flag")), "name like 'a%' or flag");
+    let none = col("id").in_list([]).bind(&schema()).unwrap().matches(&batch()).unwrap();
+    assert_eq!(none.true_count(), 0);
+}
+
+#[test]
+fn long_chains_are_refused_or_flat_and_never_overflow_the_stack() {
+    // spec: EXP-4
+    let chain = |n: usize, term: &dyn Fn(usize) -> String| (0..n).map(term).collect::<Vec<_>>().join(" OR ");
+    let e = Expr::sql(&chain(20_000, &|i| format!("id = {i}"))).unwrap_err();
+    assert_eq!(e.code(), Code::LIMIT);
+    let bound = bind(&chain(4_900, &|i| format!("id = {i}")));
+    assert!(bound.to_sql().starts_with("(id IN ("), "{}", &bound.to_sql()[..40]);
+    let mixed = bind(&format!("not ({})", chain(2_400, &|i| format!("(id = {i} and small > {i})"))));
+    assert_eq!(mixed.matches(&batch()).unwrap().true_count(), 3);
+    let many = (0..50_000).map(|i| i.to_string()).collect::<Vec<_>>().join(", ");
+    assert_eq!(rows(&format!("id in ({many})")), [0, 1]);
+    let built = (0..20_000).fold(col("id").eq(lit(1i64)), |e, i| e.or(col("small").lt(lit(-i))));
+    assert_eq!(built.bind(&schema()).unwrap().matches(&batch()).unwrap().true_count(), 2);
+    for deep in [
+        format!("{}id = 1{}", "(".repeat(1_000), ")".repeat(1_000)),
+        format!("id = 1{}", " + 1".repeat(5_000)),
+        format!("id{}", " = 1".repeat(5_000)),
+        format!("{}1{} = 1", "abs(".repeat(500), ")".repeat(500)),
+        format!("{}id{}", "case when ".repeat(300), " then 1 end".repeat(300)),
+    ] {
+        assert_eq!(Expr::sql(&deep).and_then(|e| e.bind(&schema())).unwrap_err().code(), Code::LIMIT, "{}", &deep[..30]);
+    }
+    assert_eq!(rows(&format!("{}flag", "not ".repeat(5_000))), [0, 2]);
+}
+
+#[test]
+fn a_missing_column_is_an_error_and_batches_need_only_what_is_read() {
+    let ids = batch().project(&[0]).unwrap();
+    assert_eq!(bind("id = 2").matches(&ids).unwrap().true_count(), 1);
+    assert_eq!(bind("true").matches(&ids).unwrap().true_count(), 4);
+    assert_eq!(bind("small = 2").matches(&ids).unwrap_err().code(), Code::SCHEMA);
+}
