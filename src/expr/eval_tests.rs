@@ -50,9 +50,7 @@ fn batch() -> RecordBatch {
         Arc::new(Int64Array::from(vec![Some(1), Some(2), Some(9_007_199_254_740_993), None])),
         Arc::new(Int32Array::from(vec![Some(10), Some(-20), Some(i32::MAX), None])),
         Arc::new(StringArray::from(vec![Some("Ada"), Some("bob's 100%"), Some(""), None])),
-        Arc::new(
-            Decimal128Array::from(vec![Some(150), Some(-1), Some(9_999_999_999), None]).with_precision_and_scale(10, 2).unwrap(),
-        ),
+        Arc::new(Decimal128Array::from(vec![Some(150), Some(-1), Some(9_999_999_999), None]).with_precision_and_scale(10, 2).unwrap()),
         Arc::new(Float32Array::from(vec![Some(0.5), Some(-0.0), Some(f32::NAN), None])),
         Arc::new(Float64Array::from(vec![Some(1e300), Some(0.0), Some(-f64::NAN), None])),
         Arc::new(BooleanArray::from(vec![Some(true), Some(false), Some(true), None])),
@@ -121,7 +119,7 @@ fn text_that_does_not_parse_says_where() {
         ("day = date '2020-13-01'", "is not a date"),
         ("ts > current_timestamp()", "no function"),
         ("id = interval '1' day", "INTERVAL"),
-        ("cast(id as nonsense) = 1", "not a type"),
+        ("cast(id as nonsense) = 1", "cannot be converted to the type"),
     ] {
         let e = refused(text);
         assert_eq!(e.code(), Code::EXPR, "{text}");
@@ -352,7 +350,7 @@ fn long_chains_are_refused_or_flat_and_never_overflow_the_stack() {
     let bound = bind(&chain(4_900, &|i| format!("id = {i}")));
     assert!(bound.to_sql().starts_with("(id IN ("), "{}", &bound.to_sql()[..40]);
     let mixed = bind(&format!("not ({})", chain(2_400, &|i| format!("(id = {i} and small > {i})"))));
-    assert_eq!(mixed.matches(&batch()).unwrap().true_count(), 3);
+    assert_eq!(mixed.matches(&batch()).unwrap().true_count(), 2);
     let many = (0..50_000).map(|i| i.to_string()).collect::<Vec<_>>().join(", ");
     assert_eq!(rows(&format!("id in ({many})")), [0, 1]);
     let built = (0..20_000).fold(col("id").eq(lit(1i64)), |e, i| e.or(col("small").lt(lit(-i))));

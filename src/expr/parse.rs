@@ -6,7 +6,7 @@
 use super::coerce;
 use super::node::{Arithmetic, Comparison, DEPTH_MAX, Node, TERMS_MAX};
 use crate::error::{Code, Error, Result};
-use crate::schema::{DataType, FieldPath, Scalar, Struct};
+use crate::schema::{DataType, FieldPath, Scalar};
 use datafusion_sql::sqlparser::dialect::Dialect;
 use datafusion_sql::sqlparser::tokenizer::{Location, Token, Tokenizer};
 
@@ -477,31 +477,43 @@ impl<'a> Parser<'a> {
         self.expect(&Token::RParen)?;
         Ok(Node::Call(part, vec![value]))
     }
-    /// A type: a name with what stands in round or pointed brackets after it.
+    /// The name of a type that values convert to: one without fields or elements.
     fn type_name(&mut self) -> Result<DataType> {
         let at = self.pieces[self.next].at;
-        let mut text = self.name()?;
-        let mut open = 0i32;
-        loop {
-            match self.peek() {
-                Token::LParen | Token::Lt => open += 1,
-                Token::RParen | Token::Gt if open > 0 => open -= 1,
-                Token::ShiftRight if open > 1 => open -= 2,
-                Token::EOF => break,
-                _ if open == 0 => break,
-                _ => {}
+        let name = self.name()?;
+        let digits = |p: &mut Self| match p.advance() {
+            Token::Number(n, false) => n.parse::<u8>().ok().filter(|n| *n <= 38).ok_or(n),
+            other => Err(other.to_string()),
+        };
+        Ok(match name.to_ascii_lowercase().as_str() {
+            "string" => DataType::String,
+            "bigint" | "long" => DataType::Long,
+            "int" | "integer" => DataType::Integer,
+            "smallint" | "short" => DataType::Short,
+            "tinyint" | "byte" => DataType::Byte,
+            "float" | "real" => DataType::Float,
+            "double" => DataType::Double,
+            "boolean" => DataType::Boolean,
+            "binary" => DataType::Binary,
+            "date" => DataType::Date,
+            "timestamp" | "timestamp_ltz" => DataType::Timestamp,
+            "timestamp_ntz" => DataType::TimestampNtz,
+            "decimal" | "dec" | "numeric" => {
+                let (mut precision, mut scale) = (Ok(10), Ok(0));
+                if self.take(&Token::LParen) {
+                    precision = digits(self);
+                    if self.take(&Token::Comma) {
+                        scale = digits(self);
+                    }
+                    self.expect(&Token::RParen)?;
+                }
+                match (precision, scale) {
+                    (Ok(precision), Ok(scale)) if precision > 0 && scale <= precision => DataType::Decimal { precision, scale },
+                    _ => return Err(self.error("a decimal has 1 to 38 digits, and no more of them after the point".to_owned(), at)),
+                }
             }
-            text.push_str(&self.advance().to_string());
-            if matches!(self.peek(), Token::Word(_)) {
-                text.push(' ');
-            }
-        }
-        let schema =
-            Struct::from_sql(&format!("c {text}")).map_err(|e| self.error(format!("`{text}` is not a type: {}", e.message()), at))?;
-        match <[_; 1]>::try_from(schema.fields) {
-            Ok([field]) => Ok(field.data_type),
-            Err(_) => Err(self.error(format!("`{text}` is not a type"), at)),
-        }
+            _ => return Err(self.error(format!("values cannot be converted to the type `{name}`"), at)),
+        })
     }
 }
 

@@ -145,9 +145,7 @@ fn unknown_statistics_keep_everything() {
 fn functions_that_rise_prune_through_their_column() {
     // spec: EXP-15
     let day = 86_400_000_000i64;
-    let times = |v: [i64; 2]| {
-        Some(Arc::new(arrow::array::TimestampMicrosecondArray::from(v.to_vec()).with_timezone("UTC")) as ArrayRef)
-    };
+    let times = |v: [i64; 2]| Some(Arc::new(arrow::array::TimestampMicrosecondArray::from(v.to_vec()).with_timezone("UTC")) as ArrayRef);
     let mut stats = Stats { containers: 2, ..Stats::default() };
     stats.columns.insert(path("t"), (times([0, 18_262 * day]), times([day - 1, 18_300 * day]), None));
     let kept = |text: &str| pruner(text).keep(&stats).unwrap().iter().map(|v| v.unwrap()).collect::<Vec<_>>();
