@@ -94,6 +94,9 @@ impl LogStore for PathLogStore {
         get(self.root.store().as_ref(), &self.root.log_key(&LogFile::commit_name(version))).await
     }
     async fn put_commit(&self, version: Version, body: Bytes) -> PutOutcome {
+        if let Err(e) = self.root.check_writable().await {
+            return PutOutcome::Failed(e);
+        }
         create(self.root.store_once().as_ref(), &self.root.log_key(&LogFile::commit_name(version)), body).await
     }
 }

@@ -3,7 +3,7 @@
 //! Invariant: `Created` and `Failed` are said only when they are certain; everything else is `Exists` or `Unknown`, and the caller
 //! reads back.
 
-use super::failure;
+use super::{cloud, failure};
 use crate::error::Error;
 use bytes::Bytes;
 use object_store::path::Path;
@@ -60,14 +60,10 @@ fn outcome(e: object_store::Error, key: &Path) -> PutOutcome {
 fn surely_not_applied(e: &object_store::Error) -> bool {
     let mut next: Option<&(dyn std::error::Error + 'static)> = Some(e);
     while let Some(cause) = next {
-        if cause.is::<NotPublished>() || cause.is::<Error>() {
+        if cause.is::<NotPublished>() || cause.is::<Error>() || cloud::surely_not_applied(cause) {
             return true;
         }
         next = cause.source();
     }
     false
 }
-
-#[cfg(test)]
-#[path = "create_tests.rs"]
-mod tests;

@@ -84,7 +84,7 @@ pub(crate) fn redact(text: &str) -> Cow<'_, str> {
     }
 }
 
-fn element<'a>(xml: &'a str, tag: &str) -> Option<&'a str> {
+pub(super) fn element<'a>(xml: &'a str, tag: &str) -> Option<&'a str> {
     let start = xml.find(&format!("<{tag}>"))? + tag.len() + 2;
     let end = xml[start..].find("</")? + start;
     Some(&xml[start..end])

@@ -2,8 +2,10 @@
 //!
 //! Invariant: a key is the raw, decoded name; what a store needs to encode, its client encodes.
 
+use super::cloud;
 use super::local::LocalStore;
 use super::options::StorageOptions;
+use super::probe;
 use super::resolve::{Origin, Place, Target, place_of_uri, scheme, split, target};
 use crate::env::Env;
 use crate::error::{Code, Error, Result};
@@ -13,6 +15,7 @@ use object_store::path::Path;
 use std::collections::HashMap;
 use std::path::{Component, PathBuf};
 use std::sync::{Arc, LazyLock, Mutex};
+use tokio::sync::OnceCell;
 use url::Url;
 
 /// Where a table lies: its URL, the store and the prefix of its keys. Cheap to clone.
@@ -35,6 +38,10 @@ struct Inner {
     options: StorageOptions,
     env: Option<Env>,
     sorted: bool,
+    /// Endpoint and bucket of a remote store.
+    identity: Option<String>,
+    /// Set once the first write has been permitted.
+    writable: OnceCell<()>,
 }
 
 impl std::fmt::Debug for TableRoot {
@@ -48,6 +55,9 @@ struct Opened {
     store: Arc<dyn ObjectStore>,
     once: Arc<dyn ObjectStore>,
     prefix: Path,
+    sorted: bool,
+    /// Endpoint and bucket of a remote store.
+    identity: Option<String>,
 }
 
 impl TableRoot {
@@ -61,14 +71,17 @@ impl TableRoot {
                 .with("location", place.url()?)
                 .help("name the folder above it"));
         }
-        let allowed = options.allowed_roots.iter().map(|root| locate(root)).collect::<Result<Vec<_>>>()?;
+        let allowed = options.allowed_roots().iter().map(|root| locate(root)).collect::<Result<Vec<_>>>()?;
         let opened = open_place(&place, options, env)?;
         let url = place.url()?;
         let roots = match followed(&place) {
             Some(real) if real != place => vec![place, real],
             _ => vec![place],
         };
-        let Opened { store, once, prefix } = opened;
+        let Opened { store, once, prefix, sorted, identity } = opened;
+        for warning in options.warnings() {
+            tracing::warn!("{warning}");
+        }
         Ok(TableRoot {
             inner: Arc::new(Inner {
                 url,
@@ -80,7 +93,9 @@ impl TableRoot {
                 others: Mutex::default(),
                 options: options.clone(),
                 env: Some(env.clone()),
-                sorted: true,
+                sorted,
+                identity,
+                writable: OnceCell::new(),
             }),
         })
     }
@@ -102,6 +117,8 @@ impl TableRoot {
                 options: StorageOptions::default(),
                 env: None,
                 sorted: false,
+                identity: None,
+                writable: OnceCell::new(),
             }),
         }
     }
@@ -120,6 +137,13 @@ impl TableRoot {
     /// Whether listings come in the order of their keys.
     pub(crate) fn lists_in_order(&self) -> bool {
         self.inner.sorted
+    }
+    /// Whether this table may be written, to be asked before the first file of a write. `LB-STORE-LOCK` when another locking scheme guards the
+    /// log, `LB-STORE-NOCAS` when the store ignores the condition of a create-only write. Free for local and memory stores and after the
+    /// first time.
+    pub(crate) async fn check_writable(&self) -> Result<()> {
+        let (Some(identity), Some(env)) = (&self.inner.identity, &self.inner.env) else { return Ok(()) };
+        self.inner.writable.get_or_try_init(|| probe::check(self, identity, &self.inner.options, env)).await.copied()
     }
     /// The key of a name inside the table, which is taken literally (already decoded).
     ///
@@ -243,14 +267,17 @@ fn open_place(place: &Place, options: &StorageOptions, env: &Env) -> Result<Open
     let prefix = prefix_of(place)?;
     match &place.origin {
         Origin::File => {
-            let store: Arc<dyn ObjectStore> = Arc::new(LocalStore::new(folder_of(place), options.durability, env.clone()));
-            Ok(Opened { once: Arc::clone(&store), store, prefix })
+            let store: Arc<dyn ObjectStore> = Arc::new(LocalStore::new(folder_of(place), options.local_durability(), env.clone()));
+            Ok(Opened { once: Arc::clone(&store), store, prefix, sorted: true, identity: None })
         }
         Origin::Memory(name) => {
             let store: Arc<dyn ObjectStore> = memory(name);
-            Ok(Opened { once: Arc::clone(&store), store, prefix })
+            Ok(Opened { once: Arc::clone(&store), store, prefix, sorted: true, identity: None })
         }
-        _ => todo!("storage room"),
+        origin => {
+            let remote = cloud::open(origin, options, env)?;
+            Ok(Opened { store: remote.store, once: remote.once, prefix, sorted: remote.sorted, identity: Some(remote.identity) })
+        }
     }
 }
 

@@ -1,11 +1,14 @@
 //! The storage edge: locations, options, create-only writes, bounded fetches. Kind: edge. Spec: STO.
 
+mod cloud;
 mod create;
 mod failure;
 mod fetch;
+mod keys;
 mod local;
 mod locate;
 mod options;
+mod probe;
 mod resolve;
 
 pub use create::PutOutcome;
