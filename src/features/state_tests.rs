@@ -91,3 +91,101 @@ fn a_table_of_a_catalog_is_refused_with_the_next_step() {
         assert_eq!(state.check_writable().expect_err("write").code(), Code::FEATURE_WRITE);
     }
 }
+
+// spec: FEA-11
+#[test]
+fn features_that_are_not_built_stop_writes_only_while_they_are_active() {
+    let with = |properties: &[(&str, &str)], column: &str| {
+        state(protocol(2, 6, &[], &[]), metadata(&field("id", r#""long""#, column), properties))
+    };
+    with(&[], "{}").check_writable().expect("nothing is active");
+    with(&[("delta.appendOnly", "true")], "{}").check_writable().expect("built");
+    for (properties, column, feature) in [
+        (vec![("delta.constraints.c", "id > 0")], "{}", "checkConstraints"),
+        (vec![("delta.enableChangeDataFeed", "True")], "{}", "changeDataFeed"),
+        (vec![], r#"{"delta.generationExpression":"1"}"#, "generatedColumns"),
+        (vec![], r#"{"delta.identity.start":1}"#, "identityColumns"),
+    ] {
+        let state = with(&properties, column);
+        state.check_readable().expect("readable");
+        let error = state.check_writable().expect_err(feature);
+        assert_eq!((error.code(), features(&error)), (Code::FEATURE_WRITE, feature));
+    }
+}
+
+// spec: FEA-11
+#[test]
+fn listed_features_that_are_not_built_stop_writes_by_every_switch() {
+    let domain = |name: &str, removed| DomainMetadata { domain: name.into(), configuration: "{}".into(), removed };
+    let live = vec![domain("delta.clustering", false)];
+    for (feature, fields, properties, domains) in [
+        ("rowTracking", field("id", r#""long""#, "{}"), vec![], vec![]),
+        ("materializePartitionColumns", field("id", r#""long""#, "{}"), vec![], vec![]),
+        ("allowColumnDefaults", field("id", r#""long""#, r#"{"CURRENT_DEFAULT":"1"}"#), vec![], vec![]),
+        ("clustering", field("id", r#""long""#, "{}"), vec![], live),
+        ("icebergCompatV1", field("id", r#""long""#, "{}"), vec![("delta.enableIcebergCompatV1", "true")], vec![]),
+        ("checkpointProtection", field("id", r#""long""#, "{}"), vec![("delta.requireCheckpointProtectionBeforeVersion", "9")], vec![]),
+        ("collations", field("id", r#""string""#, r#"{"__COLLATIONS":{"id":"ICU.de"}}"#), vec![], vec![]),
+    ] {
+        let table = TableState::new(protocol(1, 7, &[], &[feature]), metadata(&fields, &properties), domains).expect("a state");
+        table.check_readable().expect("readable");
+        assert_eq!(features(&table.check_writable().expect_err(feature)), feature);
+    }
+    let removed = vec![domain("delta.clustering", true)];
+    let plain = metadata(&field("id", r#""long""#, "{}"), &[]);
+    TableState::new(protocol(1, 7, &[], &["clustering"]), plain, removed).expect("a state").check_writable().expect("not active");
+}
+
+// spec: FEA-17
+#[test]
+fn newer_versions_other_formats_and_unknown_types_are_refused_and_still_described() {
+    let plain = || metadata(&id(), &[]);
+    let newer_reader = state(protocol(4, 8, &[], &[]), plain());
+    assert_eq!(newer_reader.check_readable().expect_err("reader 4").code(), Code::FEATURE_READ);
+    let newer_writer = state(Protocol { writer_features: Some(vec![]), ..protocol(3, 8, &[], &[]) }, plain());
+    newer_writer.check_readable().expect("readers need not know");
+    assert_eq!(newer_writer.check_writable().expect_err("writer 8").code(), Code::FEATURE_WRITE);
+    let orc = Metadata { format: Format { provider: "orc".into(), options: Default::default() }, ..plain() };
+    assert_eq!(state(protocol(1, 2, &[], &[]), orc).check_readable().expect_err("orc").code(), Code::FEATURE_READ);
+    let geometry = format!(r#"{{"type":"array","containsNull":true,"elementType":{}}}"#, r#""geometry(OGC:CRS84)""#);
+    let table = state(protocol(1, 2, &[], &[]), metadata(&[id(), field("g", &geometry, "{}")].join(","), &[]));
+    for error in [table.check_readable().expect_err("geometry"), table.check_writable().expect_err("geometry")] {
+        assert_eq!(error.context(), [("column", "g".to_owned())]);
+        assert!(error.message().contains("geometry(OGC:CRS84)"));
+    }
+}
+
+// spec: FEA-18
+#[test]
+fn partition_columns_take_the_spelling_of_the_schema_and_must_be_there_once() {
+    let with = |columns: &[&str]| {
+        let partition_columns = columns.iter().map(|name| (*name).to_owned()).collect();
+        TableState::new(protocol(1, 2, &[], &[]), Metadata { partition_columns, ..metadata(&id(), &[]) }, Vec::new())
+    };
+    assert_eq!(with(&["ID"]).expect("a state").partition_columns(), ["id"]);
+    assert_eq!(with(&["other"]).expect_err("missing").code(), Code::LOG_STATE);
+    assert_eq!(with(&["id", "ID"]).expect_err("twice").code(), Code::LOG_STATE);
+}
+
+// spec: FEA-19
+#[test]
+fn append_only_tables_refuse_to_remove_rows_but_not_to_rearrange_them() {
+    let remove = |data_change| crate::log::Remove {
+        path: "f".into(),
+        deletion_timestamp: None,
+        data_change,
+        extended_file_metadata: None,
+        partition_values: None,
+        size: None,
+        stats: None,
+        tags: None,
+        deletion_vector: None,
+        base_row_id: None,
+        default_row_commit_version: None,
+    };
+    let on = state(protocol(1, 2, &[], &[]), metadata(&id(), &[("delta.appendOnly", "true")]));
+    assert_eq!(on.check_remove(&remove(true)).expect_err("append-only").code(), Code::CONSTRAINT);
+    on.check_remove(&remove(false)).expect("rearranged");
+    let off = state(protocol(1, 7, &[], &[]), metadata(&id(), &[("delta.appendOnly", "true")]));
+    off.check_remove(&remove(true)).expect("not supported, so without effect");
+}
