@@ -11,3 +11,64 @@ fn every_record_stands_at_its_own_place_and_no_name_is_used_twice() {
         }
     }
 }
+
+/// Writes a page under `spec/` when `LAKEBED_BLESS` is set, else compares it.
+fn page(name: &str, expected: &str) {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("spec").join(name);
+    if std::env::var_os("LAKEBED_BLESS").is_some() {
+        std::fs::write(&path, expected).expect("the page is written");
+    }
+    let found = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(found == expected, "{} is not what the code says; LAKEBED_BLESS=1 writes it anew", path.display());
+}
+
+// spec: FEA-8
+#[test]
+fn the_conformance_page_is_what_the_registry_says() {
+    let mut text = String::from(
+        "# Table features\n\nWritten from `src/features` by a test (`LAKEBED_BLESS=1 cargo test --lib features::tests`); do not edit.\n\n\
+         R: readers must understand it, W: writers must. A feature that is only recognised stops writes while it is active, and reads\n\
+         when readers must understand it. \"Append\" stands for creating, appending and overwriting.\n\n\
+         | feature (other names) | who | implied by | read | append |\n|---|---|---|---|---|\n",
+    );
+    for spec in ALL {
+        let aliases = spec.aliases.iter().map(|alias| format!("`{alias}`")).collect::<Vec<_>>().join(", ");
+        let aliases = if aliases.is_empty() { aliases } else { format!(" ({aliases})") };
+        let legacy = spec.legacy.map_or(String::new(), |legacy| match legacy.reader {
+            Some(reader) => format!("reader {reader}, writer {}", legacy.writer),
+            None => format!("writer {}", legacy.writer),
+        });
+        let who = if spec.scope == spec::Scope::Writer { "W" } else { "RW" };
+        let read = if spec.is_readable() { "yes" } else { "refused" };
+        let append = match spec.support {
+            spec::Support::Full => "yes",
+            _ if !spec.is_readable() => "refused",
+            _ => "while inactive",
+        };
+        text += &format!("| `{}`{aliases} | {who} | {legacy} | {read} | {append} |\n", spec.name);
+    }
+    page("conformance.md", &text);
+}
+
+// spec: PRP-5
+#[test]
+fn the_properties_page_is_what_the_list_says() {
+    let mut text = String::from(
+        "# Table properties\n\nWritten from `src/features/properties.rs` by a test (`LAKEBED_BLESS=1 cargo test --lib features::tests`); do not edit.\n\n\
+         Keys are matched in any case. Keys that begin with `delta.constraints.` or `delta.universalformat.config.` are free; other unknown\n\
+         `delta.` keys are refused when they are set and kept when a table has them.\n\n| key | default | values |\n|---|---|---|\n",
+    );
+    for property in properties::ALL {
+        let values = match property.kind {
+            properties::Kind::Boolean => "true, false".to_owned(),
+            properties::Kind::Number(min) => format!("whole number ≥ {min}"),
+            properties::Kind::Interval => "span of time, such as `interval 7 days`".to_owned(),
+            properties::Kind::Size => "bytes, such as `134217728` or `128mb`".to_owned(),
+            properties::Kind::Words(words) => words.join(", "),
+            properties::Kind::Text => "text".to_owned(),
+            properties::Kind::Internal => "set by engines".to_owned(),
+        };
+        text += &format!("| `{}` | {} | {values} |\n", property.key, property.default.map_or(String::new(), |d| format!("`{d}`")).replace("``", ""));
+    }
+    page("properties.md", &text);
+}

@@ -67,3 +67,10 @@ fn the_property_alone_means_nothing_without_support() {
     state.stamp_commit(&state, &mut draft).expect("nothing to do");
     assert_eq!(draft.in_commit_timestamp, None);
 }
+
+// spec: ICT-2
+#[test]
+fn turning_it_on_without_metadata_is_a_defect_and_not_a_commit() {
+    let (off, on) = (state(&[]), state(&[(ENABLED, "true")]));
+    assert_eq!(on.stamp_commit(&off, &mut draft(3, 100, Some(200))).expect_err("a defect").code(), Code::INTERNAL);
+}

@@ -47,3 +47,7 @@ fn row_check(column: &str, invariant: &Value) -> Result<RowCheck> {
     let condition = Expr::sql(sql).map_err(|e| refused("its expression does not parse").caused_by(e))?;
     Ok(RowCheck { name: format!("invariant of column {column}: {sql}"), condition })
 }
+
+#[cfg(test)]
+#[path = "invariants_tests.rs"]
+mod tests;
