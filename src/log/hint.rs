@@ -1,4 +1,4 @@
-//! `_last_checkpoint`: a hint where to start, with its checksum. Kind: pure. Spec: CKP.
+//! `_last_checkpoint`: a hint where to start, with its checksum. Kind: pure. Spec: LOG.
 //!
 //! Invariant: whatever it says, the version that is read stays the same; a hint that is doubtful in any way is no hint.
 

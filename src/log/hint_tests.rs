@@ -1,7 +1,7 @@
 use super::*;
 use proptest::prelude::*;
 
-// spec: CKP-40
+// spec: LOG-20
 #[test]
 fn the_canonical_form_and_its_md5_match_the_published_vector() {
     let body = r#"{"k0":"'v 0'", "checksum": "adsaskfljadfkjadfkj", "k1":{"k2": 2, "k3": ["v3", [1, 2], {"k4": "v4", "k5": ["v5", "v6", "v7"]}]}}"#;
@@ -13,7 +13,7 @@ fn the_canonical_form_and_its_md5_match_the_published_vector() {
     assert_eq!(checksum(&mut leaves, false), "6a92d155a59bf2eecbd4b4ec7fd1f875");
 }
 
-// spec: CKP-40
+// spec: LOG-20
 #[test]
 fn a_hint_with_a_right_checksum_is_read_and_a_changed_one_is_not() {
     let hint = LastCheckpoint { version: 20, size: 12, num_of_add_files: Some(9), ..LastCheckpoint::default() };
@@ -25,7 +25,7 @@ fn a_hint_with_a_right_checksum_is_read_and_a_changed_one_is_not() {
     assert_eq!(LastCheckpoint::parse(changed.as_bytes()), Err("its checksum does not match".to_owned()));
 }
 
-// spec: CKP-41
+// spec: LOG-21
 #[test]
 fn a_hint_without_checksum_or_with_unknown_parts_still_says_its_version() {
     for body in [r#"{"version":3,"size":10}"#, r#"{"version":3,"size":"many","novel":{"a":[1]}}"#, r#"{"size":-1,"version":3,"parts":2}"#] {
@@ -33,7 +33,7 @@ fn a_hint_without_checksum_or_with_unknown_parts_still_says_its_version() {
     }
 }
 
-// spec: CKP-41
+// spec: LOG-21
 #[test]
 fn torn_stale_or_ambiguous_hints_are_no_hints() {
     let deep = format!("{{\"version\":1,\"x\":{}1{}}}", "[".repeat(500), "]".repeat(500));

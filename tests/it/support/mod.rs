@@ -1,4 +1,6 @@
 //! What the tests of several rooms share.
 
+pub mod counting;
 pub mod http;
+pub mod log_files;
 pub mod stores;
