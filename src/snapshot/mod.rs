@@ -9,6 +9,7 @@ mod stats;
 
 pub use files::{FileBatch, FileQuery};
 pub use history::HistoryEntry;
+pub(crate) use stats::may_hold;
 
 use crate::env::Timestamp;
 use crate::error::Result;

@@ -128,6 +128,11 @@ impl FilePruner {
     }
 }
 
+/// Which of these files may hold a row for which the filter is TRUE.
+pub(crate) fn may_hold(filter: &BoundExpr, state: &TableState, files: &FileRows) -> Result<BooleanArray> {
+    FilePruner::new(filter.clone(), state)?.keep(files, Facts::All)
+}
+
 fn physical_path(state: &TableState, path: &FieldPath) -> Option<(Vec<String>, DataType)> {
     let (mut logical, mut physical) = (state.schema(), state.physical_schema());
     let mut names = Vec::new();

@@ -123,6 +123,21 @@ fn file_added_to_a_partition_we_read_conflicts_and_to_another_does_not() {
 
 // spec: C3
 #[test]
+fn file_whose_statistics_exclude_the_predicate_passes_and_one_without_conflicts() {
+    let with = |stats: Option<&str>| {
+        let mut file = of_day("theirs", "tue");
+        file.stats = stats.map(str::to_owned);
+        winner(|f| f.adds.push(file))
+    };
+    let stats = r#"{"numRecords":2,"minValues":{"id":1},"maxValues":{"id":9},"nullCount":{"id":0}}"#;
+    assert!(verdict(&reader_of("id > 10"), &with(Some(stats))).is_empty());
+    assert_eq!(verdict(&reader_of("id > 5"), &with(Some(stats))), ["C3"]);
+    assert_eq!(verdict(&reader_of("id > 10"), &with(None)), ["C3"]);
+    assert_eq!(verdict(&reader_of("id > 10"), &with(Some("not json"))), ["C3"]);
+}
+
+// spec: C3
+#[test]
 fn file_added_to_the_table_we_read_conflicts_unless_it_only_moves_rows() {
     let reader = work(|w| w.reads.push(ReadScope::Table));
     assert_eq!(verdict(&reader, &winner(|f| f.adds.push(add("theirs", true)))), ["C3"]);
