@@ -3,19 +3,29 @@
 use crate::source::{Repository, SourceFile};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// `LOG-3`, `DAT-W1`; the text up to the first character that cannot be part of an id.
+/// `LOG-3`, `DAT-W1`, and `C3` of the conflict rules; the text up to the first character that cannot be part of an id.
 fn id_at(text: &str) -> Option<&str> {
     let end = text.find(|c: char| !c.is_ascii_alphanumeric() && c != '-').unwrap_or(text.len());
+    if text[..end].strip_prefix('C').is_some_and(|rule| !rule.is_empty() && rule.chars().all(|c| c.is_ascii_digit())) {
+        return Some(&text[..end]);
+    }
     let (area, number) = text[..end].split_once('-')?;
     let is_area = area.len() >= 2 && area.chars().all(|c| c.is_ascii_uppercase());
     let digits = number.strip_prefix(|c: char| c.is_ascii_uppercase()).unwrap_or(number);
     (is_area && !digits.is_empty() && digits.chars().all(|c| c.is_ascii_digit())).then(|| &text[..end])
 }
 
-/// Ids that a page declares: at the start of a line, followed by a colon.
+/// Ids that a page declares: at the start of a line, followed by a colon; a conflict rule by its heading.
 fn declared(file: &SourceFile) -> Vec<&str> {
-    let starts = file.text.lines().map(|line| line.trim_start_matches(['-', '*', '#', ' ', '`', '|']));
-    starts.filter_map(|line| id_at(line).filter(|id| line[id.len()..].trim_start_matches(['*', '`']).starts_with(':'))).collect()
+    let is_rules = file.path == "spec/conflicts.md";
+    let starts = file.text.lines().filter_map(|line| {
+        if let Some(rule) = line.strip_prefix("## ").and_then(id_at).filter(|id| is_rules && !id.contains('-')) {
+            return Some(rule);
+        }
+        let line = line.trim_start_matches(['-', '*', '#', ' ', '`', '|']);
+        id_at(line).filter(|id| line[id.len()..].trim_start_matches(['*', '`']).starts_with(':'))
+    });
+    starts.collect()
 }
 
 pub fn requirements(repository: &Repository) -> Vec<String> {
