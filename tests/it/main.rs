@@ -1,6 +1,7 @@
 //! The one integration binary.
 
 mod conformance;
+mod operations;
 mod outcomes;
 #[cfg(feature = "server-tests")]
 mod servers;

@@ -59,7 +59,7 @@ async fn csv_takes_the_types_of_the_table_and_names_the_line_that_does_not_fit()
     let (schema, batches) = open(&[&good], Some(&t)).await.unwrap();
     assert_eq!(types(&schema), "id int, price decimal(6,2)");
     assert_eq!(shown(&batches), ["1|1.50", "2|12.34"]);
-    for (bad, line) in [("id,price\n1,1\n\"2\n\",1\n", 3), ("id,price\n1,1\n2,1.005\n", 3), ("id,price\n3000000000,1\n", 2)] {
+    for (bad, line) in [("id,price\n\"1\n\",1\nx2,1\n", 4), ("id,price\n1,1\n2,1.005\n", 3), ("id,price\n3000000000,1\n", 2)] {
         let e = open(&[&file(".csv", bad.as_bytes())], Some(&t)).await.unwrap_err();
         assert_eq!(e.code(), Code::INPUT, "{e}");
         assert!(e.context().contains(&("line", line.to_string())), "{e}");

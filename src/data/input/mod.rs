@@ -257,11 +257,23 @@ fn open_arrow(reader: Box<dyn BufRead + Send>, file: Option<File>) -> Result<(Sc
         return Ok((batches.schema(), Box::new(batches.map(move |b| b.map_err(broken)))));
     }
     if is_file {
-        // The file format is the stream format between a head of eight bytes and a footer.
-        std::io::copy(&mut reader.by_ref().take(8), &mut std::io::sink()).map_err(|e| Error::new(Code::INPUT, e.to_string()))?;
+        // The file format is the stream format between a head, which zeros fill up to an alignment, and a footer.
+        skip_head(&mut *reader).map_err(|e| broken(e.into()))?;
     }
     let batches = StreamReader::try_new(reader, None).map_err(broken)?;
     Ok((batches.schema(), Box::new(batches.map(move |b| b.map_err(broken)))))
+}
+
+fn skip_head(reader: &mut dyn BufRead) -> std::io::Result<()> {
+    reader.consume(b"ARROW1".len());
+    loop {
+        let start = reader.fill_buf()?;
+        let zeros = start.iter().take_while(|b| **b == 0).count();
+        if zeros == 0 {
+            return Ok(());
+        }
+        reader.consume(zeros);
+    }
 }
 
 fn rewound(mut file: File) -> Result<File> {
