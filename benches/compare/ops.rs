@@ -107,7 +107,8 @@ async fn files(snapshot: &Arc<Snapshot>, filter: Option<&str>) -> Result<u64> {
 
 /// CPU time of all threads so far, as the kernel accounts for it.
 fn cpu_micros() -> u64 {
-    let threads = std::fs::read_dir("/proc/self/task").expect("Linux").filter_map(|t| std::fs::read_to_string(t.ok()?.path().join("schedstat")).ok());
+    let threads =
+        std::fs::read_dir("/proc/self/task").expect("Linux").filter_map(|t| std::fs::read_to_string(t.ok()?.path().join("schedstat")).ok());
     threads.filter_map(|line| line.split(' ').next()?.parse::<u64>().ok()).sum::<u64>() / 1000
 }
 

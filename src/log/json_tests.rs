@@ -58,7 +58,9 @@ fn what_old_writers_leave_out_has_the_meaning_that_spark_gives_it() {
 {"add":{"path":"c","partitionValues":{"n":1,"b":true,"s":"x","z":null},"size":1,"modificationTime":3,"dataChange":true}}
 "#;
     let actions = decode(body).expect("five actions");
-    let [Action::Metadata(bare), Action::Add(a), Action::Remove(r), Action::Metadata(m), Action::Add(c)] = &actions[..] else { panic!("{actions:?}") };
+    let [Action::Metadata(bare), Action::Add(a), Action::Remove(r), Action::Metadata(m), Action::Add(c)] = &actions[..] else {
+        panic!("{actions:?}")
+    };
     assert_eq!(bare.schema_string, r#"{"type":"struct","fields":[]}"#);
     assert!(a.partition_values.is_empty() && !a.data_change && a.modification_time == 0);
     assert!(r.data_change && r.size.is_none() && r.deletion_timestamp.is_none());

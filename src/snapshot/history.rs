@@ -75,10 +75,13 @@ pub(super) async fn version_at(table: &Table, time: Timestamp) -> Result<Version
     let commits: Vec<_> = adjusted(&listing.files).into_iter().filter(|(v, _)| first <= *v && *v <= latest.version()).collect();
     let last_time = latest.timestamp().await?;
     if time > last_time {
-        return Err(Error::new(Code::VERSION, format!("{time} is after the newest version, {}, which is of {last_time}", latest.version()))
-            .with("version", latest.version())
-            .with("latest", last_time)
-            .help("leave the timestamp out to read the newest version"));
+        return Err(Error::new(
+            Code::VERSION,
+            format!("{time} is after the newest version, {}, which is of {last_time}", latest.version()),
+        )
+        .with("version", latest.version())
+        .with("latest", last_time)
+        .help("leave the timestamp out to read the newest version"));
     }
     let own_times = match latest.state().commit_times_since()? {
         Some((since, recorded)) => {
@@ -103,10 +106,13 @@ pub(super) async fn version_at(table: &Table, time: Timestamp) -> Result<Version
     let found = by_file_time.clone().take_while(|(_, t)| *t <= time).last();
     found.map(|(v, _)| *v).ok_or_else(|| {
         let earliest = by_file_time.clone().next().copied().or(own_times).unwrap_or((latest.version(), last_time));
-        Error::new(Code::VERSION, format!("{time} is before the earliest version that can be read, {}, which is of {}", earliest.0, earliest.1))
-            .with("version", earliest.0)
-            .with("earliest", earliest.1)
-            .help("choose a later time, or a version")
+        Error::new(
+            Code::VERSION,
+            format!("{time} is before the earliest version that can be read, {}, which is of {}", earliest.0, earliest.1),
+        )
+        .with("version", earliest.0)
+        .with("earliest", earliest.1)
+        .help("choose a later time, or a version")
     })
 }
 

@@ -81,8 +81,7 @@ enum Base {
 async fn read(table: &Table, segment: LogSegment, warnings: &mut Vec<String>) -> Result<Snapshot> {
     let (log, env) = (table.log(), table.env());
     let mut tail_warnings = Vec::new();
-    let (tail, mut base) =
-        futures::try_join!(read_tail(log, env, &segment, &mut tail_warnings), read_base(table, &segment, warnings))?;
+    let (tail, mut base) = futures::try_join!(read_tail(log, env, &segment, &mut tail_warnings), read_base(table, &segment, warnings))?;
     warnings.append(&mut tail_warnings);
     if let (Base::Checksum(version, checksum), Some(checkpoint)) = (&base, &segment.checkpoint) {
         if let Some(why) = contradicts(checksum, *version, &tail) {
@@ -180,7 +179,8 @@ fn contradicts(crc: &Checksum, version: Version, tail: &LogTail) -> Option<&'sta
     }
     let same = |a: &crate::log::Metadata| {
         let b = &crc.metadata;
-        (&a.id, &a.schema_string, &a.partition_columns, &a.configuration) == (&b.id, &b.schema_string, &b.partition_columns, &b.configuration)
+        (&a.id, &a.schema_string, &a.partition_columns, &a.configuration)
+            == (&b.id, &b.schema_string, &b.partition_columns, &b.configuration)
     };
     if before.metadata.is_some_and(|m| !same(&m)) {
         return Some("a commit that it covers sets other metadata");

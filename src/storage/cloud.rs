@@ -38,10 +38,10 @@ pub(super) fn open(origin: &Origin, options: &StorageOptions, env: &Env) -> Resu
 
 #[cfg(feature = "aws")]
 fn s3(bucket: &str, options: &StorageOptions, env: &Env) -> Result<Remote> {
-    use object_store::aws::AmazonS3Builder;
     use super::keys::Family;
     use http::{allow_loopback, checked, for_store, no_retries, parse_key, refused, retries};
     use object_store::RetryConfig;
+    use object_store::aws::AmazonS3Builder;
     let mut settings = checked(options.settings(Family::Aws))?;
     let source = credentials::choose(&mut settings, options)?;
     if settings.get("aws_s3_addressing_style").is_some_and(|v| v.eq_ignore_ascii_case("virtual")) {
@@ -71,10 +71,10 @@ fn s3(bucket: &str, options: &StorageOptions, env: &Env) -> Result<Remote> {
 
 #[cfg(feature = "azure")]
 fn azure(container: &str, account: Option<&str>, options: &StorageOptions) -> Result<Remote> {
-    use object_store::azure::MicrosoftAzureBuilder;
     use super::keys::Family;
     use http::{allow_loopback, checked, for_store, no_retries, parse_key, refused, retries};
     use object_store::RetryConfig;
+    use object_store::azure::MicrosoftAzureBuilder;
     let mut settings = checked(options.settings(Family::Azure))?;
     let endpoint = settings.get("azure_endpoint").map(str::to_owned);
     allow_loopback(&mut settings, endpoint.as_deref())?;
@@ -101,8 +101,8 @@ fn azure(container: &str, account: Option<&str>, options: &StorageOptions) -> Re
 fn gcs(bucket: &str, options: &StorageOptions) -> Result<Remote> {
     use super::keys::Family;
     use http::{allow_loopback, checked, for_store, no_retries, parse_key, refused, retries};
-    use object_store::{RetryConfig, StaticCredentialProvider};
     use object_store::gcp::{GcpCredential, GoogleCloudStorageBuilder};
+    use object_store::{RetryConfig, StaticCredentialProvider};
     let mut settings = checked(options.settings(Family::Google))?;
     let endpoint = settings.get("google_base_url").map(str::to_owned);
     allow_loopback(&mut settings, endpoint.as_deref())?;

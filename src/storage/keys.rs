@@ -93,7 +93,12 @@ pub(super) static KEYS: &[Key] = &[
     key(Aws, NoEffect, "aws_secret_access_key_dynamodb", &[]),
     key(Aws, NoEffect, "aws_session_token_dynamodb", &[]),
     key(Azure, Store, "azure_storage_account_name", &["azure_account_name"]),
-    key(Azure, Store, "azure_storage_account_key", &["azure_storage_access_key", "azure_storage_master_key", "azure_account_key", "master_key"]),
+    key(
+        Azure,
+        Store,
+        "azure_storage_account_key",
+        &["azure_storage_access_key", "azure_storage_master_key", "azure_account_key", "master_key"],
+    ),
     key(Azure, Store, "azure_storage_sas_token", &["azure_storage_sas_key", "azure_sas_token"]),
     key(Azure, Store, "azure_storage_token", &["bearer_token", "azure_bearer_token"]),
     key(Azure, Store, "azure_client_id", &["azure_storage_client_id"]),
@@ -187,6 +192,7 @@ pub(super) fn find(family: Family, spelling: &str) -> Option<&'static Key> {
 /// The key that an environment variable means for a store of `family`: only names with a prefix count.
 pub(super) fn find_variable(family: Family, variable: &str) -> Option<&'static Key> {
     let lower = variable.to_ascii_lowercase();
-    let named = family.prefixes().iter().any(|p| lower.starts_with(p)) || lower.starts_with("lakebed_") || lower == "delta_dynamo_table_name";
+    let named =
+        family.prefixes().iter().any(|p| lower.starts_with(p)) || lower.starts_with("lakebed_") || lower == "delta_dynamo_table_name";
     if named { find(family, variable) } else { None }
 }

@@ -42,7 +42,9 @@ impl StorageOptions {
     pub fn environment(mut self, variables: impl IntoIterator<Item = (String, String)>) -> Self {
         let wanted = |name: &str| {
             let name = name.to_ascii_uppercase();
-            ["AWS_", "AZURE_", "GOOGLE_", "LAKEBED_", "DELTA_"].iter().any(|p| name.starts_with(p)) || name == "HOME" || name == "XDG_CACHE_HOME"
+            ["AWS_", "AZURE_", "GOOGLE_", "LAKEBED_", "DELTA_"].iter().any(|p| name.starts_with(p))
+                || name == "HOME"
+                || name == "XDG_CACHE_HOME"
         };
         self.environment = variables.into_iter().filter(|(name, _)| wanted(name)).collect();
         self
@@ -99,7 +101,9 @@ impl StorageOptions {
         // Credentials belong together: one that is given is not completed by others of the environment.
         for whole in CREDENTIALS {
             if whole.iter().any(|name| given.contains_key(name)) {
-                values.retain(|name, _| !CREDENTIALS.iter().any(|w| w[0].split('_').next() == whole[0].split('_').next() && w.contains(name)));
+                values.retain(|name, _| {
+                    !CREDENTIALS.iter().any(|w| w[0].split('_').next() == whole[0].split('_').next() && w.contains(name))
+                });
             }
         }
         values.extend(given);

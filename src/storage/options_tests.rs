@@ -77,9 +77,10 @@ fn unknown_keys_warn_and_never_fail() {
 // spec: STO-17
 #[test]
 fn the_environment_is_the_fallback_and_needs_a_prefix() {
-    let settings = environment(&[("AWS_REGION", "eu-north-1"), ("ENDPOINT", "http://no"), ("AWS_ENDPOINT_URL", "http://yes"), ("AWS_TIMEOUT", "5s")])
-        .set("region", "mine")
-        .settings(Family::Aws);
+    let settings =
+        environment(&[("AWS_REGION", "eu-north-1"), ("ENDPOINT", "http://no"), ("AWS_ENDPOINT_URL", "http://yes"), ("AWS_TIMEOUT", "5s")])
+            .set("region", "mine")
+            .settings(Family::Aws);
     assert_eq!(settings.get("aws_region"), Some("mine"));
     assert_eq!(settings.get("aws_endpoint_url"), Some("http://yes"));
     assert_eq!(settings.get("timeout"), Some("5s"));

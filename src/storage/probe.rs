@@ -87,9 +87,8 @@ fn verdict_file(identity: &str, options: &StorageOptions) -> Option<PathBuf> {
 /// Another writer that locks through DynamoDB neither sees nor respects a create-only write.
 async fn locked(root: &TableRoot, options: &StorageOptions) -> Result<()> {
     let settings = options.settings(Family::Aws);
-    let locked = |found: String| {
-        Error::new(Code::STORE_LOCK, format!("another locking scheme guards this log: {found}")).with("table", root.url())
-    };
+    let locked =
+        |found: String| Error::new(Code::STORE_LOCK, format!("another locking scheme guards this log: {found}")).with("table", root.url());
     if let Some(provider) = settings.get("aws_s3_locking_provider").filter(|p| !p.trim().is_empty()) {
         return Err(locked(format!("AWS_S3_LOCKING_PROVIDER is `{provider}`")).help(
             "lakebed commits with create-only writes and takes no locks. Move every writer of this table to create-only writes, \
@@ -100,10 +99,12 @@ async fn locked(root: &TableRoot, options: &StorageOptions) -> Result<()> {
     match root.store().list(Some(&traces)).next().await {
         None => Ok(()),
         Some(Err(e)) => Err(super::failure(e, "looking for traces of another locking scheme", traces.as_ref())),
-        Some(Ok(object)) => Err(locked("Spark's DynamoDB log store has left files in _delta_log/.tmp".to_owned()).with("path", object.location).help(
-            "stop the writers that use DynamoDB and let their last commits complete, move them to create-only writes, \
+        Some(Ok(object)) => {
+            Err(locked("Spark's DynamoDB log store has left files in _delta_log/.tmp".to_owned()).with("path", object.location).help(
+                "stop the writers that use DynamoDB and let their last commits complete, move them to create-only writes, \
              then delete _delta_log/.tmp; reading is always safe",
-        )),
+            ))
+        }
     }
 }
 
@@ -112,9 +113,9 @@ async fn probe(root: &TableRoot, identity: &str, env: &Env) -> Result<()> {
     let key = root.key(&format!("_lakebed_probe_{}", env.new_uuid().simple()));
     let store = root.store_once();
     let ignores = |what: &str| {
-        Error::new(Code::STORE_NOCAS, format!("the store {what} the condition of a create-only write"))
-            .with("store", identity)
-            .help("two writers could overwrite each other's commits here: upgrade the store (S3 has If-None-Match since 2024) or use another one")
+        Error::new(Code::STORE_NOCAS, format!("the store {what} the condition of a create-only write")).with("store", identity).help(
+            "two writers could overwrite each other's commits here: upgrade the store (S3 has If-None-Match since 2024) or use another one",
+        )
     };
     let failed = |e: Error| match e.message() {
         m if m.contains("NotImplemented") || m.contains("501") || m.contains("not yet implemented") => ignores("does not implement"),

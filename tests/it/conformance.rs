@@ -87,7 +87,13 @@ async fn log(root: &TableRoot) {
 // spec: STO-11
 async fn listing_stops_at_sub_folders(root: &TableRoot) {
     let log = PathLogStore::new(root.clone());
-    let odd = ["_last_checkpoint", "_sidecars/x.parquet", "_staged_commits/00000000000000000009.u.json", ".00000000000000000010.json.crc", "x.tmp"];
+    let odd = [
+        "_last_checkpoint",
+        "_sidecars/x.parquet",
+        "_staged_commits/00000000000000000009.u.json",
+        ".00000000000000000010.json.crc",
+        "x.tmp",
+    ];
     for name in odd {
         root.store().put(&root.log_key(name), "x".into()).await.unwrap();
     }

@@ -176,7 +176,8 @@ async fn the_probe_runs_once_per_store_and_its_verdict_outlives_the_process() {
     log(&server, &cache).put_commit(Version(1), Bytes::new()).await;
     assert_eq!(probes(&server), 2);
     assert!(server.asked().iter().any(|a| a.method == "DELETE" || a.query.contains("delete")), "the scratch object is deleted");
-    let kept: Vec<_> = std::fs::read_dir(cache.path().join("stores")).unwrap().map(|e| std::fs::read_to_string(e.unwrap().path()).unwrap()).collect();
+    let kept: Vec<_> =
+        std::fs::read_dir(cache.path().join("stores")).unwrap().map(|e| std::fs::read_to_string(e.unwrap().path()).unwrap()).collect();
     assert_eq!(kept.len(), 1);
     assert!(kept[0].contains(&format!("{}/lake", server.url)) && kept[0].contains("true"), "{kept:?}");
     assert!(!kept[0].contains("CANARY"));
@@ -205,7 +206,10 @@ async fn another_locking_scheme_refuses_writes_and_permits_reads() {
 async fn secrets_are_in_no_error_and_no_debug_text() {
     let cache = tempfile::tempdir().unwrap();
     let echo = |ask: &Ask| {
-        let said = format!("<?xml version=\"1.0\"?><Error><Code>InvalidToken</Code><Message>bad</Message><Token-0>{}</Token-0></Error>", ask.header("x-amz-security-token"));
+        let said = format!(
+            "<?xml version=\"1.0\"?><Error><Code>InvalidToken</Code><Message>bad</Message><Token-0>{}</Token-0></Error>",
+            ask.header("x-amz-security-token")
+        );
         Say::Status(403, vec![], said.into_bytes())
     };
     let (server, _) = s3(move |ask, _, _| Some(echo(ask)));
@@ -228,15 +232,31 @@ async fn secrets_are_in_no_error_and_no_debug_text() {
 #[tokio::test]
 async fn a_body_that_ends_early_is_completed_by_range_and_a_lasting_one_is_an_error() {
     let cache = tempfile::tempdir().unwrap();
-    let cut = |body: &[u8], at: usize| Say::Short(200, vec![("etag", "\"1\"".to_owned()), ("last-modified", "Sat, 21 Nov 2026 00:00:00 GMT".to_owned())], body[..at].to_vec(), body.len());
-    let (server, objects) = s3(move |ask, before, _| (ask.method == "GET" && ask.path == COMMIT && before == 0).then(|| cut(b"0123456789", 4)));
+    let cut = |body: &[u8], at: usize| {
+        Say::Short(
+            200,
+            vec![("etag", "\"1\"".to_owned()), ("last-modified", "Sat, 21 Nov 2026 00:00:00 GMT".to_owned())],
+            body[..at].to_vec(),
+            body.len(),
+        )
+    };
+    let (server, objects) =
+        s3(move |ask, before, _| (ask.method == "GET" && ask.path == COMMIT && before == 0).then(|| cut(b"0123456789", 4)));
     objects.lock().unwrap().insert(COMMIT.to_owned(), b"0123456789".to_vec());
     let answer = log(&server, &cache).read_commit(Version(0)).await;
     // The tail is asked for with the first answer's ETag; ours differs, so the mixture is refused.
     assert!(answer.is_err(), "{answer:?}");
     let etag = |body: &[u8]| format!("\"{:x}\"", crc32fast::hash(body));
-    let cut = move |body: &[u8], at: usize| Say::Short(200, vec![("etag", etag(body)), ("last-modified", "Sat, 21 Nov 2026 00:00:00 GMT".to_owned())], body[..at].to_vec(), body.len());
-    let (server, objects) = s3(move |ask, before, _| (ask.method == "GET" && ask.path == COMMIT && before == 0).then(|| cut(b"0123456789", 4)));
+    let cut = move |body: &[u8], at: usize| {
+        Say::Short(
+            200,
+            vec![("etag", etag(body)), ("last-modified", "Sat, 21 Nov 2026 00:00:00 GMT".to_owned())],
+            body[..at].to_vec(),
+            body.len(),
+        )
+    };
+    let (server, objects) =
+        s3(move |ask, before, _| (ask.method == "GET" && ask.path == COMMIT && before == 0).then(|| cut(b"0123456789", 4)));
     objects.lock().unwrap().insert(COMMIT.to_owned(), b"0123456789".to_vec());
     assert_eq!(log(&server, &cache).read_commit(Version(0)).await.unwrap().unwrap(), "0123456789");
 }
@@ -247,7 +267,13 @@ async fn a_refused_path_makes_no_request() {
     let cache = tempfile::tempdir().unwrap();
     let (server, _) = s3(|_, _, _| None);
     let table = root(&server, &cache, |o| o).unwrap();
-    for raw in [format!("{}/lake/t/x", server.url), "../x".into(), "s3://lake/other/x".into(), "file:///etc/passwd".into(), "http://169.254.169.254/x".into()] {
+    for raw in [
+        format!("{}/lake/t/x", server.url),
+        "../x".into(),
+        "s3://lake/other/x".into(),
+        "file:///etc/passwd".into(),
+        "http://169.254.169.254/x".into(),
+    ] {
         assert!(table.resolve(&raw).is_err(), "{raw}");
     }
     assert_eq!(server.asked().len(), 0);

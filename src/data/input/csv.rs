@@ -24,7 +24,9 @@ pub(super) fn open(reader: Box<dyn BufRead + Send>, table: Option<&Struct>) -> R
     let names: Vec<String> = header.fields().map(|(name, _)| name.trim().to_owned()).collect();
     for (i, name) in names.iter().enumerate() {
         if name.is_empty() || names[..i].iter().any(|n| n.to_lowercase() == name.to_lowercase()) {
-            return Err(Error::new(Code::INPUT, "the header line must give every column its own name").with("name", name).with("column", i + 1));
+            return Err(Error::new(Code::INPUT, "the header line must give every column its own name")
+                .with("name", name)
+                .with("column", i + 1));
         }
     }
     let mut looked = Vec::new();
@@ -107,7 +109,9 @@ impl Records {
             let mut limited = std::io::Read::take(&mut self.reader, (RECORD_BYTES_MAX + 1) as u64);
             let read = limited.read_until(b'\n', &mut self.buffer).map_err(|e| failed(e, self.line))?;
             if read + out.len() > RECORD_BYTES_MAX {
-                return Err(Error::new(Code::LIMIT, format!("a record is longer than {} MiB", RECORD_BYTES_MAX >> 20)).with("line", first_line));
+                return Err(
+                    Error::new(Code::LIMIT, format!("a record is longer than {} MiB", RECORD_BYTES_MAX >> 20)).with("line", first_line)
+                );
             }
             if read == 0 {
                 return match place {

@@ -17,7 +17,10 @@ pub(super) fn type_of(text: &str) -> DataType {
     if is_date(text) {
         return DataType::Date;
     }
-    if text.len() > 11 && text.get(..10).is_some_and(is_date) && matches!(text.as_bytes()[10], b'T' | b' ') && string_to_datetime(&Utc, text).is_ok()
+    if text.len() > 11
+        && text.get(..10).is_some_and(is_date)
+        && matches!(text.as_bytes()[10], b'T' | b' ')
+        && string_to_datetime(&Utc, text).is_ok()
     {
         return DataType::Timestamp;
     }

@@ -128,7 +128,8 @@ async fn a_line_that_is_not_an_object_of_the_columns_is_named() {
 }
 
 fn batch() -> RecordBatch {
-    let columns: [(&str, ArrayRef); 2] = [("id", Arc::new(Int64Array::from(vec![1, 2]))), ("s", Arc::new(StringArray::from(vec!["a", "b"])))];
+    let columns: [(&str, ArrayRef); 2] =
+        [("id", Arc::new(Int64Array::from(vec![1, 2]))), ("s", Arc::new(StringArray::from(vec!["a", "b"])))];
     RecordBatch::try_from_iter(columns).unwrap()
 }
 
@@ -145,7 +146,13 @@ async fn parquet_and_both_arrow_formats_are_found_by_their_first_bytes() {
     arrow_file.write(&batch()).unwrap();
     let mut arrow_stream = arrow::ipc::writer::StreamWriter::try_new(Vec::new(), &batch().schema()).unwrap();
     arrow_stream.write(&batch()).unwrap();
-    for content in [parquet(), arrow_file.into_inner().unwrap(), arrow_stream.into_inner().unwrap(), b"id,s\n1,a\n2,b\n".to_vec(), b" {\"id\":1,\"s\":\"a\"}\n{\"id\":2,\"s\":\"b\"}".to_vec()] {
+    for content in [
+        parquet(),
+        arrow_file.into_inner().unwrap(),
+        arrow_stream.into_inner().unwrap(),
+        b"id,s\n1,a\n2,b\n".to_vec(),
+        b" {\"id\":1,\"s\":\"a\"}\n{\"id\":2,\"s\":\"b\"}".to_vec(),
+    ] {
         let (schema, batches) = open(&[&file("", &content)], None).await.unwrap();
         assert_eq!(types(&schema), "id bigint, s string");
         assert_eq!(shown(&batches), ["1|a", "2|b"]);

@@ -188,7 +188,8 @@ impl Ready {
     }
     /// `spool` is where standard input goes when its format must be read from the end.
     fn new(input: &Input, table: Option<&Struct>, spool: &Path) -> Result<Ready> {
-        let failed = |e: std::io::Error| Error::new(Code::INPUT, format!("the input cannot be read: {e}")).with("input", input.name()).caused_by(e);
+        let failed =
+            |e: std::io::Error| Error::new(Code::INPUT, format!("the input cannot be read: {e}")).with("input", input.name()).caused_by(e);
         let (mut reader, file): (Box<dyn BufRead + Send>, Option<File>) = match &input.source {
             Source::Stdin => (Box::new(BufReader::with_capacity(BUFFER_BYTES, std::io::stdin())), None),
             Source::File(path) => {

@@ -39,7 +39,16 @@ pub(super) fn open(mut reader: Box<dyn BufRead + Send>, table: Option<&Struct>) 
     }
     let columns = Struct { fields: columns };
     let schema: SchemaRef = Arc::new(columns.to_arrow()?);
-    let rows = Batches { next_line: looked.next_line(), looked: Some(looked), reader, decoded: decoded_as(&columns)?, columns, schema: schema.clone(), ready: Vec::new().into_iter(), ended: false };
+    let rows = Batches {
+        next_line: looked.next_line(),
+        looked: Some(looked),
+        reader,
+        decoded: decoded_as(&columns)?,
+        columns,
+        schema: schema.clone(),
+        ready: Vec::new().into_iter(),
+        ended: false,
+    };
     Ok((schema, Box::new(rows)))
 }
 
@@ -92,7 +101,9 @@ fn plain_schema(found: &Schema) -> SchemaRef {
         match t {
             ArrowType::Null => ArrowType::Utf8,
             ArrowType::List(f) => ArrowType::List(Arc::new(ArrowField::new("element", plain(f.data_type()), true))),
-            ArrowType::Struct(fields) => ArrowType::Struct(fields.iter().map(|f| ArrowField::new(f.name(), plain(f.data_type()), true)).collect()),
+            ArrowType::Struct(fields) => {
+                ArrowType::Struct(fields.iter().map(|f| ArrowField::new(f.name(), plain(f.data_type()), true)).collect())
+            }
             other => other.clone(),
         }
     }
@@ -120,7 +131,9 @@ impl Chunk {
                 break;
             }
             if read as u64 > LINE_BYTES_MAX {
-                return Err(Error::new(Code::LIMIT, format!("a line is longer than {} MiB", LINE_BYTES_MAX >> 20)).with("line", chunk.after));
+                return Err(
+                    Error::new(Code::LIMIT, format!("a line is longer than {} MiB", LINE_BYTES_MAX >> 20)).with("line", chunk.after)
+                );
             }
             if chunk.bytes[start..].iter().all(u8::is_ascii_whitespace) {
                 chunk.bytes.truncate(start);

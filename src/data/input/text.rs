@@ -35,10 +35,7 @@ pub(super) fn parse(column: StringArray, name: &str, t: &DataType, line_of: &dyn
 /// Whether text is parsed into this type here.
 pub(super) fn is_parsed(t: &DataType) -> bool {
     use DataType::*;
-    matches!(
-        t,
-        String | Long | Integer | Short | Byte | Float | Double | Decimal { .. } | Boolean | Date | Timestamp | TimestampNtz
-    )
+    matches!(t, String | Long | Integer | Short | Byte | Float | Double | Decimal { .. } | Boolean | Date | Timestamp | TimestampNtz)
 }
 
 /// Whether a decimal has more digits behind the point than its type keeps; the parser would round them away.

@@ -109,8 +109,7 @@ impl Layout {
         if state.writes_partition_columns()? {
             in_files.extend(&partition);
         }
-        let encoding =
-            Encoding::from_properties(state.compression_codec()?.as_deref(), state.property("delta.parquet.format.version"))?;
+        let encoding = Encoding::from_properties(state.compression_codec()?.as_deref(), state.property("delta.parquet.format.version"))?;
         let types: Vec<_> = partition.iter().map(|i| stored[*i].data_type().clone()).collect();
         Ok(Layout {
             partition_fields: of(physical, &partition).fields,

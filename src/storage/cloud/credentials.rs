@@ -94,7 +94,9 @@ pub(super) fn choose(settings: &mut Settings, options: &StorageOptions) -> Resul
 fn read_profiles(settings: &Settings, options: &StorageOptions) -> Profiles {
     let home = options.variable("HOME").map(|home| Path::new(home).join(".aws"));
     let mut profiles = Profiles::default();
-    for (kind, setting, name) in [(Kind::Config, "aws_config_file", "config"), (Kind::Credentials, "aws_shared_credentials_file", "credentials")] {
+    for (kind, setting, name) in
+        [(Kind::Config, "aws_config_file", "config"), (Kind::Credentials, "aws_shared_credentials_file", "credentials")]
+    {
         let file = settings.get(setting).map(|f| Path::new(f).to_owned()).or_else(|| Some(home.as_ref()?.join(name)));
         if let Some(text) = file.and_then(|f| std::fs::read_to_string(f).ok()) {
             profiles.read(kind, &text);
@@ -158,7 +160,8 @@ fn of_profile(profiles: &Profiles, name: &str, settings: &mut Settings, options:
         return Ok(Source::Process(command.to_owned()));
     }
     Err(match profiles.get(name, "sso_session").or(profiles.get(name, "sso_start_url")) {
-        Some(_) => wrong("signs in through SSO, which lakebed cannot").help("name a `credential_process` such as `aws configure export-credentials --profile NAME`"),
+        Some(_) => wrong("signs in through SSO, which lakebed cannot")
+            .help("name a `credential_process` such as `aws configure export-credentials --profile NAME`"),
         None => wrong("has no credentials").help("it needs keys, a `credential_process` or a `role_arn`"),
     })
 }
@@ -289,14 +292,19 @@ impl Fresh {
                     let (keys, _) = self.ask(base).await?;
                     self.assume(&keys, arn, session, external_id.as_deref(), *seconds).await
                 }
-                Fetch::Nowhere => Err(Error::new(Code::STORE_CONFIG, "there are no AWS credentials, and asking the machine for them is disabled")
-                    .help("give keys or a profile, or set skip_signature=true for a public bucket")),
+                Fetch::Nowhere => {
+                    Err(Error::new(Code::STORE_CONFIG, "there are no AWS credentials, and asking the machine for them is disabled")
+                        .help("give keys or a profile, or set skip_signature=true for a public bucket"))
+                }
             }
         })
     }
     /// Runs a `credential_process`. What it says on standard error stays unsaid.
     async fn run(&self, command: &str) -> Answer {
-        let failed = |why: String| Error::new(Code::STORE_CONFIG, format!("the profile's credential_process {why}")).help("run it by hand and look at what it prints");
+        let failed = |why: String| {
+            Error::new(Code::STORE_CONFIG, format!("the profile's credential_process {why}"))
+                .help("run it by hand and look at what it prints")
+        };
         let mut child = Command::new("sh")
             .args(["-c", command])
             .stdin(Stdio::null())
@@ -322,22 +330,30 @@ impl Fresh {
         if !status.success() {
             return Err(failed(format!("ended with {status}")));
         }
-        let answer: ProcessAnswer = serde_json::from_str(&text).map_err(|_| failed("did not print the JSON object that AWS describes".to_owned()))?;
+        let answer: ProcessAnswer =
+            serde_json::from_str(&text).map_err(|_| failed("did not print the JSON object that AWS describes".to_owned()))?;
         if answer.version != 1 {
             return Err(failed(format!("answered in version {}, not 1", answer.version)));
         }
         let keys = AwsCredential { key_id: answer.access_key_id, secret_key: answer.secret_access_key, token: answer.session_token };
-        let expires = answer.expiration.as_deref().map(|t| time(t).ok_or_else(|| failed("gave an `Expiration` that is no time".to_owned()))).transpose()?;
+        let expires = answer
+            .expiration
+            .as_deref()
+            .map(|t| time(t).ok_or_else(|| failed("gave an `Expiration` that is no time".to_owned())))
+            .transpose()?;
         Ok((usable(keys)?, expires))
     }
     /// STS AssumeRole, signed with the base credential.
     async fn assume(&self, base: &AwsCredential, arn: &str, session: &str, external_id: Option<&str>, seconds: u32) -> Answer {
         let failed = |why: String| {
-            Error::new(Code::STORE_CONFIG, format!("the role cannot be assumed: {why}")).with("role", arn).with("endpoint", &self.sts.endpoint)
+            Error::new(Code::STORE_CONFIG, format!("the role cannot be assumed: {why}"))
+                .with("role", arn)
+                .with("endpoint", &self.sts.endpoint)
         };
         let mut request = HttpRequest::new(form(arn, session, external_id, seconds).into());
         *request.method_mut() = "POST".parse().map_err(|_| failed("no method".to_owned()))?;
-        *request.uri_mut() = format!("{}/", self.sts.endpoint.trim_end_matches('/')).parse().map_err(|_| failed("the endpoint is no URL".to_owned()))?;
+        *request.uri_mut() =
+            format!("{}/", self.sts.endpoint.trim_end_matches('/')).parse().map_err(|_| failed("the endpoint is no URL".to_owned()))?;
         let form_type = object_store::HeaderValue::from_static("application/x-www-form-urlencoded");
         request.headers_mut().insert("content-type", form_type);
         AwsAuthorizer::new(base, "sts", &self.sts.region).authorize(&mut request, None);
@@ -348,9 +364,12 @@ impl Fresh {
         let body = response.into_body().bytes().await.map_err(|e| failed(redact(&e.to_string()).into_owned()))?;
         let text = String::from_utf8_lossy(&body);
         if !status.is_success() {
-            return Err(failed(format!("{status}: {}", redact(&format!("<Error>{text}")))).help("check the role's trust policy and the base credentials"));
+            return Err(failed(format!("{status}: {}", redact(&format!("<Error>{text}"))))
+                .help("check the role's trust policy and the base credentials"));
         }
-        let part = |tag: &str| crate::storage::failure::element(&text, tag).map(str::to_owned).ok_or_else(|| failed(format!("the answer has no {tag}")));
+        let part = |tag: &str| {
+            crate::storage::failure::element(&text, tag).map(str::to_owned).ok_or_else(|| failed(format!("the answer has no {tag}")))
+        };
         let keys = AwsCredential { key_id: part("AccessKeyId")?, secret_key: part("SecretAccessKey")?, token: Some(part("SessionToken")?) };
         let expires = time(&part("Expiration")?).ok_or_else(|| failed("the answer's Expiration is no time".to_owned()))?;
         Ok((usable(keys)?, Some(expires)))

@@ -18,7 +18,11 @@ pub(super) fn parse_key<K: FromStr>(name: &str) -> Result<K> {
 /// What goes to object_store.
 pub(super) fn for_store(settings: &Settings) -> impl Iterator<Item = (&'static str, &str)> {
     let theirs = |name: &str| KEYS.iter().any(|k| k.name == name && k.used == Use::Store);
-    settings.values.iter().filter(move |(name, _)| theirs(name) && !name.contains("bucket_name")).map(|(name, value)| (*name, value.as_str()))
+    settings
+        .values
+        .iter()
+        .filter(move |(name, _)| theirs(name) && !name.contains("bucket_name"))
+        .map(|(name, value)| (*name, value.as_str()))
 }
 
 /// Refuses values that cannot stand in a request; object_store would panic on some of them.
@@ -35,8 +39,7 @@ pub(super) fn checked(settings: Settings) -> Result<Settings> {
 
 pub(super) fn refused(e: object_store::Error) -> Error {
     let text = e.to_string();
-    Error::new(Code::STORE_CONFIG, format!("the store cannot be opened: {}", redact(&text)))
-        .help("check the storage options")
+    Error::new(Code::STORE_CONFIG, format!("the store cannot be opened: {}", redact(&text))).help("check the storage options")
 }
 
 /// Whether the connection could not even be made.
@@ -99,7 +102,9 @@ pub(super) fn retries(settings: &Settings) -> Result<RetryConfig> {
 
 fn number<T: FromStr>(settings: &Settings, name: &str) -> Result<Option<T>> {
     let parse = |text: &str| {
-        text.trim().parse().map_err(|_| Error::new(Code::STORE_CONFIG, format!("the storage option `{name}` is not a number")).with("value", text))
+        text.trim()
+            .parse()
+            .map_err(|_| Error::new(Code::STORE_CONFIG, format!("the storage option `{name}` is not a number")).with("value", text))
     };
     settings.get(name).map(parse).transpose()
 }
@@ -117,9 +122,10 @@ fn duration(settings: &Settings, name: &str) -> Result<Option<Duration>> {
         };
         match text[..digits].parse::<u64>() {
             Ok(n) if millis > 0 => Ok(Duration::from_millis(n.saturating_mul(millis))),
-            _ => Err(Error::new(Code::STORE_CONFIG, format!("the storage option `{name}` is not a time")).with("value", text).help("write 500ms, 30s or 3m")),
+            _ => Err(Error::new(Code::STORE_CONFIG, format!("the storage option `{name}` is not a time"))
+                .with("value", text)
+                .help("write 500ms, 30s or 3m")),
         }
     };
     settings.get(name).map(parse).transpose()
 }
-

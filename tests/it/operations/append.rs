@@ -32,7 +32,10 @@ async fn append_adds_files_blindly_and_says_what_it_did_as_spark_does() {
     assert_eq!(info["operationMetrics"], json!({"numFiles": "1", "numOutputRows": "2", "numOutputBytes": size.to_string()}));
     assert_eq!((&add["dataChange"], &add["partitionValues"]), (&json!(true), &json!({})));
     let stats: Value = serde_json::from_str(add["stats"].as_str().unwrap()).unwrap();
-    assert_eq!(stats, json!({"numRecords": 2, "minValues": {"id": 2, "s": "c"}, "maxValues": {"id": 3, "s": "c"}, "nullCount": {"id": 0, "s": 1}}));
+    assert_eq!(
+        stats,
+        json!({"numRecords": 2, "minValues": {"id": 2, "s": "c"}, "maxValues": {"id": 3, "s": "c"}, "nullCount": {"id": 0, "s": 1}})
+    );
     assert_eq!(place.longs("id"), [1, 2, 3]);
 }
 
@@ -162,7 +165,8 @@ async fn partitions_are_made_and_must_not_differ_later() {
     let batch = || vec![ids_and_texts(&[(1, Some("a b")), (2, None), (3, Some("a b"))])];
     append(&place.table, batch()).partition_by(["s"]).run().await.unwrap();
     let adds = place.actions(0, "add");
-    let mut values: Vec<_> = adds.iter().map(|a| (a["partitionValues"].clone(), a["path"].as_str().unwrap().split('/').next().unwrap().to_owned())).collect();
+    let mut values: Vec<_> =
+        adds.iter().map(|a| (a["partitionValues"].clone(), a["path"].as_str().unwrap().split('/').next().unwrap().to_owned())).collect();
     values.sort_by_key(|v| v.1.clone());
     assert_eq!(values, [(json!({"s": null}), "s=__HIVE_DEFAULT_PARTITION__".to_owned()), (json!({"s": "a b"}), "s=a%20b".to_owned())]);
     append(&place.table, batch()).partition_by(["S"]).run().await.unwrap();
@@ -177,7 +181,12 @@ async fn properties_shape_the_table_and_unbuilt_ones_are_refused() {
     let batch = || vec![ids_and_texts(&[(1, None)])];
     let unbuilt = append(&place.table, batch()).property("delta.enableRowTracking", "true").run().await.unwrap_err();
     assert_eq!(unbuilt.code(), Code::FEATURE_WRITE);
-    append(&place.table, batch()).property("delta.columnMapping.mode", "name").property("delta.parquet.compression.codec", "zstd").run().await.unwrap();
+    append(&place.table, batch())
+        .property("delta.columnMapping.mode", "name")
+        .property("delta.parquet.compression.codec", "zstd")
+        .run()
+        .await
+        .unwrap();
     let add = &place.actions(0, "add")[0];
     let path = add["path"].as_str().unwrap();
     assert!(path.ends_with(".zstd.parquet") && path.find('/') == Some(2), "{path}");

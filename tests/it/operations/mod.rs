@@ -60,7 +60,8 @@ impl Place {
         self.commit(version).into_iter().filter(|(k, _)| k == kind).map(|(_, v)| v).collect()
     }
     fn versions(&self) -> usize {
-        let names = std::fs::read_dir(self.folder.path().join("_delta_log")).map(|d| d.map(|e| e.unwrap().file_name().into_string().unwrap()).collect::<Vec<_>>());
+        let names = std::fs::read_dir(self.folder.path().join("_delta_log"))
+            .map(|d| d.map(|e| e.unwrap().file_name().into_string().unwrap()).collect::<Vec<_>>());
         names.unwrap_or_default().iter().filter(|n| n.ends_with(".json") && n.len() == 25).count()
     }
     /// Data files under the table, whether or not the log names them.

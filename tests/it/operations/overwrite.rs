@@ -18,10 +18,16 @@ async fn overwrite_removes_every_file_with_its_facts() {
     removes.sort_by_key(|r| r["stats"].to_string());
     let (old, removed) = (&place.actions(1, "add")[0], &removes[0]);
     assert_eq!((&removed["path"], &removed["size"], &removed["partitionValues"]), (&old["path"], &old["size"], &old["partitionValues"]));
-    assert_eq!((&removed["extendedFileMetadata"], &removed["dataChange"], &removed["stats"]), (&json!(true), &json!(true), &json!("{\"numRecords\":1}")));
+    assert_eq!(
+        (&removed["extendedFileMetadata"], &removed["dataChange"], &removed["stats"]),
+        (&json!(true), &json!(true), &json!("{\"numRecords\":1}"))
+    );
     assert!(removed["deletionTimestamp"].is_i64());
     assert_eq!(place.longs("id"), [9]);
-    assert_eq!(info["operationMetrics"]["numRemovedBytes"], json!((place.actions(0, "add")[0]["size"].as_i64().unwrap() + old["size"].as_i64().unwrap()).to_string()));
+    assert_eq!(
+        info["operationMetrics"]["numRemovedBytes"],
+        json!((place.actions(0, "add")[0]["size"].as_i64().unwrap() + old["size"].as_i64().unwrap()).to_string())
+    );
 }
 
 #[tokio::test]
@@ -29,7 +35,15 @@ async fn overwrite_keeps_the_schema_unless_it_is_told_to_replace_it() {
     // spec: OPS-14
     let place = place();
     append_ids(&place.table, &[1]).await.unwrap();
-    let other = || vec![RecordBatch::try_from_iter([("n", Arc::new(Int64Array::from(vec![7])) as ArrayRef), ("p", Arc::new(Int64Array::from(vec![1])) as ArrayRef)]).unwrap()];
+    let other = || {
+        vec![
+            RecordBatch::try_from_iter([
+                ("n", Arc::new(Int64Array::from(vec![7])) as ArrayRef),
+                ("p", Arc::new(Int64Array::from(vec![1])) as ArrayRef),
+            ])
+            .unwrap(),
+        ]
+    };
     assert_eq!(append(&place.table, other()).mode(SaveMode::Overwrite).run().await.unwrap_err().code(), Code::SCHEMA);
     assert_eq!(append(&place.table, other()).overwrite_schema().run().await.unwrap_err().code(), Code::INPUT);
     append(&place.table, other()).mode(SaveMode::Overwrite).overwrite_schema().partition_by(["p"]).run().await.unwrap();

@@ -160,7 +160,12 @@ pub fn plain_s3(ask: &Ask, objects: &Objects) -> Say {
                     format!("<Contents><Key>{k}</Key><LastModified>2026-11-21T00:00:00Z</LastModified><ETag>\"1\"</ETag><Size>{size}</Size></Contents>")
                 })
                 .collect();
-            Say::Status(200, vec![], format!("<?xml version=\"1.0\"?><ListBucketResult><IsTruncated>false</IsTruncated>{contents}</ListBucketResult>").into_bytes())
+            Say::Status(
+                200,
+                vec![],
+                format!("<?xml version=\"1.0\"?><ListBucketResult><IsTruncated>false</IsTruncated>{contents}</ListBucketResult>")
+                    .into_bytes(),
+            )
         }
         "GET" | "HEAD" => match objects.get(&ask.path) {
             None => status(404),
