@@ -68,7 +68,11 @@ fn the_properties_page_is_what_the_list_says() {
             properties::Kind::Text => "text".to_owned(),
             properties::Kind::Internal => "set by engines".to_owned(),
         };
-        text += &format!("| `{}` | {} | {values} |\n", property.key, property.default.map_or(String::new(), |d| format!("`{d}`")).replace("``", ""));
+        text += &format!(
+            "| `{}` | {} | {values} |\n",
+            property.key,
+            property.default.map_or(String::new(), |d| format!("`{d}`")).replace("``", "")
+        );
     }
     page("properties.md", &text);
 }

@@ -1,13 +1,24 @@
 //! Appends or overwrites rows. Kind: edge. Spec: OPS.
 
-use super::Report;
-use crate::data::write::WriteOptions;
-use crate::error::Result;
-use crate::log::Version;
+use super::overwrite::{Removal, remove_all};
+use super::{Report, already_exists, json_text, newest, refused};
+use crate::data::write::{DataWriter, WriteOptions};
+use crate::error::{Code, Error, Result};
+use crate::features::{NewTable, TableState, change_table, new_table};
+use crate::log::{Add, Metadata, Protocol, StringMap, Version};
+use crate::schema::{Struct, evolve};
+use crate::snapshot::Snapshot;
 use crate::table::Table;
+use crate::transaction::{CommitOutcome, CommitPolicy, Conflicted, OperationInfo, ReadScope, Transaction};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
+use futures::StreamExt;
 use futures::stream::BoxStream;
+use object_store::ObjectStoreExt;
+use serde_json::{Map, Value};
+use std::sync::Arc;
+
+const OPERATION: &str = "WRITE";
 
 /// What to do with what is there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,62 +33,365 @@ pub enum SaveMode {
     Ignore,
 }
 
+impl SaveMode {
+    fn spark_name(self) -> &'static str {
+        match self {
+            SaveMode::Append => "Append",
+            SaveMode::Overwrite => "Overwrite",
+            SaveMode::Error => "ErrorIfExists",
+            SaveMode::Ignore => "Ignore",
+        }
+    }
+}
+
 /// Writes rows into a table, making it when it is missing.
 pub struct Append {
-    #[allow(dead_code)]
     table: Table,
+    base: Option<Arc<Snapshot>>,
+    schema: SchemaRef,
+    batches: BoxStream<'static, Result<RecordBatch>>,
+    choices: Choices,
+}
+
+/// What the caller asked for.
+#[derive(Default)]
+struct Choices {
+    mode: SaveMode,
+    merge_schema: bool,
+    overwrite_schema: bool,
+    partition_by: Option<Vec<String>>,
+    properties: StringMap,
+    app: Option<(String, i64)>,
+    user_metadata: Option<String>,
+    if_version: Option<Version>,
+    options: WriteOptions,
 }
 
 impl Table {
     /// Starts writing a stream of batches of one schema.
     pub fn append(&self, schema: SchemaRef, batches: BoxStream<'static, Result<RecordBatch>>) -> Append {
-        let _ = (schema, batches);
-        Append { table: self.clone() }
+        Append { table: self.clone(), base: None, schema, batches, choices: Choices::default() }
+    }
+}
+
+impl Snapshot {
+    /// Starts writing rows on this version, without looking for a newer one first. An append costs one request a file and one for
+    /// the commit while nobody else commits.
+    pub fn append(self: &Arc<Self>, schema: SchemaRef, batches: BoxStream<'static, Result<RecordBatch>>) -> Append {
+        Append { base: Some(Arc::clone(self)), ..self.table().append(schema, batches) }
     }
 }
 
 impl Append {
-    pub fn mode(self, mode: SaveMode) -> Self {
-        let _ = mode;
+    /// What to do with what is there.
+    pub fn mode(mut self, mode: SaveMode) -> Self {
+        self.choices.mode = mode;
         self
     }
     /// Adds columns that the table lacks.
-    pub fn merge_schema(self) -> Self {
+    pub fn merge_schema(mut self) -> Self {
+        self.choices.merge_schema = true;
         self
     }
     /// With `Overwrite`: the rows' schema (and `partition_by`) replaces the table's.
-    pub fn overwrite_schema(self) -> Self {
+    pub fn overwrite_schema(mut self) -> Self {
+        self.choices.overwrite_schema = true;
         self
     }
     /// Partition columns of a table that this makes; must equal those of one that exists.
-    pub fn partition_by<S: Into<String>>(self, columns: impl IntoIterator<Item = S>) -> Self {
-        let _: Vec<String> = columns.into_iter().map(Into::into).collect();
+    pub fn partition_by<S: Into<String>>(mut self, columns: impl IntoIterator<Item = S>) -> Self {
+        self.choices.partition_by = Some(columns.into_iter().map(Into::into).collect());
         self
     }
     /// Properties of a table that this makes.
-    pub fn property(self, key: &str, value: &str) -> Self {
-        let _ = (key, value);
+    pub fn property(mut self, key: &str, value: &str) -> Self {
+        self.choices.properties.insert(key.to_owned(), value.to_owned());
         self
     }
     /// The same application's same or older version writes nothing (report version `None`).
-    pub fn app_version(self, app_id: &str, version: i64) -> Self {
-        let _ = (app_id, version);
+    pub fn app_version(mut self, app_id: &str, version: i64) -> Self {
+        self.choices.app = Some((app_id.to_owned(), version));
         self
     }
-    pub fn user_metadata(self, text: &str) -> Self {
-        let _ = text;
+    /// Free text that the history shows.
+    pub fn user_metadata(mut self, text: &str) -> Self {
+        self.choices.user_metadata = Some(text.to_owned());
         self
     }
     /// Refuses with `LB-CONFLICT` when the table is not at this version.
-    pub fn if_version(self, version: Version) -> Self {
-        let _ = version;
+    pub fn if_version(mut self, version: Version) -> Self {
+        self.choices.if_version = Some(version);
         self
     }
-    pub fn write_options(self, options: WriteOptions) -> Self {
-        let _ = options;
+    /// Sizes of files.
+    pub fn write_options(mut self, options: WriteOptions) -> Self {
+        self.choices.options = options;
         self
     }
+    /// Writes the rows and commits them at once. `LB-SCHEMA` names every column that does not fit, `LB-CONSTRAINT` the rule that
+    /// refused a row, `LB-CONFLICT` the winner; then nothing was committed, and files that were written are deleted.
     pub async fn run(self) -> Result<Report> {
-        todo!("write room")
+        let Append { table, base, schema, mut batches, choices } = self;
+        let env = table.env().clone();
+        let started = env.now();
+        let base = match base {
+            Some(base) => Some(base),
+            None => newest(&table).await?,
+        };
+        if let Some(base) = &base {
+            match choices.mode {
+                SaveMode::Error => return Err(already_exists(&table)),
+                SaveMode::Ignore => return Ok(Report::nothing(OPERATION, &env, started)),
+                SaveMode::Append | SaveMode::Overwrite => {}
+            }
+            if choices.is_recorded_in(base).await? {
+                return Ok(Report::nothing(OPERATION, &env, started));
+            }
+        }
+        choices.check_version(base.as_deref())?;
+        let plan = choices.plan(&table, base.as_deref(), &schema)?;
+        let removal = match &base {
+            Some(base) if choices.mode == SaveMode::Overwrite => remove_all(base).await?,
+            _ => Removal::default(),
+        };
+
+        let mut writer = DataWriter::new(&table, Arc::clone(&plan.state), choices.options.clone())?;
+        while let Some(batch) = batches.next().await {
+            let written = match batch {
+                Ok(batch) => writer.write(batch).await,
+                Err(e) => Err(e),
+            };
+            if let Err(e) = written {
+                writer.abort().await;
+                return Err(e);
+            }
+        }
+        drop(batches);
+        let rows = writer.rows();
+        let adds = writer.finish().await?;
+        let metrics = metrics(&adds, rows, (choices.mode == SaveMode::Overwrite).then_some(&removal));
+        let info = choices.operation(&plan.state, metrics.clone());
+        let transaction = stage(&table, base.as_ref(), &plan, info.clone(), &choices, removal, &adds);
+        let outcome = match transaction.commit().await {
+            Ok(CommitOutcome::Conflicted(conflict)) if base.is_none() && choices.mode == SaveMode::Append => {
+                after_losing_creation(&table, &plan, info, &choices, &adds, conflict).await
+            }
+            other => other,
+        };
+        match outcome {
+            Ok(CommitOutcome::Committed(done)) => Ok(Report::committed(OPERATION, done, metrics, &env, started)),
+            Ok(CommitOutcome::Conflicted(conflict)) => {
+                discard(&table, &adds).await;
+                choices.lost(&table, conflict, started).await
+            }
+            Err(e) => {
+                // After an unknown outcome the files may be part of the table.
+                if e.code() != Code::COMMIT_UNKNOWN {
+                    discard(&table, &adds).await;
+                }
+                match choices.if_version {
+                    Some(version) if e.code() == Code::LIMIT => Err(moved_on(version).caused_by(e)),
+                    _ => Err(e),
+                }
+            }
+        }
     }
+}
+
+/// The table as it will be, and what the commit must say to make it so.
+struct Plan {
+    state: Arc<TableState>,
+    metadata: Option<Metadata>,
+    protocol: Option<Protocol>,
+}
+
+impl Choices {
+    /// Whether the application has recorded this version, or a newer one, already.
+    async fn is_recorded_in(&self, base: &Snapshot) -> Result<bool> {
+        let Some((app, version)) = &self.app else { return Ok(false) };
+        Ok(base.app_version(app).await?.is_some_and(|recorded| recorded >= *version))
+    }
+    fn check_version(&self, base: Option<&Snapshot>) -> Result<()> {
+        match (self.if_version, base) {
+            (Some(wanted), Some(base)) if base.version() != wanted => Err(moved_on(wanted).with("found", base.version())),
+            (Some(wanted), None) => Err(moved_on(wanted).with("found", "no table")),
+            _ => Ok(()),
+        }
+    }
+    fn plan(&self, table: &Table, base: Option<&Snapshot>, rows: &SchemaRef) -> Result<Plan> {
+        if self.overwrite_schema && self.mode != SaveMode::Overwrite {
+            return Err(Error::new(Code::INPUT, "a schema is replaced only together with all rows").help("use the mode overwrite"));
+        }
+        let rows = Struct::from_arrow(rows)?;
+        let Some(base) = base else {
+            let (protocol, metadata) = new_table(
+                NewTable {
+                    schema: evolve::nullable(&rows),
+                    partition_columns: self.partition_by.clone().unwrap_or_default(),
+                    properties: self.properties.clone(),
+                    ..NewTable::default()
+                },
+                table.env(),
+            )?;
+            let state = Arc::new(TableState::new(protocol, metadata, Vec::new())?);
+            return Ok(Plan { state, metadata: None, protocol: None });
+        };
+        let state = base.state();
+        state.check_writable()?;
+        let (schema, partition) = if self.overwrite_schema {
+            (replaced(state.schema(), &rows), self.partition_by.as_deref().unwrap_or(state.partition_columns()))
+        } else {
+            self.check_partitioning(state)?;
+            let schema = if self.merge_schema {
+                evolve::merge(state.schema(), &rows, self.options.parse_text)?
+            } else {
+                evolve::check_fits(state.schema(), &rows, self.options.parse_text)?;
+                state.schema().clone()
+            };
+            (schema, state.partition_columns())
+        };
+        if schema == *state.schema() && partition == state.partition_columns() {
+            return Ok(Plan { state: Arc::clone(state), metadata: None, protocol: None });
+        }
+        let (protocol, metadata) = change_table(state, schema, partition, table.env())?;
+        let after = protocol.clone().unwrap_or_else(|| state.protocol().clone());
+        let state = Arc::new(TableState::new(after, metadata.clone(), state.domains().to_vec())?);
+        Ok(Plan { state, metadata: Some(metadata), protocol })
+    }
+    fn check_partitioning(&self, state: &TableState) -> Result<()> {
+        let Some(asked) = &self.partition_by else { return Ok(()) };
+        let has = state.partition_columns();
+        if asked.len() == has.len() && asked.iter().zip(has).all(|(a, b)| a.to_lowercase() == b.to_lowercase()) {
+            return Ok(());
+        }
+        Err(Error::new(Code::SCHEMA, "the table is partitioned by other columns")
+            .with("table", has.join(", "))
+            .with("asked", asked.join(", "))
+            .help("leave the partition columns out, or overwrite the table with its schema"))
+    }
+    fn operation(&self, state: &TableState, metrics: Map<String, Value>) -> OperationInfo {
+        let mut parameters = Map::new();
+        parameters.insert("mode".to_owned(), self.mode.spark_name().into());
+        parameters.insert("partitionBy".to_owned(), json_text(state.partition_columns()));
+        if self.merge_schema {
+            parameters.insert("canMergeSchema".to_owned(), true.into());
+        }
+        if self.overwrite_schema {
+            parameters.insert("canOverwriteSchema".to_owned(), true.into());
+        }
+        OperationInfo { operation: OPERATION.to_owned(), parameters, metrics, user_metadata: self.user_metadata.clone() }
+    }
+    /// What a lost commit means for the caller.
+    async fn lost(&self, table: &Table, conflict: Conflicted, started: crate::env::Timestamp) -> Result<Report> {
+        let base = newest(table).await?;
+        let made_meanwhile = conflict.transaction.base().is_none();
+        match (&base, self.mode) {
+            (Some(_), SaveMode::Error) if made_meanwhile => return Err(already_exists(table)),
+            (Some(_), SaveMode::Ignore) if made_meanwhile => return Ok(Report::nothing(OPERATION, table.env(), started)),
+            // Two runs of one application version: the other one has done the work.
+            (Some(base), _) if self.is_recorded_in(base).await? => return Ok(Report::nothing(OPERATION, table.env(), started)),
+            _ => {}
+        }
+        Err(refused(&conflict))
+    }
+}
+
+/// The rows' schema, with the metadata of columns that the table has under the same name and type.
+fn replaced(table: &Struct, rows: &Struct) -> Struct {
+    let mut out = evolve::nullable(rows);
+    for field in &mut out.fields {
+        if let Some(old) = table.field(&field.name).filter(|old| old.data_type == field.data_type) {
+            field.metadata = old.metadata.clone();
+        }
+    }
+    out
+}
+
+fn stage(
+    table: &Table,
+    base: Option<&Arc<Snapshot>>,
+    plan: &Plan,
+    info: OperationInfo,
+    choices: &Choices,
+    removal: Removal,
+    adds: &[Add],
+) -> Transaction {
+    let mut transaction = match base {
+        Some(base) => base.begin(info),
+        None => table.begin_create(Arc::clone(&plan.state), info),
+    };
+    if base.is_some() && choices.mode == SaveMode::Overwrite {
+        transaction.read(ReadScope::Table);
+    }
+    if let Some(protocol) = &plan.protocol {
+        transaction.set_protocol(protocol.clone());
+    }
+    if let Some(metadata) = &plan.metadata {
+        transaction.set_metadata(metadata.clone());
+    }
+    if let Some((app, version)) = &choices.app {
+        transaction.read(ReadScope::App(app.clone())).set_app_version(app, *version);
+    }
+    if choices.if_version.is_some() {
+        // The only version that may follow is the next one: no second attempt.
+        transaction.policy(CommitPolicy { attempts_max: 1, ..CommitPolicy::default() });
+    }
+    for remove in removal.removes {
+        transaction.remove(remove);
+    }
+    for add in adds {
+        transaction.add(add.clone());
+    }
+    transaction
+}
+
+/// Another writer has made the table meanwhile: the files fit it when it stores rows in the same way.
+async fn after_losing_creation(
+    table: &Table,
+    plan: &Plan,
+    info: OperationInfo,
+    choices: &Choices,
+    adds: &[Add],
+    conflict: Conflicted,
+) -> Result<CommitOutcome> {
+    let base = table.snapshot().await?;
+    let (ours, theirs) = (&plan.state, base.state());
+    let same = ours.physical_schema() == theirs.physical_schema() && ours.partition_columns() == theirs.partition_columns();
+    if !same || choices.is_recorded_in(&base).await? {
+        return Ok(CommitOutcome::Conflicted(conflict));
+    }
+    let plan = Plan { state: Arc::clone(theirs), metadata: None, protocol: None };
+    stage(table, Some(&base), &plan, info, choices, Removal::default(), adds).commit().await
+}
+
+fn metrics(adds: &[Add], rows: u64, removal: Option<&Removal>) -> Map<String, Value> {
+    let bytes: i64 = adds.iter().map(|a| a.size).sum();
+    let mut out = Map::new();
+    out.insert("numFiles".to_owned(), adds.len().into());
+    out.insert("numOutputRows".to_owned(), rows.into());
+    out.insert("numOutputBytes".to_owned(), bytes.into());
+    if let Some(removal) = removal {
+        out.insert("numRemovedFiles".to_owned(), removal.removes.len().into());
+        out.insert("numRemovedBytes".to_owned(), removal.bytes.into());
+    }
+    out
+}
+
+/// Deletes files that no commit names. What cannot be deleted is left to vacuum.
+async fn discard(table: &Table, adds: &[Add]) {
+    for add in adds {
+        let deleted = match table.root().resolve(&add.path) {
+            Ok((store, key)) => store.delete(&key).await.map_err(|e| e.to_string()),
+            Err(e) => Err(e.to_string()),
+        };
+        if let Err(error) = deleted {
+            tracing::warn!(path = %add.path, %error, "a data file that no commit names could not be deleted");
+        }
+    }
+}
+
+fn moved_on(wanted: Version) -> Error {
+    Error::new(Code::CONFLICT, "the table is not at the version that this write was made for")
+        .with("wanted", wanted)
+        .help("look at the newest version and decide again")
 }

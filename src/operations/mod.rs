@@ -3,13 +3,20 @@
 mod append;
 mod checkpoint;
 mod create;
+mod overwrite;
 
 pub use append::{Append, SaveMode};
 pub use checkpoint::Checkpoint;
 pub use create::Create;
 
+use crate::env::{Env, Timestamp};
+use crate::error::{Code, Error, Result};
 use crate::log::Version;
+use crate::snapshot::Snapshot;
+use crate::table::Table;
+use crate::transaction::{Committed, Conflicted};
 use serde_json::{Map, Value};
+use std::sync::Arc;
 
 /// What an operation did.
 #[derive(Clone, Debug)]
@@ -24,4 +31,59 @@ pub struct Report {
     pub metrics: Map<String, Value>,
     /// What went wrong without undoing the commit.
     pub warnings: Vec<String>,
+}
+
+impl Report {
+    fn committed(operation: &str, done: Committed, metrics: Map<String, Value>, env: &Env, started: Timestamp) -> Report {
+        Report {
+            version: Some(done.version),
+            operation: operation.to_owned(),
+            attempts: done.attempts,
+            duration_ms: since(env, started),
+            metrics,
+            warnings: done.warnings,
+        }
+    }
+    /// The operation found nothing to do.
+    fn nothing(operation: &str, env: &Env, started: Timestamp) -> Report {
+        Report {
+            version: None,
+            operation: operation.to_owned(),
+            attempts: 0,
+            duration_ms: since(env, started),
+            metrics: Map::new(),
+            warnings: Vec::new(),
+        }
+    }
+}
+
+fn since(env: &Env, started: Timestamp) -> u64 {
+    u64::try_from(env.now().millis().saturating_sub(started.millis())).unwrap_or(0)
+}
+
+/// The newest version, or `None` when there is no table yet.
+async fn newest(table: &Table) -> Result<Option<Arc<Snapshot>>> {
+    match table.snapshot().await {
+        Ok(snapshot) => Ok(Some(snapshot)),
+        Err(e) if e.code() == Code::TABLE => Ok(None),
+        Err(e) => Err(e),
+    }
+}
+
+/// The conflict as the error that a caller sees.
+fn refused(conflict: &Conflicted) -> Error {
+    Error::new(Code::CONFLICT, "another writer's commit excludes this one; nothing was committed")
+        .with("rule", conflict.rule)
+        .with("version", conflict.winner)
+        .with("evidence", &conflict.evidence)
+        .help("look at that version and run the operation again if it is still wanted")
+}
+
+fn already_exists(table: &Table) -> Error {
+    Error::new(Code::TABLE_EXISTS, "there is a table already").with("table", table.root().url())
+}
+
+/// Names as the JSON text that Spark puts into `operationParameters`.
+fn json_text(names: &[String]) -> Value {
+    Value::String(Value::from(names.to_vec()).to_string())
 }

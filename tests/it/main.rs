@@ -2,6 +2,7 @@
 
 mod conformance;
 mod log_snapshot;
+mod operations;
 mod outcomes;
 #[cfg(feature = "server-tests")]
 mod servers;

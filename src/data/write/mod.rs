@@ -29,15 +29,13 @@ use futures::stream;
 use options::Encoding;
 use partition::Splitter;
 use stages::{Conform, TextRule};
-use stats::{StatsPlan, StatsProperties};
+use stats::StatsPlan;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 use upload::Upload;
 
 /// The size of files when neither the caller nor the table names one.
 const FILE_BYTES: u64 = 128 << 20;
-/// The length of a random folder name when the table names none.
-const RANDOM_FOLDER: usize = 2;
 /// What a writer asks of the memory budget, and the least it gets along with.
 const MEMORY_WANTED: u64 = 192 << 20;
 const MEMORY_LEAST: u64 = 8 << 20;
@@ -90,10 +88,6 @@ impl Layout {
         let stages = state.write_plan()?;
         let stored = stages::file_fields(physical, &|field| stages.field_id.and_then(|id| id(field)))?;
         let random = stages.random_folders || state.property("delta.randomizeFilePrefixes").is_some_and(|v| v.eq_ignore_ascii_case("true"));
-        let random_folder = match state.property("delta.randomPrefixLength").and_then(|v| v.trim().parse().ok()) {
-            Some(length @ 1..=32) => length,
-            _ => RANDOM_FOLDER,
-        };
         // Void columns are not stored: positions in the table and among stored columns differ.
         let positions: Vec<usize> =
             (0..logical.fields.len()).filter(|i| logical.fields[*i].data_type != crate::schema::DataType::Void).collect();
@@ -104,23 +98,18 @@ impl Layout {
                 Error::new(Code::SCHEMA, "a partition column is not in the table's schema, or can hold no value").with("column", name)
             })?);
         }
-        let in_files: Vec<usize> = (0..stored.len()).filter(|i| !partition.contains(i)).collect();
+        let mut in_files: Vec<usize> = (0..stored.len()).filter(|i| !partition.contains(i)).collect();
         if in_files.is_empty() {
             return Err(Error::new(Code::SCHEMA, "no column is left to store in data files")
                 .help("a table needs a column that is neither a partition column nor void"));
         }
         let of = |s: &Struct, at: &[usize]| Struct { fields: at.iter().map(|i| s.fields[positions[*i]].clone()).collect() };
-        let stats = StatsPlan::new(
-            &of(logical, &in_files),
-            &of(physical, &in_files),
-            StatsProperties {
-                columns: state.property("delta.dataSkippingStatsColumns"),
-                leaves: state.property("delta.dataSkippingNumIndexedCols"),
-                string_prefix: state.property("delta.dataSkippingStringPrefixLength"),
-            },
-        );
-        let encoding =
-            Encoding::from_properties(state.property("delta.parquet.compression.codec"), state.property("delta.parquet.format.version"))?;
+        let stats =
+            StatsPlan::new(&of(logical, &in_files), &of(physical, &in_files), &state.stats_columns()?, state.stats_string_prefix()?);
+        if state.writes_partition_columns()? {
+            in_files.extend(&partition);
+        }
+        let encoding = Encoding::from_properties(state.compression_codec()?.as_deref(), state.property("delta.parquet.format.version"))?;
         let types: Vec<_> = partition.iter().map(|i| stored[*i].data_type().clone()).collect();
         Ok(Layout {
             partition_fields: of(physical, &partition).fields,
@@ -130,7 +119,7 @@ impl Layout {
                 properties: encoding.writer_properties(),
                 stats,
             },
-            random_folder: random.then_some(random_folder),
+            random_folder: if random { Some(state.random_prefix_length()?) } else { None },
             extension: format!("{}.parquet", encoding.name_part()),
             stored,
             partition,
@@ -143,11 +132,7 @@ impl DataWriter {
     /// A writer for tables of this state. `LB-FEATURE-WRITE` when a stage is not built, `LB-PROPERTY` for a property of files that
     /// means nothing, `LB-SCHEMA` when the table has nothing to store.
     pub fn new(table: &Table, state: Arc<TableState>, options: WriteOptions) -> Result<Self> {
-        let file_bytes = match (options.target_file_size, state.property("delta.targetFileSize")) {
-            (Some(bytes), _) => bytes,
-            (None, Some(text)) => options::parse_size(text)?,
-            (None, None) => FILE_BYTES,
-        };
+        let file_bytes = options.target_file_size.or(state.target_file_size()?).unwrap_or(FILE_BYTES);
         Ok(DataWriter {
             layout: Layout::new(&state)?,
             state,

@@ -85,25 +85,6 @@ impl Encoding {
     }
 }
 
-/// The bytes that a size like `134217728`, `128mb` or `1g` means. `LB-PROPERTY` when it is none.
-pub(super) fn parse_size(text: &str) -> Result<u64> {
-    let lower = text.trim().to_ascii_lowercase();
-    let digits = lower.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let factor: Option<u64> = match &lower[digits.len()..] {
-        "" | "b" => Some(1),
-        "k" | "kb" | "kib" => Some(1 << 10),
-        "m" | "mb" | "mib" => Some(1 << 20),
-        "g" | "gb" | "gib" => Some(1 << 30),
-        _ => None,
-    };
-    let size = digits.trim().parse::<u64>().ok().zip(factor).and_then(|(n, f)| n.checked_mul(f)).filter(|n| *n > 0);
-    size.ok_or_else(|| {
-        Error::new(Code::PROPERTY, format!("{text:?} is not a size"))
-            .with("property", "delta.targetFileSize")
-            .help("write bytes, or a number with kb, mb or gb")
-    })
-}
-
 #[cfg(test)]
 #[path = "options_tests.rs"]
 mod tests;

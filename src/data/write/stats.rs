@@ -6,17 +6,13 @@
 //! Invariant: a bound is never tighter than the rows; where an exact one is unknown it is left out.
 
 use super::stats_text::{self, Bound};
+use crate::features::StatsColumns;
 use crate::schema::{DataType, Field, Struct};
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType as ArrowType, Float32Type, Float64Type};
 use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 use parquet::file::statistics::Statistics;
-
-/// Leaves that get statistics when no property says otherwise.
-const INDEXED_LEAVES: i64 = 32;
-/// Characters of a string statistic when no property says otherwise.
-const STRING_PREFIX: usize = 32;
 
 /// Which columns of a table get statistics, and where they come from.
 #[derive(Clone, Debug)]
@@ -52,27 +48,16 @@ struct Watched {
     floats: bool,
 }
 
-/// What a table's properties say about statistics.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct StatsProperties<'a> {
-    /// `delta.dataSkippingStatsColumns`
-    pub(super) columns: Option<&'a str>,
-    /// `delta.dataSkippingNumIndexedCols`
-    pub(super) leaves: Option<&'a str>,
-    /// `delta.dataSkippingStringPrefixLength`
-    pub(super) string_prefix: Option<&'a str>,
-}
-
 impl StatsPlan {
     /// For files that hold these columns: the table's own, in order, without partition columns; `physical` is the same tree under
     /// the names of the files.
-    pub(super) fn new(logical: &Struct, physical: &Struct, properties: StatsProperties<'_>) -> StatsPlan {
-        let string_prefix = properties.string_prefix.and_then(|t| t.trim().parse().ok()).unwrap_or(STRING_PREFIX);
-        let chosen = match properties.columns {
-            Some(text) => Chosen::Named(parse_paths(text)),
-            None => {
-                let leaves: i64 = properties.leaves.and_then(|t| t.trim().parse().ok()).unwrap_or(INDEXED_LEAVES);
-                Chosen::First(usize::try_from(leaves).unwrap_or(usize::MAX))
+    /// Strings are cut to `string_prefix` characters.
+    pub(super) fn new(logical: &Struct, physical: &Struct, columns: &StatsColumns, string_prefix: usize) -> StatsPlan {
+        let chosen = match columns {
+            StatsColumns::All => Chosen::First(usize::MAX),
+            StatsColumns::First(leaves) => Chosen::First(*leaves),
+            StatsColumns::Named(paths) => {
+                Chosen::Named(paths.iter().map(|path| path.iter().map(|name| name.to_lowercase()).collect()).collect())
             }
         };
         let mut planner = Planner { chosen, parquet: 0, watched: Vec::new() };
@@ -172,31 +157,6 @@ fn parquet_columns(t: &DataType) -> usize {
         DataType::Void => 0,
         _ => 1,
     }
-}
-
-/// Column paths of `a, b.c, `x.y`.z`: split at commas and dots outside backticks; lower case.
-pub(crate) fn parse_paths(text: &str) -> Vec<Vec<String>> {
-    let mut paths = Vec::new();
-    let (mut path, mut name) = (Vec::new(), String::new());
-    let mut quoted = false;
-    let mut chars = text.chars().peekable();
-    while let Some(c) = chars.next() {
-        match c {
-            '`' if quoted && chars.peek() == Some(&'`') => name.extend(chars.next()),
-            '`' => quoted = !quoted,
-            '.' if !quoted => path.push(std::mem::take(&mut name).to_lowercase()),
-            ',' if !quoted => {
-                path.push(std::mem::take(&mut name).to_lowercase());
-                paths.push(std::mem::take(&mut path));
-            }
-            c if c.is_whitespace() && !quoted => {}
-            c => name.push(c),
-        }
-    }
-    path.push(name.to_lowercase());
-    paths.push(path);
-    paths.retain(|p| p.iter().all(|n| !n.is_empty()));
-    paths
 }
 
 /// What the batches of one file said.

@@ -16,9 +16,9 @@ fn schema(fields: Vec<(&str, DataType)>) -> Struct {
 }
 
 /// The statistics of a file of these batches, as text.
-fn stats_text_of(table: &Struct, properties: StatsProperties<'_>, batches: Vec<Vec<ArrayRef>>) -> String {
+fn stats_text_of(table: &Struct, chosen: StatsColumns, batches: Vec<Vec<ArrayRef>>) -> String {
     let file_schema = stages::schema_of(stages::file_fields(table, &|_| None).unwrap());
-    let plan = StatsPlan::new(table, table, properties);
+    let plan = StatsPlan::new(table, table, &chosen, 32);
     let mut observer = plan.observer();
     let small_groups = WriterProperties::builder().set_max_row_group_row_count(Some(3)).set_statistics_truncate_length(Some(260)).build();
     let mut writer = ArrowWriter::try_new(Vec::new(), file_schema.clone(), Some(small_groups)).unwrap();
@@ -31,7 +31,7 @@ fn stats_text_of(table: &Struct, properties: StatsProperties<'_>, batches: Vec<V
 }
 
 fn stats_of(table: &Struct, batches: Vec<Vec<ArrayRef>>) -> Value {
-    serde_json::from_str(&stats_text_of(table, StatsProperties::default(), batches)).unwrap()
+    serde_json::from_str(&stats_text_of(table, StatsColumns::First(32), batches)).unwrap()
 }
 
 fn one(t: DataType, array: ArrayRef) -> Value {
@@ -112,7 +112,7 @@ fn nan_is_above_every_number_and_alone_it_is_both_bounds() {
 fn negative_zero_is_the_lower_and_zero_the_upper_bound() {
     // spec: STA-8
     let text = |values: Vec<f64>| {
-        stats_text_of(&schema(vec![("c", DataType::Double)]), StatsProperties::default(), vec![vec![Arc::new(Float64Array::from(values))]])
+        stats_text_of(&schema(vec![("c", DataType::Double)]), StatsColumns::First(32), vec![vec![Arc::new(Float64Array::from(values))]])
     };
     assert!(text(vec![0.0, -0.0]).contains(r#""minValues":{"c":-0.0},"maxValues":{"c":0.0}"#));
     assert!(text(vec![-0.0, -0.0]).contains(r#""minValues":{"c":-0.0},"maxValues":{"c":-0.0}"#));
@@ -125,7 +125,7 @@ fn decimals_of_every_width_are_exact() {
         let array = Decimal128Array::from(vec![value, -value]).with_precision_and_scale(precision, 2).unwrap();
         let text = stats_text_of(
             &schema(vec![("c", DataType::Decimal { precision, scale: 2 })]),
-            StatsProperties::default(),
+            StatsColumns::First(32),
             vec![vec![Arc::new(array)]],
         );
         let nines = "9".repeat(usize::from(precision) - 2);
@@ -138,18 +138,18 @@ fn only_the_first_leaves_or_the_named_columns_are_collected() {
     // spec: STA-9
     let inner = schema(vec![("x", DataType::Long), ("y.z", DataType::Long)]);
     let t = schema(vec![("a", DataType::Long), ("s", DataType::Struct(inner)), ("b", DataType::Long)]);
-    let counted = |properties: StatsProperties<'_>| -> Value {
+    let counted = |chosen: StatsColumns| -> Value {
         let fields = stages::file_fields(&t, &|_| None).unwrap();
         let columns = fields.iter().map(|f| arrow::array::new_null_array(f.data_type(), 1)).collect();
-        serde_json::from_str::<Value>(&stats_text_of(&t, properties, vec![columns])).unwrap()["nullCount"].clone()
+        serde_json::from_str::<Value>(&stats_text_of(&t, chosen, vec![columns])).unwrap()["nullCount"].clone()
     };
-    let first = |n| StatsProperties { leaves: Some(n), ..Default::default() };
-    assert_eq!(counted(first("2")), json!({"a": 1, "s": {"x": 1}}));
-    assert_eq!(counted(first("0")), Value::Null);
-    assert_eq!(counted(first("-1")), json!({"a": 1, "s": {"x": 1, "y.z": 1}, "b": 1}));
-    let named = |n| StatsProperties { columns: Some(n), leaves: Some("1"), ..Default::default() };
-    assert_eq!(counted(named("B, s.`y.z`")), json!({"s": {"y.z": 1}, "b": 1}));
-    assert_eq!(counted(named("s")), json!({"s": {"x": 1, "y.z": 1}}));
+    let first = StatsColumns::First;
+    assert_eq!(counted(first(2)), json!({"a": 1, "s": {"x": 1}}));
+    assert_eq!(counted(first(0)), Value::Null);
+    assert_eq!(counted(StatsColumns::All), json!({"a": 1, "s": {"x": 1, "y.z": 1}, "b": 1}));
+    let named = |paths: &[&[&str]]| StatsColumns::Named(paths.iter().map(|p| p.iter().map(|n| (*n).to_owned()).collect()).collect());
+    assert_eq!(counted(named(&[&["B"], &["s", "y.z"]])), json!({"s": {"y.z": 1}, "b": 1}));
+    assert_eq!(counted(named(&[&["s"]])), json!({"s": {"x": 1, "y.z": 1}}));
 }
 
 #[test]

@@ -1,0 +1,199 @@
+use super::*;
+use arrow::array::{ArrayRef, Int64Array, StringArray};
+use arrow::util::pretty::pretty_format_batches;
+use futures::TryStreamExt;
+use std::io::Write;
+
+fn file(ending: &str, content: &[u8]) -> tempfile::NamedTempFile {
+    let mut file = tempfile::Builder::new().suffix(ending).tempfile().unwrap();
+    file.write_all(content).unwrap();
+    file
+}
+
+async fn open(files: &[&tempfile::NamedTempFile], table: Option<&Struct>) -> Result<(Struct, Vec<RecordBatch>)> {
+    let inputs = files.iter().map(|f| Input::named(f.path().to_str().unwrap())).collect();
+    let rows = Input::open(inputs, table, &Env::system()).await?;
+    let schema = Struct::from_arrow(&rows.schema)?;
+    Ok((schema, rows.batches.try_collect().await?))
+}
+
+fn types(s: &Struct) -> String {
+    s.fields.iter().map(|f| format!("{} {}", f.name, f.data_type)).collect::<Vec<_>>().join(", ")
+}
+
+fn shown(batches: &[RecordBatch]) -> Vec<String> {
+    let text = pretty_format_batches(batches).unwrap().to_string();
+    let cells = |l: &str| l.trim_matches('|').split('|').map(str::trim).collect::<Vec<_>>().join("|");
+    text.lines().filter(|l| l.starts_with('|')).skip(1).map(cells).collect()
+}
+
+fn table(columns: &[(&str, DataType)]) -> Struct {
+    Struct { fields: columns.iter().map(|(n, t)| Field::new(*n, t.clone(), true)).collect() }
+}
+
+#[tokio::test]
+async fn csv_types_are_found_and_an_unquoted_empty_field_is_null() {
+    // spec: INP-1, INP-2
+    let csv = file(".csv", b"\xef\xbb\xbfid,price,day,at,note\r\n1,1.5,2020-02-29,2020-01-01T10:00:00Z,\"\"\r\n-2,3,2020-03-01,2020-01-01,\r\n,,,,\"a \"\"b\"\",\n2\"\r\n");
+    let (schema, batches) = open(&[&csv], None).await.unwrap();
+    assert_eq!(types(&schema), "id bigint, price double, day date, at timestamp, note string");
+    assert_eq!(batches[0].num_rows(), 3);
+    let note = batches[0].column(4).as_any().downcast_ref::<StringArray>().unwrap();
+    assert_eq!(note, &StringArray::from(vec![Some(""), None, Some("a \"b\",\n2")]));
+    assert!((0..4).all(|c| batches[0].column(c).is_null(2)));
+}
+
+#[tokio::test]
+async fn what_is_no_number_and_no_date_is_text() {
+    // spec: INP-1
+    let csv = file(".csv", b"a,b,c,d,e,f\n1,99999999999999999999,2020-02-30,nan,1.2.3,true\nx,1,1,inf,2,1\n");
+    let (schema, _) = open(&[&csv], None).await.unwrap();
+    assert_eq!(types(&schema), "a string, b string, c string, d string, e string, f string");
+}
+
+#[tokio::test]
+async fn csv_takes_the_types_of_the_table_and_names_the_line_that_does_not_fit() {
+    // spec: INP-3
+    let t = table(&[("ID", DataType::Integer), ("price", DataType::Decimal { precision: 6, scale: 2 })]);
+    let good = file(".csv", b"id,price\n1,1.50\n2,12.3400\n");
+    let (schema, batches) = open(&[&good], Some(&t)).await.unwrap();
+    assert_eq!(types(&schema), "id int, price decimal(6,2)");
+    assert_eq!(shown(&batches), ["1|1.50", "2|12.34"]);
+    for (bad, line) in [("id,price\n\"1\n\",1\nx2,1\n", 4), ("id,price\n1,1\n2,1.005\n", 3), ("id,price\n3000000000,1\n", 2)] {
+        let e = open(&[&file(".csv", bad.as_bytes())], Some(&t)).await.unwrap_err();
+        assert_eq!(e.code(), Code::INPUT, "{e}");
+        assert!(e.context().contains(&("line", line.to_string())), "{e}");
+    }
+}
+
+#[tokio::test]
+async fn broken_csv_is_refused_with_its_line() {
+    // spec: INP-2
+    for (bad, line) in [("a,b\n1,2\n1\n", "3"), ("a,b\n1,\"2\n", "2"), ("a,b\n\"1\"x,2\n", "2"), ("a,a\n", ""), ("", "")] {
+        let e = open(&[&file(".csv", bad.as_bytes())], None).await.unwrap_err();
+        assert_eq!(e.code(), Code::INPUT, "{bad:?}: {e}");
+        assert!(line.is_empty() || e.context().contains(&("line", line.to_owned())), "{e}");
+    }
+}
+
+#[tokio::test]
+async fn a_value_beyond_the_part_that_was_looked_at_is_refused_by_line_not_lost() {
+    // spec: INP-4
+    let mut content = b"n\n".to_vec();
+    (0..100_001).for_each(|i| content.extend(format!("{i}\n").bytes()));
+    content.extend(b"many\n");
+    let e = open(&[&file(".csv", &content)], None).await.unwrap_err();
+    assert!(e.context().contains(&("line", "100003".to_owned())), "{e}");
+}
+
+#[tokio::test]
+async fn ndjson_makes_numbers_dates_and_nested_columns() {
+    // spec: INP-1
+    let json = file(
+        ".ndjson",
+        b"{\"i\":1,\"d\":1.5,\"day\":\"2020-01-01\",\"at\":\"2020-01-01T00:00:00Z\",\"s\":\"x\",\"b\":true,\"l\":[1],\"st\":{\"x\":1},\"n\":null}\n\n{\"i\":2,\"d\":2,\"at\":\"2020-01-01\"}\n",
+    );
+    let (schema, batches) = open(&[&json], None).await.unwrap();
+    let mut columns: Vec<String> = schema.fields.iter().map(|f| format!("{} {}", f.name, f.data_type)).collect();
+    columns.sort();
+    assert_eq!(
+        columns,
+        ["at timestamp", "b boolean", "d double", "day date", "i bigint", "l array<bigint>", "n string", "s string", "st struct<x:bigint>"]
+    );
+    assert_eq!(batches[0].num_rows(), 2);
+}
+
+#[tokio::test]
+async fn json_text_and_numbers_become_decimals_exactly() {
+    // spec: INP-3
+    let t = table(&[("p", DataType::Decimal { precision: 30, scale: 10 }), ("Day", DataType::Date), ("later", DataType::Long)]);
+    let json = file(".json", b"{\"p\":12345678901234567890.1234567891,\"day\":\"2020-01-02\"}\n{\"p\":\"0.1\"}\n{\"later\":7}\n");
+    let (schema, batches) = open(&[&json], Some(&t)).await.unwrap();
+    assert_eq!(types(&schema), "p decimal(30,10), day date, later bigint");
+    assert_eq!(shown(&batches), ["12345678901234567890.1234567891|2020-01-02|", "0.1000000000||", "||7"]);
+    let e = open(&[&file(".json", b"{\"p\":1}\n{\"p\":0.12345678901}\n")], Some(&t)).await.unwrap_err();
+    assert!(e.context().contains(&("line", "2".to_owned())), "{e}");
+}
+
+#[tokio::test]
+async fn a_line_that_is_not_an_object_of_the_columns_is_named() {
+    // spec: INP-4
+    let e = open(&[&file(".ndjson", b"{\"a\":1}\n\n{\"a\":\n")], None).await.unwrap_err();
+    assert!(e.code() == Code::INPUT && e.context().contains(&("line", "3".to_owned())), "{e}");
+    let mut late = Vec::new();
+    (0..400_000).for_each(|_| late.extend(b"{\"a\":1,\"text\":\"0123456789012345678901234567890\"}\n"));
+    late.extend(b"{\"a\":1,\"new\":2}\n");
+    let e = open(&[&file(".ndjson", &late)], None).await.unwrap_err();
+    assert!(e.context().contains(&("line", "400001".to_owned())), "{e}");
+}
+
+fn batch() -> RecordBatch {
+    let columns: [(&str, ArrayRef); 2] =
+        [("id", Arc::new(Int64Array::from(vec![1, 2]))), ("s", Arc::new(StringArray::from(vec!["a", "b"])))];
+    RecordBatch::try_from_iter(columns).unwrap()
+}
+
+fn parquet() -> Vec<u8> {
+    let mut writer = parquet::arrow::ArrowWriter::try_new(Vec::new(), batch().schema(), None).unwrap();
+    writer.write(&batch()).unwrap();
+    writer.into_inner().unwrap()
+}
+
+#[tokio::test]
+async fn parquet_and_both_arrow_formats_are_found_by_their_first_bytes() {
+    // spec: INP-5
+    let mut arrow_file = arrow::ipc::writer::FileWriter::try_new(Vec::new(), &batch().schema()).unwrap();
+    arrow_file.write(&batch()).unwrap();
+    let mut arrow_stream = arrow::ipc::writer::StreamWriter::try_new(Vec::new(), &batch().schema()).unwrap();
+    arrow_stream.write(&batch()).unwrap();
+    for content in [
+        parquet(),
+        arrow_file.into_inner().unwrap(),
+        arrow_stream.into_inner().unwrap(),
+        b"id,s\n1,a\n2,b\n".to_vec(),
+        b" {\"id\":1,\"s\":\"a\"}\n{\"id\":2,\"s\":\"b\"}".to_vec(),
+    ] {
+        let (schema, batches) = open(&[&file("", &content)], None).await.unwrap();
+        assert_eq!(types(&schema), "id bigint, s string");
+        assert_eq!(shown(&batches), ["1|a", "2|b"]);
+    }
+    for ending in [".parquet", ".arrow"] {
+        assert_eq!(open(&[&file(ending, b"nonsense nonsense")], None).await.unwrap_err().code(), Code::INPUT);
+    }
+}
+
+#[tokio::test]
+async fn an_arrow_file_reads_as_a_stream_and_parquet_is_spooled_when_there_is_no_seeking() {
+    // spec: INP-5
+    let mut arrow_file = arrow::ipc::writer::FileWriter::try_new(Vec::new(), &batch().schema()).unwrap();
+    arrow_file.write(&batch()).unwrap();
+    let bytes = arrow_file.into_inner().unwrap();
+    let (_, rows) = open_arrow(Box::new(std::io::Cursor::new(bytes)), None).unwrap();
+    assert_eq!(rows.map(|b| b.unwrap().num_rows()).sum::<usize>(), 2);
+    let folder = tempfile::tempdir().unwrap();
+    let spool = spooled(&mut parquet().as_slice(), &folder.path().join("spool")).unwrap();
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "the spool has no name");
+    let (_, rows) = open_parquet(spool).unwrap();
+    assert_eq!(rows.map(|b| b.unwrap().num_rows()).sum::<usize>(), 2);
+}
+
+#[tokio::test]
+async fn several_files_are_read_with_the_types_that_fit_all() {
+    // spec: INP-6
+    let (a, b) = (file(".csv", b"n,d\n1,2020-01-01\n"), file(".csv", b"n,extra\n1.5,x\n"));
+    let (schema, batches) = open(&[&a, &b], None).await.unwrap();
+    assert_eq!(types(&schema), "n double, d date, extra string");
+    assert_eq!(batches.iter().map(RecordBatch::num_rows).sum::<usize>(), 2);
+    assert_eq!(batches[0].column(0).data_type(), &ArrowType::Float64);
+    let e = open(&[&a, &file(".parquet", &parquet())], None).await;
+    assert!(e.is_ok(), "columns of different names stand side by side");
+    let other = file(".csv", b"id\nx\n");
+    let e = open(&[&other, &file(".parquet", &parquet())], None).await.unwrap_err();
+    assert_eq!(e.code(), Code::SCHEMA);
+}
+
+#[tokio::test]
+async fn a_missing_file_is_named() {
+    let e = Input::open(vec![Input::named("/no/such/file.csv")], None, &Env::system()).await.map(|_| ()).unwrap_err();
+    assert!(e.code() == Code::INPUT && e.to_string().contains("/no/such/file.csv"), "{e}");
+}

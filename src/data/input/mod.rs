@@ -1,0 +1,329 @@
+//! Rows from outside: Parquet, CSV, NDJSON and Arrow files, and standard input. Kind: edge. Spec: INP.
+//!
+//! Invariant: no value is dropped or changed on the way in; what cannot be read as its column's type is an error that names file and
+//! line.
+
+mod csv;
+mod infer;
+mod ndjson;
+mod text;
+
+use crate::env::{Env, Task};
+use crate::error::{Code, Error, Result};
+use crate::schema::{DataType, Field, Struct, evolve};
+use arrow::array::RecordBatch;
+use arrow::datatypes::{DataType as ArrowType, Field as ArrowField, Schema, SchemaRef, TimeUnit};
+use arrow::ipc::reader::{FileReader, StreamReader};
+use futures::stream::{BoxStream, StreamExt};
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use parquet::basic::Type as PhysicalType;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::sync::mpsc;
+
+/// Rows of one batch.
+const BATCH_ROWS: usize = 8192;
+/// Batches that are ready before they are asked for.
+const BATCHES_AHEAD: usize = 2;
+const BUFFER_BYTES: usize = 256 << 10;
+
+/// What the bytes of an input mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InputFormat {
+    Parquet,
+    /// RFC 4180 with a header line.
+    Csv,
+    /// One JSON object a line.
+    Ndjson,
+    /// Arrow's file or stream format.
+    Arrow,
+}
+
+/// A file, or standard input.
+#[derive(Clone, Debug)]
+pub struct Input {
+    source: Source,
+    format: Option<InputFormat>,
+}
+
+#[derive(Clone, Debug)]
+enum Source {
+    File(PathBuf),
+    Stdin,
+}
+
+/// Batches of one schema and that schema.
+pub struct InputRows {
+    /// What all batches together hold; a batch may lack columns of other files.
+    pub schema: SchemaRef,
+    /// The rows, file after file.
+    pub batches: BoxStream<'static, Result<RecordBatch>>,
+}
+
+impl Input {
+    /// A file by its path; `-` is standard input.
+    pub fn named(name: &str) -> Input {
+        Input { source: if name == "-" { Source::Stdin } else { Source::File(PathBuf::from(name)) }, format: None }
+    }
+    /// Says the format instead of finding it by the name's ending or the first bytes.
+    pub fn format(mut self, format: InputFormat) -> Self {
+        self.format = Some(format);
+        self
+    }
+    /// Opens inputs one after another, as rows for `table`, or for a new one when there is none: text gets the types of the table's
+    /// columns, else those that a bounded part of the input suggests. Memory: that part (16 MiB), then a few batches.
+    /// `LB-INPUT` names the file that cannot be read, `LB-SCHEMA` the columns that differ between files.
+    pub async fn open(inputs: Vec<Input>, table: Option<&Struct>, env: &Env) -> Result<InputRows> {
+        let (table, ids) = (table.cloned(), env.clone());
+        let spill = env.spill_folder().clone();
+        let prepare = move || -> Result<(Struct, Vec<Prepared>)> {
+            let mut all: Option<Struct> = None;
+            let mut prepared = Vec::new();
+            let single = inputs.len() == 1;
+            for input in inputs {
+                let ready = Ready::new(&input, table.as_ref(), &spill.join(format!(".lakebed-{}.tmp", ids.new_uuid())))?;
+                let rows = Struct::from_arrow(&ready.schema).map_err(|e| e.with("input", input.name()))?;
+                all = Some(match all {
+                    None => rows,
+                    Some(so_far) => join(&so_far, &rows, ready.is_text()).map_err(|e| e.with("input", input.name()))?,
+                });
+                // Files are opened again when their turn comes, so that many of them cost no memory.
+                let keep = single || matches!(input.source, Source::Stdin);
+                prepared.push(if keep { Prepared::Open(input.name(), Box::new(ready)) } else { Prepared::Closed(input) });
+            }
+            let all = all.ok_or_else(|| Error::new(Code::INPUT, "no input was named"))?;
+            Ok((all, prepared))
+        };
+        let (all, prepared) = env.spawn_blocking(prepare).await??;
+        let schema = Arc::new(all.to_arrow()?);
+        let (send, receive) = mpsc::channel(BATCHES_AHEAD);
+        let task = env.spawn_blocking(move || {
+            for input in prepared {
+                let sent = input.rows(&all).and_then(|(name, rows)| {
+                    for batch in rows {
+                        let batch = batch.map_err(|e| e.with("input", &name));
+                        if send.blocking_send(batch).is_err() {
+                            break;
+                        }
+                    }
+                    Ok(())
+                });
+                if let Err(e) = sent {
+                    let _ = send.blocking_send(Err(e));
+                    return;
+                }
+            }
+        });
+        Ok(InputRows { schema, batches: stream_of(receive, task) })
+    }
+    fn name(&self) -> String {
+        match &self.source {
+            Source::File(path) => path.display().to_string(),
+            Source::Stdin => "standard input".to_owned(),
+        }
+    }
+}
+
+/// The batches that a reading task sends; a task that ends by a panic ends the stream with an error.
+fn stream_of(receive: mpsc::Receiver<Result<RecordBatch>>, task: Task<()>) -> BoxStream<'static, Result<RecordBatch>> {
+    futures::stream::unfold((receive, Some(task)), |(mut receive, mut task)| async move {
+        if let Some(batch) = receive.recv().await {
+            return Some((batch, (receive, task)));
+        }
+        let ended = task.take()?.await;
+        ended.err().map(|e| (Err(e), (receive, None)))
+    })
+    .boxed()
+}
+
+/// The schema of two inputs together.
+fn join(so_far: &Struct, next: &Struct, text: bool) -> Result<Struct> {
+    let mut out = so_far.clone();
+    for field in &next.fields {
+        let Some(at) = out.index_of(&field.name) else {
+            out.fields.push(Field { nullable: true, ..field.clone() });
+            continue;
+        };
+        let alone = |f: &Field| Struct { fields: vec![Field { name: field.name.clone(), ..f.clone() }] };
+        let (old, new) = (alone(&out.fields[at]), alone(field));
+        out.fields[at].data_type = match evolve::merge(&old, &new, false) {
+            Ok(merged) => merged.fields[0].data_type.clone(),
+            Err(_) if evolve::check_fits(&new, &old, false).is_ok() => field.data_type.clone(),
+            Err(_) if text => infer::wider(&out.fields[at].data_type, &field.data_type),
+            Err(e) => return Err(e),
+        };
+    }
+    Ok(out)
+}
+
+enum Prepared {
+    Open(String, Box<Ready>),
+    Closed(Input),
+}
+
+type Rows = Box<dyn Iterator<Item = Result<RecordBatch>> + Send>;
+
+impl Prepared {
+    fn rows(self, all: &Struct) -> Result<(String, Rows)> {
+        Ok(match self {
+            Prepared::Open(name, ready) => (name, ready.rows),
+            // Text is read with the types that all inputs together need.
+            Prepared::Closed(input) => (input.name(), Ready::new(&input, Some(all), Path::new(""))?.rows),
+        })
+    }
+}
+
+/// An opened input.
+struct Ready {
+    schema: SchemaRef,
+    rows: Rows,
+    format: InputFormat,
+}
+
+impl Ready {
+    fn is_text(&self) -> bool {
+        matches!(self.format, InputFormat::Csv | InputFormat::Ndjson)
+    }
+    /// `spool` is where standard input goes when its format must be read from the end.
+    fn new(input: &Input, table: Option<&Struct>, spool: &Path) -> Result<Ready> {
+        let failed =
+            |e: std::io::Error| Error::new(Code::INPUT, format!("the input cannot be read: {e}")).with("input", input.name()).caused_by(e);
+        let (mut reader, file): (Box<dyn BufRead + Send>, Option<File>) = match &input.source {
+            Source::Stdin => (Box::new(BufReader::with_capacity(BUFFER_BYTES, std::io::stdin())), None),
+            Source::File(path) => {
+                let file = File::open(path).map_err(failed)?;
+                let same = file.try_clone().map_err(failed)?;
+                (Box::new(BufReader::with_capacity(BUFFER_BYTES, file)), Some(same))
+            }
+        };
+        let format = match input.format.or_else(|| by_ending(input)) {
+            Some(format) => format,
+            None => sniff(reader.fill_buf().map_err(failed)?),
+        };
+        let ready = match format {
+            InputFormat::Csv => csv::open(reader, table),
+            InputFormat::Ndjson => ndjson::open(reader, table),
+            InputFormat::Arrow => open_arrow(reader, file),
+            InputFormat::Parquet => match input.source {
+                Source::File(ref path) => open_parquet(File::open(path).map_err(failed)?),
+                Source::Stdin => open_parquet(spooled(&mut reader, spool).map_err(failed)?),
+            },
+        };
+        let (schema, rows) = ready.map_err(|e| e.with("input", input.name()))?;
+        Ok(Ready { schema, rows, format })
+    }
+}
+
+fn by_ending(input: &Input) -> Option<InputFormat> {
+    let Source::File(path) = &input.source else { return None };
+    match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
+        "parquet" => Some(InputFormat::Parquet),
+        "csv" => Some(InputFormat::Csv),
+        "ndjson" | "jsonl" | "json" => Some(InputFormat::Ndjson),
+        "arrow" | "ipc" | "feather" => Some(InputFormat::Arrow),
+        _ => None,
+    }
+}
+
+/// The format by the first bytes.
+fn sniff(start: &[u8]) -> InputFormat {
+    if start.starts_with(b"PAR1") {
+        return InputFormat::Parquet;
+    }
+    if start.starts_with(b"ARROW1") || start.starts_with(&[0xff; 4]) {
+        return InputFormat::Arrow;
+    }
+    match start.iter().find(|b| !b.is_ascii_whitespace()) {
+        Some(b'{') => InputFormat::Ndjson,
+        _ => InputFormat::Csv,
+    }
+}
+
+/// Standard input as a file without a name, which ends with the process.
+fn spooled(reader: &mut dyn Read, at: &Path) -> std::io::Result<File> {
+    let mut file = File::options().read(true).write(true).create_new(true).open(at)?;
+    std::fs::remove_file(at)?;
+    std::io::copy(reader, &mut file)?;
+    Ok(file)
+}
+
+fn open_arrow(reader: Box<dyn BufRead + Send>, file: Option<File>) -> Result<(SchemaRef, Rows)> {
+    let broken = |e: arrow::error::ArrowError| Error::new(Code::INPUT, format!("this is no Arrow data: {e}")).caused_by(e);
+    let mut reader = reader;
+    let is_file = reader.fill_buf().is_ok_and(|start| start.starts_with(b"ARROW1"));
+    if let (true, Some(file)) = (is_file, file) {
+        let batches = FileReader::try_new(BufReader::new(rewound(file)?), None).map_err(broken)?;
+        return Ok((batches.schema(), Box::new(batches.map(move |b| b.map_err(broken)))));
+    }
+    if is_file {
+        // The file format is the stream format between a head, which zeros fill up to an alignment, and a footer.
+        skip_head(&mut *reader).map_err(|e| broken(e.into()))?;
+    }
+    let batches = StreamReader::try_new(reader, None).map_err(broken)?;
+    Ok((batches.schema(), Box::new(batches.map(move |b| b.map_err(broken)))))
+}
+
+fn skip_head(reader: &mut dyn BufRead) -> std::io::Result<()> {
+    reader.consume(b"ARROW1".len());
+    loop {
+        let start = reader.fill_buf()?;
+        let zeros = start.iter().take_while(|b| **b == 0).count();
+        if zeros == 0 {
+            return Ok(());
+        }
+        reader.consume(zeros);
+    }
+}
+
+fn rewound(mut file: File) -> Result<File> {
+    use std::io::Seek;
+    file.rewind().map_err(|e| Error::new(Code::INPUT, format!("the input cannot be read: {e}")).caused_by(e))?;
+    Ok(file)
+}
+
+fn open_parquet(file: File) -> Result<(SchemaRef, Rows)> {
+    let broken = |e: parquet::errors::ParquetError| Error::new(Code::INPUT, format!("this is no Parquet data: {e}")).caused_by(e);
+    let mut metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()).map_err(broken)?;
+    if let Some(schema) = with_micros(&metadata) {
+        metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new().with_schema(schema)).map_err(broken)?;
+    }
+    let schema = metadata.schema().clone();
+    let rows = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata).with_batch_size(BATCH_ROWS).build().map_err(broken)?;
+    let broken = |e: arrow::error::ArrowError| Error::new(Code::INPUT, format!("the Parquet data is damaged: {e}")).caused_by(e);
+    Ok((schema, Box::new(rows.map(move |b| b.map_err(broken)))))
+}
+
+/// The schema that reads 96-bit timestamps as microseconds: nanoseconds do not reach beyond the year 2262. They are instants.
+fn with_micros(metadata: &ArrowReaderMetadata) -> Option<SchemaRef> {
+    let parquet = metadata.parquet_schema();
+    let mut changed = false;
+    let fields: Vec<ArrowField> = metadata
+        .schema()
+        .fields()
+        .iter()
+        .zip(parquet.root_schema().get_fields())
+        .map(|(field, stored)| {
+            if stored.is_primitive() && stored.get_physical_type() == PhysicalType::INT96 {
+                changed = true;
+                field.as_ref().clone().with_data_type(ArrowType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())))
+            } else {
+                field.as_ref().clone()
+            }
+        })
+        .collect();
+    changed.then(|| Arc::new(Schema::new_with_metadata(fields, metadata.schema().metadata().clone())))
+}
+
+/// The type that a column of text input gets: the table's when it has the column, else `found`.
+fn type_of(table: Option<&Struct>, name: &str, found: DataType) -> DataType {
+    match table.and_then(|t| t.field(name)) {
+        Some(field) if field.data_type != DataType::Void => field.data_type.clone(),
+        _ => found,
+    }
+}
+
+#[cfg(test)]
+#[path = "input_tests.rs"]
+mod tests;

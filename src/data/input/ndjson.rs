@@ -1,0 +1,249 @@
+//! One JSON object a line. Kind: edge. Spec: INP.
+//!
+//! Numbers for decimal columns and text for date and time columns are taken as text and parsed here, so that no digit is lost
+//! unseen; a field that the schema lacks is an error, never dropped.
+
+use super::{BATCH_ROWS, Rows, infer, text, type_of};
+use crate::error::{Code, Error, Result};
+use crate::schema::{DataType, Field, Struct};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::datatypes::{DataType as ArrowType, Field as ArrowField, Schema, SchemaRef};
+use arrow::json::ReaderBuilder;
+use arrow::json::reader::{Decoder, infer_json_schema};
+use std::io::{BufRead, Read};
+use std::sync::Arc;
+
+const LOOK_BYTES: usize = 16 << 20;
+const LINE_BYTES_MAX: u64 = 64 << 20;
+const CHUNK_BYTES: usize = 4 << 20;
+
+pub(super) fn open(mut reader: Box<dyn BufRead + Send>, table: Option<&Struct>) -> Result<(SchemaRef, Rows)> {
+    let looked = Chunk::read(&mut reader, 1, usize::MAX, LOOK_BYTES)?;
+    let (found, _) = infer_json_schema(looked.bytes.as_slice(), None)
+        .map_err(|e| looked.culprit(&e, &|line| infer_json_schema(line, None).map(|_| ())))?;
+    let mut columns: Vec<Field> = match table {
+        Some(table) => table.fields.iter().filter(|f| f.data_type != DataType::Void).cloned().collect(),
+        None => Vec::new(),
+    };
+    let suggested = suggest(&found, &looked)?;
+    for field in &suggested.fields {
+        // The decoder matches names exactly: the table's column gets the spelling of the input.
+        match columns.iter_mut().find(|c| c.name.to_lowercase() == field.name.to_lowercase()) {
+            Some(column) => column.name = field.name.clone(),
+            None => columns.push(Field::new(&field.name, type_of(table, &field.name, field.data_type.clone()), true)),
+        }
+    }
+    for column in &mut columns {
+        column.nullable = true;
+        column.data_type = crate::schema::evolve::nullable_within(&column.data_type);
+    }
+    let columns = Struct { fields: columns };
+    let schema: SchemaRef = Arc::new(columns.to_arrow()?);
+    let rows = Batches {
+        next_line: looked.next_line(),
+        looked: Some(looked),
+        reader,
+        decoded: decoded_as(&columns)?,
+        columns,
+        schema: schema.clone(),
+        ready: Vec::new().into_iter(),
+        ended: false,
+    };
+    Ok((schema, Box::new(rows)))
+}
+
+/// The types that the decoder reads; the columns that are parsed here come as text.
+fn decoded_as(columns: &Struct) -> Result<SchemaRef> {
+    let fields = columns.fields.iter().map(|f| {
+        let field = f.to_arrow()?;
+        Ok(if is_parsed_here(&f.data_type) { field.with_data_type(ArrowType::Utf8) } else { field })
+    });
+    Ok(Arc::new(Schema::new(fields.collect::<Result<Vec<ArrowField>>>()?)))
+}
+
+fn is_parsed_here(t: &DataType) -> bool {
+    matches!(t, DataType::Decimal { .. } | DataType::Date | DataType::Timestamp | DataType::TimestampNtz)
+}
+
+fn decoder(schema: &SchemaRef) -> Result<Decoder> {
+    let builder = ReaderBuilder::new(schema.clone()).with_batch_size(BATCH_ROWS).with_coerce_primitive(true).with_strict_mode(true);
+    Ok(builder.build_decoder()?)
+}
+
+/// The columns of a new table: what the decoder finds, with text that is dates or times throughout as such.
+fn suggest(found: &Schema, looked: &Chunk) -> Result<Struct> {
+    let plain = plain_schema(found);
+    let mut types = vec![DataType::Void; plain.fields().len()];
+    for batch in looked.decode(&plain)? {
+        for (column, t) in batch.columns().iter().zip(&mut types) {
+            if let (ArrowType::Utf8, false) = (column.data_type(), *t == DataType::String) {
+                let seen = column.as_string::<i32>().iter().flatten().map(|value| match infer::type_of(value) {
+                    time @ (DataType::Date | DataType::Timestamp) => time,
+                    _ => DataType::String,
+                });
+                *t = seen.fold(t.clone(), |a, b| infer::wider(&a, &b));
+            }
+        }
+    }
+    let mut out = Struct::from_arrow(&plain)?;
+    for (field, t) in out.fields.iter_mut().zip(types) {
+        field.nullable = true;
+        if field.data_type == DataType::String && t != DataType::Void {
+            field.data_type = t;
+        }
+    }
+    Ok(out)
+}
+
+/// What never had a value is text.
+fn plain_schema(found: &Schema) -> SchemaRef {
+    fn plain(t: &ArrowType) -> ArrowType {
+        match t {
+            ArrowType::Null => ArrowType::Utf8,
+            ArrowType::List(f) => ArrowType::List(Arc::new(ArrowField::new("element", plain(f.data_type()), true))),
+            ArrowType::Struct(fields) => {
+                ArrowType::Struct(fields.iter().map(|f| ArrowField::new(f.name(), plain(f.data_type()), true)).collect())
+            }
+            other => other.clone(),
+        }
+    }
+    Arc::new(Schema::new(found.fields().iter().map(|f| ArrowField::new(f.name(), plain(f.data_type()), true)).collect::<Vec<_>>()))
+}
+
+/// Some whole lines.
+struct Chunk {
+    bytes: Vec<u8>,
+    /// Where each line that is not blank ends, and its number.
+    lines: Vec<(usize, u64)>,
+    after: u64,
+}
+
+impl Chunk {
+    fn read(reader: &mut dyn BufRead, first_line: u64, lines_max: usize, bytes_max: usize) -> Result<Chunk> {
+        let mut chunk = Chunk { bytes: Vec::new(), lines: Vec::new(), after: first_line };
+        while chunk.lines.len() < lines_max && chunk.bytes.len() < bytes_max {
+            let start = chunk.bytes.len();
+            let mut limited = reader.take(LINE_BYTES_MAX + 1);
+            let read = limited
+                .read_until(b'\n', &mut chunk.bytes)
+                .map_err(|e| Error::new(Code::INPUT, format!("the input cannot be read: {e}")).with("line", chunk.after).caused_by(e))?;
+            if read == 0 {
+                break;
+            }
+            if read as u64 > LINE_BYTES_MAX {
+                return Err(
+                    Error::new(Code::LIMIT, format!("a line is longer than {} MiB", LINE_BYTES_MAX >> 20)).with("line", chunk.after)
+                );
+            }
+            if chunk.bytes[start..].iter().all(u8::is_ascii_whitespace) {
+                chunk.bytes.truncate(start);
+            } else {
+                chunk.lines.push((chunk.bytes.len(), chunk.after));
+            }
+            chunk.after += 1;
+        }
+        Ok(chunk)
+    }
+    fn next_line(&self) -> u64 {
+        self.after
+    }
+    fn decode(&self, schema: &SchemaRef) -> Result<Vec<RecordBatch>> {
+        let run = |bytes: &[u8]| -> std::result::Result<Vec<RecordBatch>, arrow::error::ArrowError> {
+            let mut decoder = decoder(schema).map_err(|e| arrow::error::ArrowError::JsonError(e.to_string()))?;
+            let (mut at, mut out) = (0, Vec::new());
+            loop {
+                let read = decoder.decode(&bytes[at..])?;
+                at += read;
+                match decoder.flush()? {
+                    Some(batch) => out.push(batch),
+                    None if at >= bytes.len() || read == 0 => return Ok(out),
+                    None => {}
+                }
+            }
+        };
+        run(&self.bytes).map_err(|e| self.culprit(&e, &|line| run(line).map(|_| ())))
+    }
+    /// The first line that fails alone, as an error.
+    fn culprit(&self, e: &arrow::error::ArrowError, attempt: &dyn Fn(&[u8]) -> std::result::Result<(), arrow::error::ArrowError>) -> Error {
+        let mut start = 0;
+        for (end, line) in &self.lines {
+            if let Err(e) = attempt(&self.bytes[start..*end]) {
+                return Error::new(Code::INPUT, format!("a line is not the JSON object that the columns need: {e}"))
+                    .with("line", line)
+                    .help("every line must be one object; fields that the first lines lack must be in the table");
+            }
+            start = *end;
+        }
+        let first = self.lines.first().map_or(0, |(_, line)| *line);
+        Error::new(Code::INPUT, format!("lines are not the JSON objects that the columns need: {e}")).with("line", first)
+    }
+    /// The number of the line that a row stands on.
+    fn line_of(&self, row: usize) -> u64 {
+        self.lines.get(row).map_or(0, |(_, line)| *line)
+    }
+}
+
+struct Batches {
+    looked: Option<Chunk>,
+    reader: Box<dyn BufRead + Send>,
+    next_line: u64,
+    decoded: SchemaRef,
+    columns: Struct,
+    schema: SchemaRef,
+    ready: std::vec::IntoIter<RecordBatch>,
+    ended: bool,
+}
+
+impl Batches {
+    fn fill(&mut self) -> Result<bool> {
+        let chunk = match self.looked.take() {
+            Some(chunk) => chunk,
+            None => Chunk::read(&mut self.reader, self.next_line, BATCH_ROWS, CHUNK_BYTES)?,
+        };
+        self.next_line = chunk.next_line();
+        if chunk.lines.is_empty() {
+            return Ok(false);
+        }
+        let mut first = 0;
+        let mut ready = Vec::new();
+        for batch in chunk.decode(&self.decoded)? {
+            let columns: Result<Vec<ArrayRef>> = batch
+                .columns()
+                .iter()
+                .zip(&self.columns.fields)
+                .map(|(column, field)| {
+                    if !is_parsed_here(&field.data_type) {
+                        return Ok(column.clone());
+                    }
+                    text::parse(column.as_string::<i32>().clone(), &field.name, &field.data_type, &|row| chunk.line_of(first + row))
+                })
+                .collect();
+            ready.push(RecordBatch::try_new(self.schema.clone(), columns?)?);
+            first += batch.num_rows();
+        }
+        self.ready = ready.into_iter();
+        Ok(true)
+    }
+}
+
+impl Iterator for Batches {
+    type Item = Result<RecordBatch>;
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(batch) = self.ready.next() {
+                return Some(Ok(batch));
+            }
+            if self.ended {
+                return None;
+            }
+            match self.fill() {
+                Ok(true) => {}
+                Ok(false) => self.ended = true,
+                Err(e) => {
+                    self.ended = true;
+                    return Some(Err(e));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! Appending rows, to a table that is there and to one that is not.
+
+use super::*;
+use lakebed::{Code, SaveMode, Version, WriteOptions};
+use serde_json::json;
+
+#[tokio::test]
+async fn append_makes_a_missing_table_in_one_commit() {
+    // spec: OPS-4
+    let place = place();
+    let report = append_ids(&place.table, &[1, 2, 3]).await.unwrap();
+    assert_eq!((report.version, report.attempts), (Some(Version(0)), 1));
+    assert_eq!(report.metrics["numOutputRows"], json!(3));
+    let kinds: Vec<String> = place.commit(0).into_iter().map(|(k, _)| k).collect();
+    assert_eq!(kinds, ["commitInfo", "metaData", "protocol", "add"]);
+    assert_eq!(place.longs("id"), [1, 2, 3]);
+}
+
+#[tokio::test]
+async fn append_adds_files_blindly_and_says_what_it_did_as_spark_does() {
+    // spec: OPS-4, OPS-5
+    let place = place();
+    append_ids(&place.table, &[1]).await.unwrap();
+    let report = append(&place.table, vec![ids_and_texts(&[(2, None), (3, Some("c"))])]).user_metadata("why").run().await.unwrap();
+    assert_eq!(report.version, Some(Version(1)));
+    let info = &place.actions(1, "commitInfo")[0];
+    assert_eq!(info["operation"], "WRITE");
+    assert_eq!(info["operationParameters"], json!({"mode": "Append", "partitionBy": "[]"}));
+    assert_eq!((&info["isBlindAppend"], &info["readVersion"], &info["userMetadata"]), (&json!(true), &json!(0), &json!("why")));
+    let add = &place.actions(1, "add")[0];
+    let size = add["size"].as_i64().unwrap();
+    assert_eq!(info["operationMetrics"], json!({"numFiles": "1", "numOutputRows": "2", "numOutputBytes": size.to_string()}));
+    assert_eq!((&add["dataChange"], &add["partitionValues"]), (&json!(true), &json!({})));
+    let stats: Value = serde_json::from_str(add["stats"].as_str().unwrap()).unwrap();
+    assert_eq!(
+        stats,
+        json!({"numRecords": 2, "minValues": {"id": 2, "s": "c"}, "maxValues": {"id": 3, "s": "c"}, "nullCount": {"id": 0, "s": 1}})
+    );
+    assert_eq!(place.longs("id"), [1, 2, 3]);
+}
+
+#[tokio::test]
+async fn rows_that_do_not_fit_are_refused_with_every_column_and_leave_nothing() {
+    // spec: OPS-6
+    let place = place();
+    place.table.create(columns(&[("id", DataType::Integer), ("d", DataType::Date)])).run().await.unwrap();
+    let e = append(&place.table, vec![ids_and_texts(&[(1, None)])]).run().await.unwrap_err();
+    assert_eq!(e.code(), Code::SCHEMA);
+    assert!(e.message().contains("\"id\"") && e.message().contains("\"s\""), "{e}");
+    assert_eq!((place.versions(), place.files()), (1, 0));
+}
+
+#[tokio::test]
+async fn a_null_in_a_required_column_is_refused_and_leaves_nothing() {
+    // spec: OPS-6
+    let place = place();
+    let mut schema = columns(&[("id", DataType::Long), ("s", DataType::String)]);
+    schema.fields[1].nullable = false;
+    place.table.create(schema).run().await.unwrap();
+    let e = append(&place.table, vec![ids_and_texts(&[(1, Some("a")), (2, None)])]).run().await.unwrap_err();
+    assert_eq!(e.code(), Code::CONSTRAINT);
+    assert!(e.context().contains(&("rows", "2".to_owned())), "{e}");
+    assert_eq!((place.versions(), place.files()), (1, 0));
+}
+
+#[tokio::test]
+async fn merge_schema_appends_new_columns_and_missing_ones_become_null() {
+    // spec: OPS-7
+    let place = place();
+    append_ids(&place.table, &[1]).await.unwrap();
+    let new = RecordBatch::try_from_iter([("more", Arc::new(Int64Array::from(vec![7])) as ArrayRef)]).unwrap();
+    assert_eq!(append(&place.table, vec![new.clone()]).run().await.unwrap_err().code(), Code::SCHEMA);
+    append(&place.table, vec![new.clone()]).merge_schema().run().await.unwrap();
+    let metadata = &place.actions(1, "metaData")[0];
+    let schema = Struct::from_json(metadata["schemaString"].as_str().unwrap()).unwrap();
+    assert_eq!(schema.fields.iter().map(|f| f.name.as_str()).collect::<Vec<_>>(), ["id", "s", "more"]);
+    assert_eq!(place.actions(0, "metaData")[0]["id"], metadata["id"]);
+    assert_eq!(place.actions(1, "commitInfo")[0]["operationParameters"]["canMergeSchema"], json!(true));
+    append(&place.table, vec![new]).merge_schema().run().await.unwrap();
+    assert!(place.actions(2, "metaData").is_empty(), "nothing new, no metadata");
+    assert_eq!((place.longs("id"), place.longs("more")), (vec![1], vec![7, 7]));
+}
+
+#[tokio::test]
+async fn modes_refuse_or_ignore_a_table_that_is_there() {
+    // spec: OPS-9
+    let place = place();
+    let batch = || vec![ids_and_texts(&[(1, None)])];
+    append(&place.table, batch()).mode(SaveMode::Error).run().await.unwrap();
+    assert_eq!(append(&place.table, batch()).mode(SaveMode::Error).run().await.unwrap_err().code(), Code::TABLE_EXISTS);
+    assert_eq!(append(&place.table, batch()).mode(SaveMode::Ignore).run().await.unwrap().version, None);
+    assert_eq!(place.files(), 1);
+}
+
+#[tokio::test]
+async fn an_application_version_is_written_once() {
+    // spec: OPS-10
+    let place = place();
+    let write = |version| append(&place.table, vec![ids_and_texts(&[(version, None)])]).app_version("job", version).run();
+    assert_eq!(write(5).await.unwrap().version, Some(Version(0)));
+    assert_eq!(place.actions(0, "txn")[0]["version"], json!(5));
+    assert_eq!(write(5).await.unwrap().version, None);
+    assert_eq!(write(4).await.unwrap().version, None);
+    assert_eq!(write(6).await.unwrap().version, Some(Version(1)));
+    assert_eq!(place.longs("id"), [5, 6]);
+}
+
+#[tokio::test]
+async fn if_version_refuses_a_table_that_has_moved_on() {
+    // spec: OPS-11
+    let place = place();
+    append_ids(&place.table, &[1]).await.unwrap();
+    append_ids(&place.table, &[2]).await.unwrap();
+    let write = |version| append(&place.table, vec![ids_and_texts(&[(3, None)])]).if_version(Version(version)).run();
+    assert_eq!(write(0).await.unwrap_err().code(), Code::CONFLICT);
+    assert_eq!(write(1).await.unwrap().version, Some(Version(2)));
+    assert_eq!(place.longs("id"), [1, 2, 3]);
+}
+
+#[tokio::test]
+async fn if_version_refuses_a_winner_that_came_after_the_look() {
+    // spec: OPS-11
+    let place = place();
+    append_ids(&place.table, &[1]).await.unwrap();
+    let old = place.table.snapshot().await.unwrap();
+    append_ids(&place.table, &[2]).await.unwrap();
+    let batch = ids_and_texts(&[(3, None)]);
+    let write = old.append(batch.schema(), futures::stream::iter([Ok(batch)]).boxed()).if_version(Version(0));
+    assert_eq!(write.run().await.unwrap_err().code(), Code::CONFLICT);
+    assert_eq!((place.longs("id"), place.files()), (vec![1, 2], 2));
+}
+
+#[tokio::test]
+async fn appends_on_one_version_all_land() {
+    // spec: OPS-5
+    let place = place();
+    append_ids(&place.table, &[0]).await.unwrap();
+    let base = place.table.snapshot().await.unwrap();
+    let writes = (1..=5).map(|i| {
+        let batch = ids_and_texts(&[(i, None)]);
+        base.append(batch.schema(), futures::stream::iter([Ok(batch)]).boxed()).run()
+    });
+    for report in futures::future::join_all(writes).await {
+        report.unwrap();
+    }
+    assert_eq!(place.longs("id"), [0, 1, 2, 3, 4, 5]);
+}
+
+#[tokio::test]
+async fn writers_that_make_the_same_table_at_once_all_land() {
+    // spec: OPS-4
+    let place = place();
+    let writes = (0..4).map(|i| append(&place.table, vec![ids_and_texts(&[(i, None)])]).run());
+    for report in futures::future::join_all(writes).await {
+        report.unwrap();
+    }
+    assert_eq!(place.longs("id"), [0, 1, 2, 3]);
+    assert_eq!(place.versions(), 4);
+}
+
+#[tokio::test]
+async fn partitions_are_made_and_must_not_differ_later() {
+    // spec: OPS-12
+    let place = place();
+    let batch = || vec![ids_and_texts(&[(1, Some("a b")), (2, None), (3, Some("a b"))])];
+    append(&place.table, batch()).partition_by(["s"]).run().await.unwrap();
+    let adds = place.actions(0, "add");
+    let mut values: Vec<_> =
+        adds.iter().map(|a| (a["partitionValues"].clone(), a["path"].as_str().unwrap().split('/').next().unwrap().to_owned())).collect();
+    values.sort_by_key(|v| v.1.clone());
+    assert_eq!(values, [(json!({"s": null}), "s=__HIVE_DEFAULT_PARTITION__".to_owned()), (json!({"s": "a b"}), "s=a%20b".to_owned())]);
+    append(&place.table, batch()).partition_by(["S"]).run().await.unwrap();
+    assert_eq!(append(&place.table, batch()).partition_by(["id"]).run().await.unwrap_err().code(), Code::SCHEMA);
+    assert_eq!(place.longs("id"), [1, 1, 2, 2, 3, 3]);
+}
+
+#[tokio::test]
+async fn properties_shape_the_table_and_unbuilt_ones_are_refused() {
+    // spec: OPS-3
+    let place = place();
+    let batch = || vec![ids_and_texts(&[(1, None)])];
+    let unbuilt = append(&place.table, batch()).property("delta.enableRowTracking", "true").run().await.unwrap_err();
+    assert_eq!(unbuilt.code(), Code::FEATURE_WRITE);
+    append(&place.table, batch())
+        .property("delta.columnMapping.mode", "name")
+        .property("delta.parquet.compression.codec", "zstd")
+        .run()
+        .await
+        .unwrap();
+    let add = &place.actions(0, "add")[0];
+    let path = add["path"].as_str().unwrap();
+    assert!(path.ends_with(".zstd.parquet") && path.find('/') == Some(2), "{path}");
+    assert!(add["stats"].as_str().unwrap().contains("col-"));
+    append(&place.table, batch()).run().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_failing_input_leaves_no_commit_and_no_file() {
+    // spec: OPS-5
+    let place = place();
+    let batch = ids_and_texts(&[(1, None)]);
+    let good = batch.clone();
+    let bad = ids_and_texts(&[(1, None)]).project(&[1]).unwrap().slice(0, 1);
+    let wrong = RecordBatch::try_from_iter([("id", Arc::new(StringArray::from(vec!["x"])) as ArrayRef)]).unwrap();
+    drop(bad);
+    let stream = futures::stream::iter([Ok(good), Ok(wrong)]).boxed();
+    let e = place.table.append(batch.schema(), stream).write_options(WriteOptions::default()).run().await.unwrap_err();
+    assert_eq!(e.code(), Code::SCHEMA);
+    assert_eq!((place.versions(), place.files()), (0, 0));
+}
