@@ -54,7 +54,7 @@ impl Snapshot {
 
     async fn count(self: &Arc<Self>) -> Result<Counts> {
         let mut counts = Counts { records: Some(0), deleted_records: Some(0), ..Counts::default() };
-        let mut batches = self.files(FileQuery::default());
+        let mut batches = self.files(FileQuery::default().records());
         while let Some(batch) = batches.try_next().await? {
             for row in 0..batch.len() {
                 let deleted = batch.vector(row).map_or(0, |v| v.cardinality.unsigned_abs());
