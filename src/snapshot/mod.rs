@@ -8,7 +8,6 @@ mod load;
 mod refresh;
 mod stats;
 
-pub(crate) use checkpoint::CheckpointWritten;
 pub use files::{FileBatch, FileQuery};
 pub use history::HistoryEntry;
 
