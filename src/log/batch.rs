@@ -14,6 +14,7 @@ use arrow::array::{
 use arrow::buffer::NullBuffer;
 use arrow::compute::{cast, concat_batches, filter_record_batch, take_record_batch};
 use arrow::datatypes::{DataType, Field, Fields, Int32Type, Int64Type, Schema};
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// `add` actions as columns. Cheap to clone.
@@ -120,12 +121,50 @@ impl FileRows {
         FileRows::from_batch(builder.finish()?)
     }
 
+    /// The columns of an `add` action without its parsed ones, in Spark's order.
+    pub fn standard_fields() -> [(&'static str, DataType); 11] {
+        [
+            ("path", DataType::Utf8View),
+            ("partitionValues", text_map_type()),
+            ("size", DataType::Int64),
+            ("modificationTime", DataType::Int64),
+            ("dataChange", DataType::Boolean),
+            ("stats", DataType::Utf8View),
+            ("tags", text_map_type()),
+            ("deletionVector", DataType::Struct(vector_fields())),
+            ("baseRowId", DataType::Int64),
+            ("defaultRowCommitVersion", DataType::Int64),
+            ("clusteringProvider", DataType::Utf8View),
+        ]
+    }
+    /// Exactly those columns, so that rows of different sources fit together; parsed statistics become text where there is none.
+    pub fn standard(&self) -> Result<FileRows> {
+        let text = |row: usize| match self.stats() {
+            Some(texts) if texts.is_valid(row) => Some(Cow::Borrowed(texts.value(row))),
+            _ => stats_text(self.stats_parsed()?, row).map(Cow::Owned),
+        };
+        let lacks_text = || self.stats().is_none_or(|texts| texts.null_count() > 0);
+        let column = |(name, data_type): (&'static str, DataType)| -> (&str, ArrayRef, bool) {
+            let array = match self.column(name) {
+                _ if name == "stats" && self.stats_parsed().is_some() && lacks_text() => {
+                    Arc::new((0..self.len()).map(text).collect::<StringViewArray>())
+                }
+                Some(array) => Arc::clone(array),
+                None => arrow::array::new_null_array(&data_type, self.len()),
+            };
+            (name, array, true)
+        };
+        let columns = FileRows::standard_fields().map(column);
+        FileRows::from_batch(RecordBatch::try_from_iter_with_nullable(columns).map_err(shape)?)
+    }
+    /// About how many bytes the texts and numbers of these rows are.
+    pub fn bytes(&self) -> u64 {
+        let texts: u64 = self.stats().map_or(0, |s| s.lengths().map(u64::from).sum());
+        self.path.lengths().map(u64::from).sum::<u64>() + texts + 256 * self.len() as u64
+    }
+
     pub fn len(&self) -> usize {
         self.batch.num_rows()
-    }
-    /// The bytes that the rows hold in memory.
-    pub fn memory(&self) -> usize {
-        self.batch.get_array_memory_size()
     }
     /// Only the rows that `keep` marks.
     pub fn filter(&self, keep: &BooleanArray) -> Result<FileRows> {

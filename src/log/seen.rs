@@ -45,7 +45,7 @@ impl PathForm {
         PathForm { origin, folder: percent_decode(root.path().as_bytes()).collect() }
     }
 
-    /// The decoded path, relative when it lies in the table, else with its origin. (REC-4)
+    /// The decoded path, relative when it lies in the table, else with its origin. (REC-24)
     pub fn normalise<'a>(&self, raw: &'a str) -> Cow<'a, [u8]> {
         let bytes = raw.as_bytes();
         let (start, path) = match split_origin(bytes) {

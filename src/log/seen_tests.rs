@@ -10,7 +10,7 @@ fn with_vector(path: &str, offset: Option<i32>) -> FileKey<'_> {
     FileKey { path, vector: Some(VectorKey { storage_type: "u", path_or_inline: "ab", offset }) }
 }
 
-// spec: REC-4
+// spec: REC-24
 #[test]
 fn spellings_of_one_path_are_one_key() {
     let mut seen = set("file:///data/my%20table/");
@@ -34,7 +34,7 @@ fn spellings_of_one_path_are_one_key() {
     }
 }
 
-// spec: REC-4
+// spec: REC-24
 #[test]
 fn absolute_paths_outside_the_table_stay_absolute() {
     let mut seen = set("s3://bucket/t/");
@@ -46,7 +46,7 @@ fn absolute_paths_outside_the_table_stay_absolute() {
     assert!(!seen.insert(key("/u/x")));
 }
 
-// spec: REC-4
+// spec: REC-24
 #[test]
 fn a_colon_in_a_partition_is_not_a_scheme() {
     let form = PathForm::new(&Url::parse("file:///t/").unwrap());
@@ -54,7 +54,7 @@ fn a_colon_in_a_partition_is_not_a_scheme() {
     assert_eq!(&*form.normalise("a:b/x"), b"a:b/x");
 }
 
-// spec: REC-3
+// spec: REC-23
 #[test]
 fn the_vector_is_part_of_the_key() {
     let mut seen = set("memory:///t/");

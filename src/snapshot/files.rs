@@ -149,7 +149,7 @@ struct Reading {
 /// Where the tail's live files stand: piece and action.
 type Live = Vec<(u32, u32)>;
 
-/// Newest first. Inside one commit the later line wins, as it would in forward order. (REC-1, REC-2)
+/// Newest first. Inside one commit the later line wins, as it would in forward order. (REC-21, REC-22)
 fn replay_tail(tail: &LogTail, root: &TableRoot) -> (SeenFiles, Live) {
     let mut seen = SeenFiles::new(root.url());
     let mut live = Live::new();
@@ -407,3 +407,7 @@ fn output_columns(file: &ParquetFile, query: &FileQuery, path: usize) -> Project
         }
     }))
 }
+
+#[cfg(test)]
+#[path = "files_tests.rs"]
+mod tests;

@@ -1,5 +1,6 @@
 //! One version of a table: small facts at once, the file list as a lazy stream. Spec: REC.
 
+mod checkpoint;
 mod counts;
 mod files;
 mod history;

@@ -174,8 +174,9 @@ impl Transaction {
         match drive::drive(machine, table.log().as_ref(), table.env()).await? {
             Ending::Committed { version, attempts } => {
                 let mut committed = Committed { version, attempts, warnings: Vec::new() };
-                if let Err(e) = after::run(&table, base.as_ref(), &committed).await {
-                    committed.warnings.push(e.to_string());
+                match after::run(&table, base.as_ref(), &committed).await {
+                    Ok(warnings) => committed.warnings.extend(warnings),
+                    Err(e) => committed.warnings.push(e.to_string()),
                 }
                 Ok(CommitOutcome::Committed(committed))
             }

@@ -1,0 +1,285 @@
+use super::*;
+use crate::env::{Env, SeededEntropy};
+use crate::log::{Add, DomainMetadata, Metadata, Protocol, Txn, VectorDescriptor, encode_commit};
+use crate::snapshot::At;
+use crate::storage::TableRoot;
+use crate::table::Table;
+use futures::StreamExt;
+use object_store::ObjectStore;
+use object_store::memory::InMemory;
+use object_store::path::Path;
+use std::collections::BTreeSet;
+
+/// A table in memory whose log is written line by line.
+struct Fixture {
+    store: Arc<InMemory>,
+    table: Table,
+}
+
+fn fixture() -> Fixture {
+    let store = Arc::new(InMemory::new());
+    Fixture { table: table_on(store.clone()), store }
+}
+fn table_on(store: Arc<dyn ObjectStore>) -> Table {
+    let root = TableRoot::with_store("memory:///t/".parse().unwrap(), store, Path::from("t"));
+    let log = Arc::new(crate::log::PathLogStore::new(root.clone()));
+    Table::with_log(root, log, Env::system().with_entropy(Arc::new(SeededEntropy::new(1))))
+}
+
+impl Fixture {
+    async fn commit(&self, version: u64, actions: &[Action]) {
+        let key = Path::from(format!("t/_delta_log/{version:020}.json"));
+        self.store.put(&key, encode_commit(actions).into()).await.unwrap();
+    }
+    async fn drop_commits_to(&self, version: u64) {
+        for v in 0..=version {
+            self.store.delete(&Path::from(format!("t/_delta_log/{v:020}.json"))).await.unwrap();
+        }
+    }
+}
+
+fn start(configuration: &[(&str, &str)]) -> Vec<Action> {
+    let v2 = configuration.iter().any(|(_, v)| *v == "v2");
+    let features = |names: &[&str]| Some(names.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>());
+    let protocol = if v2 {
+        let names = ["v2Checkpoint", "deletionVectors", "domainMetadata"];
+        Protocol { min_reader_version: 3, min_writer_version: 7, reader_features: features(&names[..2]), writer_features: features(&names) }
+    } else {
+        let names = ["deletionVectors", "domainMetadata"];
+        Protocol { min_reader_version: 3, min_writer_version: 7, reader_features: features(&names[..1]), writer_features: features(&names) }
+    };
+    let schema = r#"{"type":"struct","fields":[{"name":"p","type":"integer","nullable":true,"metadata":{}},{"name":"a","type":"long","nullable":true,"metadata":{}}]}"#;
+    vec![
+        Action::Protocol(protocol),
+        Action::Metadata(Metadata {
+            id: "id".to_owned(),
+            name: None,
+            description: None,
+            format: Default::default(),
+            schema_string: schema.to_owned(),
+            partition_columns: vec!["p".to_owned()],
+            configuration: configuration.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
+            created_time: Some(1),
+        }),
+    ]
+}
+
+fn add(path: &str, p: Option<i64>, a: i64) -> Add {
+    Add {
+        path: path.to_owned(),
+        partition_values: NullableMap::from([("p".to_owned(), p.map(|p| p.to_string()))]),
+        size: 10 + a,
+        modification_time: 7,
+        data_change: true,
+        stats: Some(format!(r#"{{"numRecords":4,"minValues":{{"a":{a}}},"maxValues":{{"a":{}}},"nullCount":{{"a":0}}}}"#, a + 9)),
+        tags: None,
+        deletion_vector: None,
+        base_row_id: None,
+        default_row_commit_version: None,
+        clustering_provider: None,
+    }
+}
+fn remove(add: &Add, at: i64) -> Remove {
+    Remove {
+        path: add.path.clone(),
+        deletion_timestamp: Some(at),
+        data_change: true,
+        extended_file_metadata: Some(true),
+        partition_values: Some(add.partition_values.clone()),
+        size: Some(add.size),
+        stats: None,
+        tags: None,
+        deletion_vector: add.deletion_vector.clone(),
+        base_row_id: None,
+        default_row_commit_version: None,
+    }
+}
+
+/// Everything that replay knows, in an order of its own.
+async fn state(table: &Table) -> (BTreeSet<String>, BTreeSet<String>, Vec<String>) {
+    let snapshot = table.snapshot_at(At::Latest).await.unwrap();
+    let text = |a: Action| String::from_utf8(encode_commit(&[a]).to_vec()).unwrap();
+    let mut files = BTreeSet::new();
+    let mut batches = snapshot.files(FileQuery::default().full());
+    while let Some(batch) = batches.next().await {
+        let batch = batch.unwrap();
+        for row in 0..batch.len() {
+            assert!(files.insert(text(Action::Add(Add { data_change: false, ..batch.add(row) }))), "{} stands twice", batch.path(row));
+        }
+    }
+    let mut removed = BTreeSet::new();
+    let mut batches = snapshot.tombstones();
+    while let Some(batch) = batches.next().await {
+        // A checkpoint keeps neither statistics nor tags of removed files.
+        removed.extend(batch.unwrap().into_iter().map(|r| text(Action::Remove(Remove { tags: None, stats: None, ..r }))));
+    }
+    let mut small: Vec<String> = snapshot.app_versions().await.unwrap().into_iter().map(|t| text(Action::Txn(t))).collect();
+    small.extend(snapshot.state().domains().iter().cloned().map(|d| text(Action::DomainMetadata(d))));
+    small.push(text(Action::Protocol(snapshot.state().protocol().clone())));
+    small.push(text(Action::Metadata(snapshot.state().metadata().clone())));
+    (files, removed, small)
+}
+
+/// A small random log of all kinds of actions, vectors and unknown keys included.
+fn random_log(seed: u64, configuration: &[(&str, &str)]) -> Vec<Vec<Action>> {
+    let mut s = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+    let mut next = move |n: u64| {
+        s ^= s << 13;
+        s ^= s >> 7;
+        s ^= s << 17;
+        s % n
+    };
+    let now = i64::MAX / 2;
+    let mut live: Vec<Add> = Vec::new();
+    let mut commits = vec![start(configuration)];
+    for version in 1..8i64 {
+        let mut actions = Vec::new();
+        let before = live.len();
+        for i in 0..next(4) {
+            let mut new = add(&format!("p=1/f {version}%20{i}é.parquet"), (next(3) > 0).then(|| next(3) as i64), next(100) as i64);
+            if next(3) == 0 {
+                new.tags = Some(NullableMap::from([("unknown".to_owned(), Some("tag".to_owned())), ("n".to_owned(), None)]));
+            }
+            if next(4) == 0 {
+                new.stats = None;
+            }
+            actions.push(Action::Add(new.clone()));
+            live.push(new);
+        }
+        if before > 0 && next(2) == 0 {
+            let old = live.remove(next(before as u64) as usize);
+            actions.push(Action::Remove(remove(&old, now)));
+            if next(2) == 0 {
+                let vector = VectorDescriptor {
+                    storage_type: "u".to_owned(),
+                    path_or_inline_dv: format!("vec{version}"),
+                    offset: (next(2) == 0).then_some(1),
+                    size_in_bytes: 40,
+                    cardinality: 1,
+                };
+                let again = Add { deletion_vector: Some(vector), ..old };
+                actions.push(Action::Add(again.clone()));
+                live.push(again);
+            }
+        }
+        if next(3) == 0 {
+            actions.push(Action::Txn(Txn { app_id: format!("app{}", next(2)), version, last_updated: None }));
+        }
+        if next(3) == 0 {
+            let removed = next(2) == 0;
+            actions.push(Action::DomainMetadata(DomainMetadata { domain: format!("d{}", next(2)), configuration: "{}".to_owned(), removed }));
+        }
+        commits.push(actions);
+    }
+    commits
+}
+
+// spec: CKP-8 CKP-10
+#[tokio::test]
+async fn a_checkpoint_says_what_the_commits_said() {
+    let base = std::env::var("LAKEBED_SEED").ok().and_then(|s| s.parse().ok());
+    for seed in base.map_or(1..=40u64, |s| s..=s) {
+        for configuration in [&[][..], &[("delta.checkpointPolicy", "v2")], &[("delta.checkpoint.writeStatsAsJson", "false")]] {
+            let f = fixture();
+            let log = random_log(seed, configuration);
+            let last = log.len() as u64 - 1;
+            for (version, actions) in log.iter().enumerate() {
+                f.commit(version as u64, actions).await;
+            }
+            let from_commits = state(&f.table).await;
+            let written = f.table.snapshot().await.unwrap().write_checkpoint().await.unwrap();
+            assert!(written.ours && written.warnings.is_empty(), "seed {seed}: {:?}", written.warnings);
+            f.drop_commits_to(last).await;
+            let from_checkpoint = state(&f.table).await;
+            if configuration.iter().all(|(k, _)| !k.ends_with("Json")) {
+                assert_eq!(from_commits, from_checkpoint, "seed {seed}, {configuration:?}");
+            } else {
+                assert_eq!(from_commits.0.len(), from_checkpoint.0.len(), "seed {seed}");
+                assert_eq!(from_commits.1, from_checkpoint.1, "seed {seed}");
+            }
+            // And a commit after it still hides what it must.
+            let files = f.table.snapshot().await.unwrap();
+            let first = files.files(FileQuery::default().full()).next().await;
+            if let Some(batch) = first {
+                let gone = batch.unwrap().add(0);
+                f.commit(last + 1, &[Action::Remove(remove(&gone, 1))]).await;
+                assert_eq!(state(&f.table).await.0.len() + 1, from_checkpoint.0.len(), "seed {seed}");
+            }
+        }
+    }
+}
+
+// spec: CKP-10
+#[tokio::test]
+async fn expired_tombstones_and_application_versions_are_left_out() {
+    let f = fixture();
+    let mut first = start(&[("delta.setTransactionRetentionDuration", "interval 1 days")]);
+    let now = f.table.env().now().millis();
+    first.push(Action::Txn(Txn { app_id: "old".to_owned(), version: 1, last_updated: Some(now - 100_000_000) }));
+    first.push(Action::Txn(Txn { app_id: "new".to_owned(), version: 1, last_updated: Some(now) }));
+    first.push(Action::Txn(Txn { app_id: "undated".to_owned(), version: 1, last_updated: None }));
+    f.commit(0, &first).await;
+    let (old, new) = (add("old", None, 1), add("new", None, 2));
+    f.commit(1, &[Action::Remove(remove(&old, now - 8 * 86_400_000)), Action::Remove(remove(&new, now - 86_400_000))]).await;
+    let written = f.table.snapshot().await.unwrap().write_checkpoint().await.unwrap();
+    assert_eq!((written.files, written.removed), (0, 1));
+    f.drop_commits_to(1).await;
+    let (_, removed, small) = state(&f.table).await;
+    assert!(removed.len() == 1 && removed.first().unwrap().contains(r#""path":"new""#), "{removed:?}");
+    assert_eq!(small.iter().filter(|s| s.contains("txn")).count(), 1, "{small:?}");
+}
+
+// spec: CKP-11
+#[tokio::test]
+async fn a_checkpoint_that_disagrees_with_the_checksum_is_not_published() {
+    let f = fixture();
+    f.commit(0, &start(&[])).await;
+    f.commit(1, &[Action::Add(add("x", Some(1), 5))]).await;
+    f.table.snapshot().await.unwrap().write_checkpoint().await.unwrap();
+    let crc = Path::from("t/_delta_log/00000000000000000001.crc");
+    let body = f.store.get(&crc).await.unwrap().bytes().await.unwrap();
+    let wrong = String::from_utf8(body.to_vec()).unwrap().replace(r#""numFiles":1"#, r#""numFiles":2"#);
+    f.store.put(&crc, wrong.into_bytes().into()).await.unwrap();
+    for name in ["00000000000000000001.checkpoint.parquet", "_last_checkpoint"] {
+        f.store.delete(&Path::from(format!("t/_delta_log/{name}"))).await.unwrap();
+    }
+    let error = f.table.snapshot().await.unwrap().write_checkpoint().await.unwrap_err();
+    assert_eq!(error.code(), Code::CKPT);
+    assert!(f.store.head(&Path::from("t/_delta_log/00000000000000000001.checkpoint.parquet")).await.is_err());
+}
+
+// spec: CKP-13
+#[tokio::test]
+async fn the_second_of_two_checkpointers_changes_nothing() {
+    for configuration in [&[][..], &[("delta.checkpointPolicy", "v2")]] {
+        let f = fixture();
+        f.commit(0, &start(configuration)).await;
+        f.commit(1, &[Action::Add(add("x", Some(1), 5))]).await;
+        let (one, two) = (f.table.snapshot().await.unwrap(), f.table.snapshot().await.unwrap());
+        assert!(one.write_checkpoint().await.unwrap().ours);
+        let second = two.write_checkpoint().await.unwrap();
+        assert_eq!(second.ours, !configuration.is_empty(), "uuid names cannot collide");
+        assert!(!f.table.snapshot().await.unwrap().write_checkpoint().await.unwrap().ours);
+        assert_eq!(state(&f.table).await.0.len(), 1);
+    }
+}
+
+// spec: CKP-12 SKIP-7
+#[tokio::test]
+async fn files_are_sorted_by_partition_and_first_column() {
+    let f = fixture();
+    f.commit(0, &start(&[])).await;
+    let adds: Vec<Action> =
+        (0..300i64).map(|i| Action::Add(add(&format!("f{i}"), (i % 4 != 0).then_some(i % 4), (i * 7919) % 300))).collect();
+    f.commit(1, &adds).await;
+    f.table.snapshot().await.unwrap().write_checkpoint().await.unwrap();
+    let snapshot = f.table.snapshot().await.unwrap();
+    let mut keys = Vec::new();
+    let mut batches = snapshot.files(FileQuery::default());
+    while let Some(batch) = batches.next().await {
+        let batch = batch.unwrap();
+        keys.extend((0..batch.len()).map(|r| (batch.partition_value(r, "p").map(str::to_owned), batch.size(r))));
+    }
+    assert_eq!(keys.len(), 300);
+    assert!(keys.is_sorted(), "{keys:?}");
+}
