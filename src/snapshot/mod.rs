@@ -115,19 +115,28 @@ impl Snapshot {
     pub(crate) fn facts(&self) -> &SmallFacts {
         &self.facts
     }
-    /// Every application's newest version. At most the small actions of the checkpoint are read, once.
+    /// Every application's newest version that is still remembered (`delta.setTransactionRetentionDuration`). At most the small
+    /// actions of the checkpoint are read, once.
     pub async fn app_versions(&self) -> Result<Vec<Txn>> {
         let older = self.older_txns().await?.values().filter(|t| !self.facts.txns.contains_key(&t.app_id));
-        let mut all: Vec<Txn> = self.facts.txns.values().chain(older).cloned().collect();
+        let forgotten = self.forgotten()?;
+        let mut all: Vec<Txn> = self.facts.txns.values().chain(older).filter(|t| !forgotten(t)).cloned().collect();
         all.sort_by(|a, b| a.app_id.cmp(&b.app_id));
         Ok(all)
     }
-    /// The newest version that an application has recorded.
+    /// The newest version that an application has recorded, while it is remembered.
     pub async fn app_version(&self, app_id: &str) -> Result<Option<i64>> {
-        if let Some(txn) = self.facts.txns.get(app_id) {
-            return Ok(Some(txn.version));
-        }
-        Ok(self.older_txns().await?.get(app_id).map(|t| t.version))
+        let forgotten = self.forgotten()?;
+        let txn = match self.facts.txns.get(app_id) {
+            Some(txn) => Some(txn),
+            None => self.older_txns().await?.get(app_id),
+        };
+        Ok(txn.filter(|t| !forgotten(t)).map(|t| t.version))
+    }
+    /// When a table forgets applications, it forgets those without a date as well.
+    fn forgotten(&self) -> Result<impl Fn(&Txn) -> bool> {
+        let oldest = self.state.app_version_retention_ms()?.map(|ms| self.table.env().now().millis().saturating_sub(ms));
+        Ok(move |txn: &Txn| oldest.is_some_and(|oldest| txn.last_updated.is_none_or(|t| t <= oldest)))
     }
     async fn older_txns(&self) -> Result<&BTreeMap<String, Txn>> {
         let read = || async {

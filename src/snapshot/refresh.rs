@@ -100,3 +100,7 @@ impl Snapshot {
         s.commits.iter().chain(&s.compactions).chain(&s.checksums).chain(checkpoints).cloned().collect()
     }
 }
+
+#[cfg(test)]
+#[path = "refresh_tests.rs"]
+mod tests;

@@ -147,7 +147,7 @@ async fn gaps_missing_versions_and_missing_tables_are_told_apart() {
 // spec: LOG-21
 #[tokio::test]
 async fn a_torn_or_dangling_hint_changes_nothing() {
-    for (hint, warned) in [("{\"version\":1", true), ("{\"version\":900,\"size\":1}", false), ("{\"version\":4,\"version\":5}", true)] {
+    for (hint, warned) in [("{\"version\":1", true), ("{\"version\":900,\"size\":1}", true), ("{\"version\":10}", false), ("{\"version\":2}", false), ("{\"version\":4,\"version\":5}", true)] {
         let log = LogFiles::new();
         log.commits(0, 12).await;
         log.checkpoint_of_commits(10, &[]).await;
@@ -282,6 +282,23 @@ async fn a_commit_that_is_cleaned_up_between_listing_and_reading_is_listed_again
     assert_eq!((snapshot.version(), files(&snapshot).await), (Version(4), 5));
 }
 
+// spec: REC-5
+#[tokio::test]
+async fn application_versions_come_from_commits_and_checkpoint_until_they_are_forgotten() {
+    let log = LogFiles::new();
+    log.commits(0, 12).await;
+    log.checkpoint_of_commits(10, &[r#"{"txn":{"appId":"old","version":3}}"#, r#"{"txn":{"appId":"both","version":3,"lastUpdated":1}}"#]).await;
+    log.commit(13, &[r#"{"txn":{"appId":"both","version":4,"lastUpdated":4102444800000}}"#]).await;
+    let snapshot = log.table.snapshot().await.unwrap();
+    assert_eq!((snapshot.app_version("old").await.unwrap(), snapshot.app_version("both").await.unwrap()), (Some(3), Some(4)));
+    assert_eq!(snapshot.app_version("none").await.unwrap(), None);
+    log.commit(14, &[&metadata("first", r#"{"delta.setTransactionRetentionDuration":"interval 1 days"}"#)]).await;
+    for snapshot in [log.table.snapshot().await.unwrap(), snapshot.refresh().await.unwrap()] {
+        assert_eq!((snapshot.app_version("old").await.unwrap(), snapshot.app_version("both").await.unwrap()), (None, Some(4)));
+        assert_eq!(snapshot.app_versions().await.unwrap().len(), 1);
+    }
+}
+
 // spec: LOG-11
 #[tokio::test]
 async fn a_log_of_one_checkpoint_and_no_commit_opens() {
@@ -303,6 +320,22 @@ async fn commits_that_outgrow_the_memory_limit_are_refused_before_they_are_read(
     let e = small.snapshot().await.unwrap_err();
     assert_eq!(e.code(), Code::LIMIT);
     assert!(!log.store.take().iter().any(|r| r.ends_with(".json")));
+}
+
+// spec: CRC-6
+#[tokio::test]
+async fn counts_of_a_large_table_come_from_its_checksum_advanced_over_later_commits() {
+    let log = LogFiles::new();
+    log.commits(0, 12).await;
+    log.put(&format!("{:020}.checkpoint.parquet", 10), "not read").await;
+    let large = crc("first", "").replace("\"numFiles\":13", "\"numFiles\":1000000").replace("\"tableSizeBytes\":130", "\"tableSizeBytes\":50000000");
+    log.put(&format!("{:020}.crc", 11), large).await;
+    let snapshot = log.table.snapshot().await.unwrap();
+    let counts = snapshot.counts(CountEffort::Cheap).await.unwrap().unwrap();
+    assert_eq!((counts.files, counts.bytes, counts.records), (1_000_001, 50_000_010, None));
+    log.commit(13, &[r#"{"remove":{"path":"f3","dataChange":true}}"#]).await;
+    assert_eq!(log.table.snapshot().await.unwrap().counts(CountEffort::Cheap).await.unwrap(), None, "a remove without a size");
+    assert!(!log.store.take().iter().any(|r| r.contains("checkpoint.parquet")));
 }
 
 async fn history(log: &LogFiles) -> Vec<HistoryEntry> {
