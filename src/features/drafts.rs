@@ -20,19 +20,19 @@ pub(crate) struct TableDraft<'a> {
 
 /// What must hold for every row that is written.
 #[derive(Clone, Debug)]
-pub struct RowCheck {
+pub(crate) struct RowCheck {
     /// What the user sees when a row breaks it.
-    pub name: String,
+    pub(crate) name: String,
     /// A row is refused unless this is TRUE.
-    pub condition: Expr,
+    pub(crate) condition: Expr,
 }
 
 /// What is done to rows on their way into files, in order.
 #[derive(Clone, Debug, Default)]
-pub struct WritePlan {
-    pub checks: Vec<RowCheck>,
+pub(crate) struct WritePlan {
+    pub(crate) checks: Vec<RowCheck>,
     /// The Parquet field id of a physical field, when data files carry ids.
-    pub field_id: Option<fn(&Field) -> Option<i32>>,
+    pub(crate) field_id: Option<fn(&Field) -> Option<i32>>,
     /// Whether data files lie in folders of random names instead of folders that name their partition.
-    pub random_folders: bool,
+    pub(crate) random_folders: bool,
 }

@@ -28,9 +28,9 @@ mod variant_shredding;
 mod variant_type;
 
 pub(crate) use commit::CommitDraft;
-pub use drafts::{RowCheck, WritePlan};
+pub(crate) use drafts::WritePlan;
 pub(crate) use new_table::{NewTable, change_table, new_table};
-pub use settings::{CheckpointPolicy, StatsColumns};
+pub(crate) use settings::{CheckpointPolicy, StatsColumns};
 pub use state::TableState;
 
 use drafts::TableDraft;

@@ -10,14 +10,14 @@ use crate::schema::FieldPath;
 
 /// Which kind of checkpoint a table wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CheckpointPolicy {
+pub(crate) enum CheckpointPolicy {
     Classic,
     V2,
 }
 
 /// Which columns have statistics.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum StatsColumns {
+pub(crate) enum StatsColumns {
     All,
     /// The first leaf columns of the schema, in order.
     First(usize),
@@ -27,33 +27,33 @@ pub enum StatsColumns {
 
 impl TableState {
     /// Which kind of checkpoint the table wants; V2 only where it is supported.
-    pub fn checkpoint_policy(&self) -> Result<CheckpointPolicy> {
+    pub(crate) fn checkpoint_policy(&self) -> Result<CheckpointPolicy> {
         let asked = self.setting("delta.checkpointPolicy", |text| text.eq_ignore_ascii_case("v2").into())?.unwrap_or(false);
         let supported = self.is_supported(TableFeature::V2Checkpoint);
         Ok(if asked && supported { CheckpointPolicy::V2 } else { CheckpointPolicy::Classic })
     }
     /// A checkpoint is due after this many commits.
-    pub fn checkpoint_interval(&self) -> Result<u64> {
+    pub(crate) fn checkpoint_interval(&self) -> Result<u64> {
         Ok(self.setting("delta.checkpointInterval", |text| text.parse::<u64>().ok())?.unwrap_or(10))
     }
     /// Whether checkpoints hold statistics as JSON text.
-    pub fn checkpoint_stats_as_json(&self) -> Result<bool> {
+    pub(crate) fn checkpoint_stats_as_json(&self) -> Result<bool> {
         Ok(self.setting("delta.checkpoint.writeStatsAsJson", boolean)?.unwrap_or(true))
     }
     /// Whether checkpoints hold statistics as columns.
-    pub fn checkpoint_stats_as_struct(&self) -> Result<bool> {
+    pub(crate) fn checkpoint_stats_as_struct(&self) -> Result<bool> {
         Ok(self.setting("delta.checkpoint.writeStatsAsStruct", boolean)?.unwrap_or(true))
     }
     /// How long removed files are remembered and kept, in milliseconds.
-    pub fn deleted_file_retention_ms(&self) -> Result<i64> {
+    pub(crate) fn deleted_file_retention_ms(&self) -> Result<i64> {
         Ok(self.setting("delta.deletedFileRetentionDuration", interval_ms)?.unwrap_or(604_800_000))
     }
     /// How long application versions are remembered, in milliseconds; `None` for ever.
-    pub fn app_version_retention_ms(&self) -> Result<Option<i64>> {
+    pub(crate) fn app_version_retention_ms(&self) -> Result<Option<i64>> {
         self.setting("delta.setTransactionRetentionDuration", interval_ms)
     }
     /// Which columns new files have statistics for.
-    pub fn stats_columns(&self) -> Result<StatsColumns> {
+    pub(crate) fn stats_columns(&self) -> Result<StatsColumns> {
         if let Some(columns) = self.setting("delta.dataSkippingStatsColumns", column_list)? {
             return Ok(StatsColumns::Named(columns));
         }
@@ -61,26 +61,26 @@ impl TableState {
         Ok(usize::try_from(first).map_or(StatsColumns::All, StatsColumns::First))
     }
     /// To how many characters minimum and maximum strings are cut.
-    pub fn stats_string_prefix(&self) -> Result<usize> {
+    pub(crate) fn stats_string_prefix(&self) -> Result<usize> {
         Ok(self.setting("delta.dataSkippingStringPrefixLength", |text| text.parse().ok())?.unwrap_or(32))
     }
     /// The codec that new data files should use, in lower case; `None` when the table does not say.
-    pub fn compression_codec(&self) -> Result<Option<String>> {
+    pub(crate) fn compression_codec(&self) -> Result<Option<String>> {
         match self.property("delta.parquet.compression.codec") {
             None => Ok(None),
             Some(_) => self.setting("delta.parquet.compression.codec", |text| Some(text.to_ascii_lowercase())),
         }
     }
     /// The size at which a data file should be closed; `None` when the table does not say.
-    pub fn target_file_size(&self) -> Result<Option<u64>> {
+    pub(crate) fn target_file_size(&self) -> Result<Option<u64>> {
         self.setting("delta.targetFileSize", size_bytes)
     }
     /// Whether data files also hold the partition columns.
-    pub fn writes_partition_columns(&self) -> Result<bool> {
+    pub(crate) fn writes_partition_columns(&self) -> Result<bool> {
         Ok(self.setting("delta.writePartitionColumnsToParquet", boolean)?.unwrap_or(false))
     }
     /// How long the random name of a folder is that data files stand in instead of a partition folder.
-    pub fn random_prefix_length(&self) -> Result<usize> {
+    pub(crate) fn random_prefix_length(&self) -> Result<usize> {
         Ok(self.setting("delta.randomPrefixLength", |text| text.parse().ok().filter(|n| (1..=32).contains(n)))?.unwrap_or(2))
     }
 

@@ -190,7 +190,7 @@ impl TableState {
     }
 
     /// What must be done to rows before they are written. `LB-FEATURE-WRITE` for a rule that this build cannot enforce.
-    pub fn write_plan(&self) -> Result<WritePlan> {
+    pub(crate) fn write_plan(&self) -> Result<WritePlan> {
         let mut plan = WritePlan { random_folders: self.is_true("delta.randomizeFilePrefixes"), ..WritePlan::default() };
         for write_stages in self.active().filter_map(|spec| spec.hooks.write_stages) {
             write_stages(self, &mut plan)?;
