@@ -2,7 +2,7 @@
 //!
 //! Invariant: a body that decodes was read to its last byte; a torn line is an error, never fewer actions.
 
-use super::Action;
+use super::{Action, CommitInfo};
 use crate::error::{Code, Error, Result};
 use bytes::Bytes;
 use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
@@ -12,12 +12,33 @@ use std::fmt;
 /// Decodes a commit body: one action a line, unknown actions skipped, blank lines and CRLF accepted.
 /// `LB-LOG-EMPTY` for no bytes, `LB-LOG-JSON` with file, line and column for what is not JSON or lacks a required field.
 pub(crate) fn decode_commit(file: &str, body: &[u8]) -> Result<Vec<Action>> {
+    let mut actions = Vec::with_capacity(body.len() / 512 + 1);
+    each_action(file, body, |action| {
+        actions.push(action);
+        true
+    })?;
+    Ok(actions)
+}
+
+/// The `commitInfo` of a commit. Nothing behind it is looked at.
+pub(crate) fn decode_commit_info(file: &str, body: &[u8]) -> Result<Option<CommitInfo>> {
+    let mut found = None;
+    each_action(file, body, |action| {
+        if let Action::CommitInfo(info) = action {
+            found = Some(info);
+        }
+        found.is_none()
+    })?;
+    Ok(found)
+}
+
+/// Gives every action to `take` until it says false.
+fn each_action(file: &str, body: &[u8], mut take: impl FnMut(Action) -> bool) -> Result<()> {
     if body.is_empty() {
         return Err(Error::new(Code::LOG_EMPTY, "a commit file has no bytes, as a power cut leaves it")
             .with("file", file)
             .help("restore the file from a copy; older versions stay readable with --version"));
     }
-    let mut actions = Vec::with_capacity(body.len() / 512 + 1);
     let mut start = 0;
     while let Some(skip) = body[start..].iter().position(|b| !matches!(b, b' ' | b'\t' | b'\r' | b'\n')) {
         start += skip;
@@ -29,13 +50,15 @@ pub(crate) fn decode_commit(file: &str, body: &[u8]) -> Result<Vec<Action>> {
             }
             None => break,
         };
-        actions.extend(line.0);
+        if !line.0.is_none_or(&mut take) {
+            return Ok(());
+        }
         match body[end..].iter().position(|b| !matches!(b, b' ' | b'\t' | b'\r')) {
             Some(at) if body[end + at] != b'\n' => return Err(bad_line(file, body, end + at, "more than one value stands in a line")),
             _ => start = end,
         }
     }
-    Ok(actions)
+    Ok(())
 }
 
 /// Reads a value in which keys repeat: the last one counts.

@@ -51,13 +51,15 @@ fn of_repeated_keys_the_last_one_counts() {
 // spec: ACT-1
 #[test]
 fn what_old_writers_leave_out_has_the_meaning_that_spark_gives_it() {
-    let body = r#"{"add":{"path":"a","partitionValues":null,"size":1,"modificationTime":null}}
+    let body = r#"{"metaData":{"id":"m","partitionColumns":[]}}
+{"add":{"path":"a","partitionValues":null,"size":1,"modificationTime":null}}
 {"remove":{"path":"b"}}
 {"metaData":{"id":"x","format":null,"schemaString":"{}","partitionColumns":null,"configuration":{"k":null,"n":5,"t":"x"}}}
 {"add":{"path":"c","partitionValues":{"n":1,"b":true,"s":"x","z":null},"size":1,"modificationTime":3,"dataChange":true}}
 "#;
-    let actions = decode(body).expect("four actions");
-    let [Action::Add(a), Action::Remove(r), Action::Metadata(m), Action::Add(c)] = &actions[..] else { panic!("{actions:?}") };
+    let actions = decode(body).expect("five actions");
+    let [Action::Metadata(bare), Action::Add(a), Action::Remove(r), Action::Metadata(m), Action::Add(c)] = &actions[..] else { panic!("{actions:?}") };
+    assert_eq!(bare.schema_string, r#"{"type":"struct","fields":[]}"#);
     assert!(a.partition_values.is_empty() && !a.data_change && a.modification_time == 0);
     assert!(r.data_change && r.size.is_none() && r.deletion_timestamp.is_none());
     assert_eq!(m.format.provider, "parquet");

@@ -22,7 +22,7 @@ pub use action::{
     Action, Add, Cdc, CheckpointMetadata, CommitInfo, DomainMetadata, Format, Metadata, NullableMap, Protocol, Remove, Sidecar, StringMap,
     Txn, VectorDescriptor,
 };
-pub(crate) use json::{decode_commit, encode_commit};
+pub(crate) use json::{decode_commit, decode_commit_info, encode_commit};
 pub use path::{LogFile, LogFileKind, Version};
 pub(crate) use replay::SmallFacts;
 pub use store::{LogStore, PathLogStore};

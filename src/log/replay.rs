@@ -45,6 +45,11 @@ impl SmallFacts {
             }
         }
     }
+    /// Of a commit whose facts are known already, only who made it.
+    pub fn note_commit_info(&mut self, piece: &TailPiece) {
+        let info = piece.actions.iter().find_map(|a| if let Action::CommitInfo(info) = a { Some(info) } else { None });
+        self.commit_info = info.cloned();
+    }
     /// Protocol and metadata. `LB-LOG-STATE` when a version lacks one of them.
     pub fn state(&self, version: Version) -> Result<(Protocol, Metadata)> {
         let missing = |what: &str| {

@@ -1,10 +1,15 @@
 //! Commit times, time travel, the history of a table. Kind: edge. Spec: TT.
 
+use super::Snapshot;
 use crate::env::Timestamp;
-use crate::error::Result;
-use crate::log::{CommitInfo, Version};
+use crate::error::{Code, Error, Result};
+use crate::log::listing::list;
+use crate::log::read::parallel_reads;
+use crate::log::segment::{available, gap};
+use crate::log::{CommitInfo, LogFile, LogFileKind, Version, decode_commit_info};
 use crate::table::Table;
-use futures::stream::BoxStream;
+use futures::stream::{self, BoxStream};
+use futures::{StreamExt, TryStreamExt};
 
 /// One commit, as `history` shows it.
 #[derive(Clone, Debug)]
@@ -17,9 +22,137 @@ pub struct HistoryEntry {
 }
 
 impl Table {
-    /// The commits that are still there, newest first; at most `limit`.
+    /// The commits that are still there, newest first; at most `limit`. `LB-TABLE` when there is no table.
+    ///
+    /// Requests: a whole listing of the log, one get for each entry; a bounded number at once.
     pub fn history(&self, limit: Option<usize>) -> BoxStream<'static, Result<HistoryEntry>> {
-        let _ = limit;
-        todo!("snapshot room")
+        let table = self.clone();
+        let width = parallel_reads(self.env());
+        let entries = async move {
+            let listing = list(table.log(), Version(0)).await?;
+            if available(&listing.files).is_none() {
+                return Err(Error::new(Code::TABLE, "there is no Delta table: its log holds no commit and no complete checkpoint")
+                    .with("location", table.root().url()));
+            }
+            let commits = adjusted(&listing.files);
+            let newest = commits.into_iter().rev().take(limit.unwrap_or(usize::MAX));
+            let read = move |(version, time): (Version, Timestamp)| {
+                let table = table.clone();
+                async move {
+                    let commit_info = read_commit_info(&table, version).await?;
+                    let own_time = commit_info.as_ref().and_then(CommitInfo::in_commit_timestamp).map(Timestamp);
+                    Ok(HistoryEntry { version, timestamp: own_time.unwrap_or(time), commit_info })
+                }
+            };
+            Ok(stream::iter(newest).map(read).buffered(width))
+        };
+        stream::once(entries).try_flatten().boxed()
     }
 }
+
+/// Commits with the times of their files, made strictly rising: a time that does not rise becomes the one before plus 1 ms.
+fn adjusted(files: &[LogFile]) -> Vec<(Version, Timestamp)> {
+    let mut commits: Vec<(Version, Timestamp)> = Vec::new();
+    for file in files.iter().filter(|f| f.kind == LogFileKind::Commit) {
+        let floor = commits.last().map_or(i64::MIN, |(_, t)| t.millis().saturating_add(1));
+        commits.push((file.version, Timestamp(file.modified.max(floor))));
+    }
+    commits
+}
+
+async fn read_commit_info(table: &Table, version: Version) -> Result<Option<CommitInfo>> {
+    let body = table.log().read_commit(version).await?.ok_or_else(|| gap(version))?;
+    decode_commit_info(&LogFile::commit_name(version), &body)
+}
+
+/// The newest version that is not younger than `time`. `LB-VERSION` before the first and after the last one.
+///
+/// From the version on that carries its own times only these count, before it only the adjusted times of files.
+pub(super) async fn version_at(table: &Table, time: Timestamp) -> Result<Version> {
+    let latest = super::load::load(table, None).await?;
+    let listing = list(table.log(), Version(0)).await?;
+    let first = available(&listing.files).map_or(latest.version(), |(first, _)| first);
+    let commits: Vec<_> = adjusted(&listing.files).into_iter().filter(|(v, _)| first <= *v && *v <= latest.version()).collect();
+    let last_time = latest.timestamp().await?;
+    if time > last_time {
+        return Err(Error::new(Code::VERSION, format!("{time} is after the newest version, {}, which is of {last_time}", latest.version()))
+            .with("version", latest.version())
+            .with("latest", last_time)
+            .help("leave the timestamp out to read the newest version"));
+    }
+    let own_times = match latest.state().commit_times_since()? {
+        Some((since, recorded)) => {
+            let since = since.max(first);
+            let begin = match recorded.filter(|_| since > first) {
+                Some(begin) => begin,
+                None => own_time(table, since).await?,
+            };
+            Some((since, begin))
+        }
+        None => None,
+    };
+    if let Some((since, _)) = own_times.filter(|(_, begin)| time >= *begin) {
+        let (mut low, mut high) = (since, latest.version());
+        while low < high {
+            let middle = Version(low.0 + (high.0 - low.0).div_ceil(2));
+            if own_time(table, middle).await? <= time { low = middle } else { high = Version(middle.0 - 1) }
+        }
+        return Ok(low);
+    }
+    let by_file_time = commits.iter().filter(|(v, _)| own_times.is_none_or(|(since, _)| *v < since));
+    let found = by_file_time.clone().take_while(|(_, t)| *t <= time).last();
+    found.map(|(v, _)| *v).ok_or_else(|| {
+        let earliest = by_file_time.clone().next().copied().or(own_times).unwrap_or((latest.version(), last_time));
+        Error::new(Code::VERSION, format!("{time} is before the earliest version that can be read, {}, which is of {}", earliest.0, earliest.1))
+            .with("version", earliest.0)
+            .with("earliest", earliest.1)
+            .help("choose a later time, or a version")
+    })
+}
+
+/// The time that a commit carries itself.
+async fn own_time(table: &Table, version: Version) -> Result<Timestamp> {
+    let info = read_commit_info(table, version).await?;
+    info.and_then(|i| i.in_commit_timestamp()).map(Timestamp).ok_or_else(|| {
+        Error::new(Code::LOG_STATE, format!("commit {version} must carry its own time and does not")).with("version", version)
+    })
+}
+
+impl Snapshot {
+    /// The in-commit timestamp, else the adjusted time of the commit file. No request in most cases, one otherwise.
+    pub async fn timestamp(&self) -> Result<Timestamp> {
+        if let Some(time) = self.facts.commit_info.as_ref().and_then(CommitInfo::in_commit_timestamp) {
+            return Ok(Timestamp(time));
+        }
+        let from_checksum = self.checksum.as_ref().filter(|(v, _)| *v == self.version).and_then(|(_, c)| c.in_commit_timestamp_opt);
+        if let Some(time) = from_checksum {
+            return Ok(Timestamp(time));
+        }
+        if self.state.keeps_commit_times() {
+            match self.table.log().read_commit(self.version).await? {
+                Some(body) => {
+                    let info = decode_commit_info(&LogFile::commit_name(self.version), &body)?;
+                    if let Some(time) = info.and_then(|i| i.in_commit_timestamp()) {
+                        return Ok(Timestamp(time));
+                    }
+                }
+                // Only the checkpoint is left of this version.
+                None => {}
+            }
+        }
+        let known = |files: &[LogFile]| adjusted(files).last().filter(|(v, _)| *v == self.version).map(|(_, t)| *t);
+        if self.segment.commits.iter().all(|f| f.modified != LogFile::UNKNOWN_TIME)
+            && let Some(time) = known(&self.segment.commits)
+        {
+            return Ok(time);
+        }
+        let mut listing = list(self.table.log(), self.segment.commits.first().map_or(self.version, |f| f.version)).await?;
+        listing.files.retain(|f| f.version <= self.version);
+        let checkpoint = self.segment.checkpoint.iter().flat_map(|c| &c.files).map(|f| Timestamp(f.modified)).max();
+        known(&listing.files).or(checkpoint).ok_or_else(|| gap(self.version))
+    }
+}
+
+#[cfg(test)]
+#[path = "history_tests.rs"]
+mod tests;

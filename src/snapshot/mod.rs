@@ -1,7 +1,10 @@
 //! One version of a table: small facts at once, the file list as a lazy stream. Spec: REC.
 
+mod counts;
 mod files;
 mod history;
+mod load;
+mod refresh;
 mod stats;
 
 pub use files::{FileBatch, FileQuery};
@@ -10,10 +13,14 @@ pub use history::HistoryEntry;
 use crate::env::Timestamp;
 use crate::error::Result;
 use crate::features::TableState;
+use crate::log::checkpoint::read_small;
+use crate::log::checksum::Checksum;
 use crate::log::segment::LogSegment;
-use crate::log::{LogTail, Txn, Version};
+use crate::log::{Action, LogTail, SmallFacts, Txn, Version};
 use crate::table::Table;
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use tokio::sync::OnceCell;
 
 /// Which version of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +39,13 @@ pub struct Snapshot {
     state: Arc<TableState>,
     segment: LogSegment,
     tail: LogTail,
+    facts: SmallFacts,
+    /// A valid checksum that was read while loading, with its version.
+    checksum: Option<(Version, Arc<Checksum>)>,
+    /// Bytes of the checkpoint and its sidecars, when loading has seen them.
+    checkpoint_bytes: Option<u64>,
+    /// Application versions of the checkpoint, read when they are first asked for.
+    older_txns: OnceCell<BTreeMap<String, Txn>>,
     /// What was skipped or replaced to load this version (a broken checkpoint, a torn hint); for the user.
     warnings: Vec<String>,
 }
@@ -61,9 +75,16 @@ impl Table {
         self.snapshot_at(At::Latest).await
     }
     /// A chosen version. `LB-VERSION` when it does not exist, naming those that do.
+    ///
+    /// Commits after the chosen version are not looked at, so it stays readable when they are damaged. Memory: the decoded commits
+    /// after its checkpoint (`LB-LIMIT` when they outgrow the budget). Requests: one list and one get of the hint, then in parallel
+    /// one get for each commit after the checkpoint and one for the checksum or the checkpoint.
     pub async fn snapshot_at(&self, at: At) -> Result<Arc<Snapshot>> {
-        let _ = at;
-        todo!("snapshot room")
+        match at {
+            At::Latest => load::load(self, None).await,
+            At::Version(version) => load::load(self, Some(version)).await,
+            At::Timestamp(time) => load::load(self, Some(history::version_at(self, time).await?)).await,
+        }
     }
 }
 
@@ -88,26 +109,31 @@ impl Snapshot {
     pub fn warnings(&self) -> &[String] {
         &self.warnings
     }
-    /// Files, bytes and rows of this version.
-    pub async fn counts(self: &Arc<Self>, effort: CountEffort) -> Result<Option<Counts>> {
-        let _ = effort;
-        todo!("snapshot room")
+    /// Protocol, metadata, domains and the newest `commitInfo`; application versions as far as they are known without a request.
+    pub(crate) fn facts(&self) -> &SmallFacts {
+        &self.facts
     }
-    /// Every application's newest version.
+    /// Every application's newest version. At most the small actions of the checkpoint are read, once.
     pub async fn app_versions(&self) -> Result<Vec<Txn>> {
-        todo!("snapshot room")
-    }
-    /// The in-commit timestamp, else the adjusted time of the commit file.
-    pub async fn timestamp(&self) -> Result<Timestamp> {
-        todo!("snapshot room")
-    }
-    /// The newest version, built from this one and the commits after it. Reads only what is new.
-    pub async fn refresh(self: &Arc<Self>) -> Result<Arc<Snapshot>> {
-        todo!("snapshot room")
+        let older = self.older_txns().await?.values().filter(|t| !self.facts.txns.contains_key(&t.app_id));
+        let mut all: Vec<Txn> = self.facts.txns.values().chain(older).cloned().collect();
+        all.sort_by(|a, b| a.app_id.cmp(&b.app_id));
+        Ok(all)
     }
     /// The newest version that an application has recorded.
     pub async fn app_version(&self, app_id: &str) -> Result<Option<i64>> {
-        let _ = app_id;
-        todo!("snapshot room")
+        if let Some(txn) = self.facts.txns.get(app_id) {
+            return Ok(Some(txn.version));
+        }
+        Ok(self.older_txns().await?.get(app_id).map(|t| t.version))
+    }
+    async fn older_txns(&self) -> Result<&BTreeMap<String, Txn>> {
+        let read = || async {
+            let Some(checkpoint) = self.segment.checkpoint.as_ref().filter(|_| !self.facts.txns_known) else { return Ok(BTreeMap::new()) };
+            let actions = read_small(self.table.root(), self.table.env(), checkpoint).await?;
+            let txns = actions.into_iter().filter_map(|a| if let Action::Txn(t) = a { Some((t.app_id.clone(), t)) } else { None });
+            Ok(txns.collect())
+        };
+        self.older_txns.get_or_try_init(read).await
     }
 }

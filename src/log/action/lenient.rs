@@ -13,6 +13,11 @@ pub(super) fn yes() -> bool {
     true
 }
 
+/// The schema of metadata that has none.
+pub(super) fn no_columns() -> String {
+    r#"{"type":"struct","fields":[]}"#.to_owned()
+}
+
 /// A map of texts; `null` is the empty map.
 pub(super) fn text_map<'de, D: Deserializer<'de>>(d: D) -> Result<NullableMap, D::Error> {
     Ok(text_map_option(d)?.unwrap_or_default())

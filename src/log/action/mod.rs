@@ -2,7 +2,7 @@
 
 mod lenient;
 
-use lenient::{null_as_default, text_map, text_map_option, without_nulls, yes};
+use lenient::{no_columns, null_as_default, text_map, text_map_option, without_nulls, yes};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -49,6 +49,7 @@ pub struct Metadata {
     pub description: Option<String>,
     #[serde(default, deserialize_with = "null_as_default")]
     pub format: Format,
+    #[serde(default = "no_columns")]
     pub schema_string: String,
     #[serde(default, deserialize_with = "null_as_default")]
     pub partition_columns: Vec<String>,

@@ -1,0 +1,205 @@
+//! Listing -> segment -> snapshot, with everything that can stand in for what is broken. Kind: edge. Spec: LOG, REC, CRC.
+//!
+//! Invariant: whichever checkpoint, checksum or compaction is used or passed over, the version that comes out says the same.
+
+use super::Snapshot;
+use crate::error::{Code, Error, Result};
+use crate::features::TableState;
+use crate::log::checkpoint::read_small;
+use crate::log::checksum::Checksum;
+use crate::log::listing::{Listing, list, list_back, list_latest};
+use crate::log::read::read_tail;
+use crate::log::segment::{CheckpointFiles, LogSegment, choose, explain};
+use crate::log::{Action, LogFile, LogTail, Protocol, SmallFacts, Version};
+use crate::table::Table;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use tokio::sync::OnceCell;
+
+/// How far before a chosen version its checkpoint is looked for at first: one page of a listing.
+const LOOK_BACK: u64 = 256;
+
+/// The newest version, or `target`.
+pub(super) async fn load(table: &Table, target: Option<Version>) -> Result<Arc<Snapshot>> {
+    load_without(table, target, BTreeSet::new(), Vec::new()).await
+}
+
+/// The same; `broken` names checkpoints that are known to be unusable.
+pub(super) async fn load_without(
+    table: &Table,
+    target: Option<Version>,
+    mut broken: BTreeSet<String>,
+    mut warnings: Vec<String>,
+) -> Result<Arc<Snapshot>> {
+    let log = table.log();
+    let mut listing = match target {
+        None => list_latest(table.root(), log).await?,
+        Some(version) => list_back(log, version, LOOK_BACK).await?,
+    };
+    warnings.append(&mut listing.warnings);
+    let mut unusable = None;
+    let mut raced = false;
+    loop {
+        let segment = match choose(&listing.files, target, &broken) {
+            Ok(segment) => segment,
+            Err(_) if !listing.is_whole() => {
+                listing = list(log, Version(0)).await?;
+                continue;
+            }
+            Err(why) => return Err(unusable.unwrap_or_else(|| explain(&listing.files, target, why))),
+        };
+        let mut notes = Vec::new();
+        let checkpoint = segment.checkpoint.as_ref().map(|c| c.name().to_owned());
+        match (read(table, segment, &mut notes).await, checkpoint) {
+            (Ok(mut snapshot), _) => {
+                warnings.append(&mut notes);
+                snapshot.warnings = warnings;
+                return Ok(Arc::new(snapshot));
+            }
+            (Err(e), Some(name)) if e.code() == Code::CKPT => {
+                warnings.push(format!("the checkpoint {name} was skipped: {}", e.message()));
+                broken.insert(name);
+                unusable = Some(e.help("no older checkpoint and no complete row of commits can stand in; restore one from a copy"));
+            }
+            // A cleanup may have taken a commit between the listing and the read.
+            (Err(e), _) if e.code() == Code::LOG_GAP && !raced => {
+                raced = true;
+                listing = Listing { open_ended: true, ..list(log, Version(0)).await? };
+            }
+            (Err(e), _) => return Err(e),
+        }
+    }
+}
+
+/// Where facts older than the tail come from.
+enum Base {
+    Nothing,
+    Checksum(Version, Box<Checksum>),
+    Checkpoint(Vec<Action>),
+}
+
+async fn read(table: &Table, segment: LogSegment, warnings: &mut Vec<String>) -> Result<Snapshot> {
+    let (log, env) = (table.log(), table.env());
+    let mut tail_warnings = Vec::new();
+    let (tail, mut base) =
+        futures::try_join!(read_tail(log, env, &segment, &mut tail_warnings), read_base(table, &segment, warnings))?;
+    warnings.append(&mut tail_warnings);
+    if let (Base::Checksum(version, checksum), Some(checkpoint)) = (&base, &segment.checkpoint) {
+        if let Some(why) = contradicts(checksum, *version, &tail) {
+            warnings.push(format!("{} was ignored: {why}", Checksum::file_name(*version)));
+            base = read_checkpoint(table, checkpoint).await?;
+        }
+    }
+    let mut facts = SmallFacts::empty();
+    let mut from = Version(0);
+    let mut checksum = None;
+    let mut checkpoint_bytes = Some(0);
+    match base {
+        Base::Nothing => {}
+        Base::Checkpoint(actions) => {
+            let sidecars = actions.iter().map(|a| if let Action::Sidecar(s) = a { s.size_in_bytes.unsigned_abs() } else { 0 });
+            checkpoint_bytes = segment.checkpoint.as_ref().map(|c| sidecars.fold(c.size(), u64::saturating_add));
+            actions.iter().for_each(|a| facts.apply(a));
+        }
+        Base::Checksum(version, crc) => {
+            facts.protocol = Some(crc.protocol.clone());
+            facts.metadata = Some(crc.metadata.clone());
+            facts.txns_known = crc.set_transactions.is_some();
+            crc.set_transactions.iter().flatten().cloned().map(Action::Txn).for_each(|a| facts.apply(&a));
+            crc.domain_metadata.iter().flatten().cloned().map(Action::DomainMetadata).for_each(|a| facts.apply(&a));
+            from = version.next();
+            checkpoint_bytes = None;
+            checksum = Some((version, Arc::new(*crc)));
+        }
+    }
+    for piece in tail.pieces() {
+        if piece.to >= from {
+            facts.apply_piece(piece);
+        } else {
+            facts.note_commit_info(piece);
+        }
+    }
+    let (protocol, metadata) = facts.state(segment.version)?;
+    let state = Arc::new(TableState::new(protocol, metadata, facts.live_domains())?);
+    Ok(Snapshot {
+        version: segment.version,
+        table: table.clone(),
+        state,
+        segment,
+        tail,
+        facts,
+        checksum,
+        checkpoint_bytes,
+        older_txns: OnceCell::new(),
+        warnings: Vec::new(),
+    })
+}
+
+/// With a checkpoint, the newest checksum if it is valid, else the checkpoint's own small actions.
+async fn read_base(table: &Table, segment: &LogSegment, warnings: &mut Vec<String>) -> Result<Base> {
+    let Some(checkpoint) = &segment.checkpoint else { return Ok(Base::Nothing) };
+    if let Some(file) = segment.checksums.first() {
+        match read_checksum(table, file).await {
+            // A protocol with table features may have domains, which this checksum does not list.
+            Ok(crc) if crc.domain_metadata.is_none() && crc.protocol.min_writer_version >= 7 => {}
+            Ok(crc) => return Ok(Base::Checksum(file.version, Box::new(crc))),
+            Err(why) => warnings.push(format!("{} was ignored: {why}", file.name)),
+        }
+    }
+    read_checkpoint(table, checkpoint).await
+}
+
+async fn read_checkpoint(table: &Table, checkpoint: &CheckpointFiles) -> Result<Base> {
+    let actions = read_small(table.root(), table.env(), checkpoint).await?;
+    let has = |f: fn(&Action) -> bool| actions.iter().any(f);
+    if has(|a| matches!(a, Action::Protocol(_))) && has(|a| matches!(a, Action::Metadata(_))) {
+        return Ok(Base::Checkpoint(actions));
+    }
+    Err(Error::new(Code::CKPT, "a checkpoint lacks protocol or metadata").with("path", checkpoint.name()))
+}
+
+pub(super) async fn read_checksum(table: &Table, file: &LogFile) -> Result<Checksum, String> {
+    let body = table.log().read(file).await.map_err(|e| e.to_string())?;
+    Checksum::parse(&body)
+}
+
+/// Whether commits up to its version say something else than a checksum; then why.
+fn contradicts(crc: &Checksum, version: Version, tail: &LogTail) -> Option<&'static str> {
+    let mut before = SmallFacts::empty();
+    let mut txn_id = None;
+    for piece in tail.pieces().iter().filter(|p| p.to <= version) {
+        before.apply_piece(piece);
+        txn_id = before.commit_info.as_ref().filter(|_| piece.to == version).and_then(|i| i.txn_id());
+    }
+    let features = |p: &Protocol| {
+        let sorted = |list: &Option<Vec<String>>| list.iter().flatten().cloned().collect::<BTreeSet<_>>();
+        (p.min_reader_version, p.min_writer_version, sorted(&p.reader_features), sorted(&p.writer_features))
+    };
+    if before.protocol.is_some_and(|p| features(&p) != features(&crc.protocol)) {
+        return Some("a commit that it covers sets another protocol");
+    }
+    let same = |a: &crate::log::Metadata| {
+        let b = &crc.metadata;
+        (&a.id, &a.schema_string, &a.partition_columns, &a.configuration) == (&b.id, &b.schema_string, &b.partition_columns, &b.configuration)
+    };
+    if before.metadata.is_some_and(|m| !same(&m)) {
+        return Some("a commit that it covers sets other metadata");
+    }
+    match (txn_id, crc.txn_id.as_deref()) {
+        (Some(a), Some(b)) if a != b => Some("it belongs to another commit"),
+        _ => None,
+    }
+}
+
+impl Snapshot {
+    /// The same version without its checkpoint, which turned out to be broken; something older stands in. `LB-CKPT` (`cause`) when
+    /// nothing can.
+    pub(crate) async fn without_checkpoint(&self, cause: Error) -> Result<Arc<Snapshot>> {
+        let Some(checkpoint) = &self.segment.checkpoint else { return Err(cause) };
+        let mut warnings = self.warnings.clone();
+        warnings.push(format!("the checkpoint {} was skipped: {}", checkpoint.name(), cause.message()));
+        let broken = BTreeSet::from([checkpoint.name().to_owned()]);
+        let again = load_without(&self.table, Some(self.version), broken, warnings).await;
+        again.map_err(|e| if matches!(e.code(), Code::LOG_GAP | Code::VERSION) { cause } else { e })
+    }
+}
