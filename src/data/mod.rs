@@ -3,6 +3,7 @@
 mod calendar;
 mod cast;
 mod columns;
+pub mod output;
 pub mod scan;
 mod variant;
 mod vector;

@@ -3,6 +3,7 @@
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::*;
 use lakebed::variants_as_text;
+use sha2::{Digest, Sha256};
 use std::fmt::Write;
 
 /// Encoded rows of many batches.
@@ -36,12 +37,12 @@ impl Rows {
     /// SHA-256 over the sorted rows, each followed by a line feed.
     pub fn sha256(&mut self) -> String {
         self.0.sort_unstable();
-        let mut hash = sha256::Sha256::default();
+        let mut hash = Sha256::new();
         for row in &self.0 {
             hash.update(row.as_bytes());
             hash.update(b"\n");
         }
-        hash.finish().iter().fold(String::new(), |mut text, byte| {
+        hash.finalize().iter().fold(String::new(), |mut text, byte| {
             write!(text, "{byte:02x}").unwrap();
             text
         })
