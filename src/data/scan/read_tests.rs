@@ -413,7 +413,7 @@ async fn pruning_never_changes_an_answer_and_reads_less() {
     ];
     let batch = batch(columns);
     // Row groups of 7,000 rows; pages of different columns end at different rows.
-    let properties = WriterProperties::builder().set_max_row_group_row_count(Some(7_000)).set_data_page_size_limit(3_000).set_write_batch_size(100);
+    let properties = WriterProperties::builder().set_max_row_group_row_count(Some(7_000)).set_data_page_size_limit(3_000).set_write_batch_size(100).set_dictionary_enabled(false);
     let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), Some(properties.build())).unwrap();
     writer.write(&batch).unwrap();
     let body = writer.into_inner().unwrap();
