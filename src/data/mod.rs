@@ -4,6 +4,7 @@ mod calendar;
 mod cast;
 mod columns;
 pub mod input;
+pub mod output;
 pub mod scan;
 mod variant;
 mod vector;

@@ -31,6 +31,11 @@ pub trait ColumnStats {
     fn null_count(&self, column: &FieldPath) -> Option<UInt64Array>;
     /// How many rows.
     fn row_count(&self) -> Option<UInt64Array>;
+    /// Where the column may hold this value (an array of one row), as a bloom filter knows it.
+    fn may_contain(&self, column: &FieldPath, value: &ArrayRef) -> Option<BooleanBuffer> {
+        let _ = (column, value);
+        None
+    }
 }
 
 /// A predicate turned into a test over statistics.
@@ -67,6 +72,13 @@ struct Leaf {
     float: bool,
 }
 
+impl Leaf {
+    /// Equal values have equal bytes.
+    fn is_exact(&self) -> bool {
+        self.function.is_none() && !self.float
+    }
+}
+
 impl fmt::Debug for Leaf {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}{}", self.column.join("."), if self.function.is_some() { " (a function of it)" } else { "" })
@@ -88,6 +100,12 @@ impl Pruner {
     pub fn columns(&self) -> &[FieldPath] {
         &self.columns
     }
+    /// Those of them that are compared for equality, so that `ColumnStats::may_contain` may be asked.
+    pub fn looked_up(&self) -> Vec<&FieldPath> {
+        let mut out = Vec::new();
+        self.test.looked_up(&mut out);
+        out
+    }
     /// One value a container: false only if no row in it can match. Cost: a few passes over the statistics of each comparison.
     pub fn keep(&self, stats: &dyn ColumnStats) -> Result<BooleanArray> {
         let run = Run { stats, containers: stats.containers() };
@@ -96,6 +114,13 @@ impl Pruner {
 }
 
 impl Test {
+    fn looked_up<'a>(&'a self, out: &mut Vec<&'a FieldPath>) {
+        match self {
+            Test::All(tests) | Test::Any(tests) => tests.iter().for_each(|t| t.looked_up(out)),
+            Test::Compare(leaf, Comparison::Eq, _) if leaf.is_exact() => out.push(&leaf.column),
+            _ => {}
+        }
+    }
     fn columns(&self, out: &mut Vec<FieldPath>) {
         let mut add = |path: &FieldPath| {
             if !out.contains(path) {
@@ -336,9 +361,14 @@ impl Run<'_> {
                 None => BooleanBuffer::new_set(self.containers),
             },
             Test::IsNotNull(column) => self.has_values(column)?,
-            Test::Compare(leaf, op, literal) => {
-                let literal = ArrowScalar::new(Arc::clone(literal));
+            Test::Compare(leaf, op, value) => {
+                let literal = ArrowScalar::new(Arc::clone(value));
                 let mut out = self.has_values(&leaf.column)?;
+                if let (Comparison::Eq, true) = (op, leaf.is_exact())
+                    && let Some(held) = self.stats.may_contain(&leaf.column, value)
+                {
+                    out = &out & &held;
+                }
                 let (min, max) = (self.min(leaf)?, self.max(leaf)?);
                 // What NaN satisfies, an upper bound that may not know of NaN cannot rule out.
                 let nan = leaf.float && is_nan(literal.clone().into_inner().as_ref());

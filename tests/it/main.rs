@@ -6,4 +6,5 @@ mod operations;
 mod outcomes;
 #[cfg(feature = "server-tests")]
 mod servers;
+mod golden;
 mod support;

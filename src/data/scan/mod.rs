@@ -101,9 +101,12 @@ impl Scan {
     }
     /// Files left after pruning; each task can be serialised and run elsewhere.
     pub fn tasks(&self) -> BoxStream<'static, Result<FileTask>> {
+        self.tasks_of(FileQuery::default())
+    }
+    fn tasks_of(&self, query: FileQuery) -> BoxStream<'static, Result<FileTask>> {
         let query = match &self.flow.reading().filter {
-            Some(filter) => FileQuery::default().filter(BoundExpr::clone(filter)),
-            None => FileQuery::default(),
+            Some(filter) => query.filter(BoundExpr::clone(filter)),
+            None => query,
         };
         let state = Arc::clone(self.snapshot.state());
         let keys: Vec<String> = state.partition_columns().iter().filter_map(|name| state.physical_name(name)).map(str::to_owned).collect();
@@ -144,7 +147,7 @@ impl Scan {
         }
         let reading = Arc::clone(self.flow.reading());
         let threads = reading.env.threads();
-        let counts = self.tasks().map_ok(move |task| {
+        let counts = self.tasks_of(FileQuery::default().records()).map_ok(move |task| {
             let reading = Arc::clone(&reading);
             async move {
                 match task.num_records {

@@ -112,6 +112,11 @@ impl Reading {
         if let Some(pruner) = &pruner {
             let kept = pruner.row_groups(&metadata)?;
             groups.retain(|g| kept.contains(g));
+            let ranges = pruner.filter_ranges(&metadata, &groups);
+            if !ranges.is_empty() {
+                let filters = source.bloom_filters(ranges).await?;
+                groups = pruner.look_up(&metadata, &groups, filters)?;
+            }
             if !groups.is_empty() {
                 source.load_page_index().await?;
                 selection = pruner.pages(source.metadata(), &groups)?;

@@ -356,3 +356,151 @@ async fn variants_come_out_whole() {
         assert_eq!(got.schema().field(0).extension_type_name(), Some("arrow.parquet.variant"));
     }
 }
+
+/// The same rows with and without pruning.
+async fn matching(body: &[u8], table: &Struct, filter: &str) -> (Vec<RecordBatch>, u64, u64) {
+    let store = Arc::new(InMemory::new());
+    store.put_opts(&Path::from("t/a.parquet"), body.to_vec().into(), Default::default()).await.unwrap();
+    let root = TableRoot::with_store(Url::parse("memory:///t/").unwrap(), store, Path::from("t"));
+    let filter = crate::expr::Expr::sql(filter).unwrap().bind(table).unwrap();
+    let mut answers = Vec::new();
+    let mut bytes = Vec::new();
+    for pruner in [None, Some(Pruner::new(&filter, table).unwrap())] {
+        let wanted = wanted(table, table, &[], &|_| None, None).unwrap();
+        let reading = Reading {
+            root: root.clone(),
+            env: Env::system().with_threads(1),
+            shown: wanted.len(),
+            schema: schema_of(&wanted),
+            wanted,
+            filter: Some(filter.clone()),
+            pruner,
+            by_partition: false,
+            limit: None,
+            bytes_read: Arc::default(),
+        };
+        let (schema, read) = (Arc::clone(&reading.schema), Arc::clone(&reading.bytes_read));
+        let flow = Flow::new(Arc::new(reading));
+        let batches: Vec<RecordBatch> = flow.run(futures::stream::iter([Ok(task())]).boxed()).try_collect().await.unwrap();
+        answers.push(arrow::compute::concat_batches(&schema, &batches).unwrap());
+        bytes.push(read.load(std::sync::atomic::Ordering::Relaxed));
+    }
+    (answers, bytes[0], bytes[1])
+}
+
+// spec: DAT-11
+#[tokio::test]
+async fn pruning_never_changes_an_answer_and_reads_less() {
+    let rows = 20_000;
+    let decimal = Decimal128Array::from_iter_values((0..rows).map(|i| i128::from(i) * 3 - 9_000)).with_precision_and_scale(12, 2).unwrap();
+    let floats = Float64Array::from_iter((0..rows).map(|i| match i % 1000 {
+        0 => Some(f64::NAN),
+        1 => None,
+        2 => Some(-0.0),
+        _ => Some(i as f64 / 7.0),
+    }));
+    let nested = StructArray::from(vec![
+        (Arc::new(ArrowField::new("x", ArrowType::Int64, true)), Arc::new(Int64Array::from_iter_values(0..rows)) as ArrayRef),
+    ]);
+    let columns: Vec<(&str, ArrayRef)> = vec![
+        ("i", Arc::new(Int32Array::from_iter((0..rows as i32).map(|i| (i % 50 != 3).then_some(i))))),
+        ("s", Arc::new(StringArray::from_iter_values((0..rows).map(|i| format!("key {i:06}"))))),
+        ("d", Arc::new(decimal)),
+        ("f", Arc::new(floats)),
+        ("n", Arc::new(nested)),
+        ("t", Arc::new(TimestampMicrosecondArray::from_iter_values((0..rows).map(|i| i * 1_000_003)).with_timezone("UTC"))),
+        ("b", Arc::new(BooleanArray::from_iter((0..rows).map(|i| Some(i > 15_000))))),
+    ];
+    let batch = batch(columns);
+    // Row groups of 7,000 rows; pages of different columns end at different rows.
+    let properties = WriterProperties::builder().set_max_row_group_row_count(Some(7_000)).set_data_page_size_limit(3_000).set_write_batch_size(100).set_dictionary_enabled(false);
+    let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), Some(properties.build())).unwrap();
+    writer.write(&batch).unwrap();
+    let body = writer.into_inner().unwrap();
+    let table = schema(vec![
+        ("i", DataType::Long),
+        ("s", DataType::String),
+        ("d", DataType::Decimal { precision: 12, scale: 2 }),
+        ("f", DataType::Double),
+        ("n", DataType::Struct(schema(vec![("x", DataType::Long)]))),
+        ("t", DataType::Timestamp),
+        ("b", DataType::Boolean),
+    ]);
+    for (filter, less) in [
+        ("s = 'key 001234'", true),
+        ("s >= 'key 019990' AND i < 19995", true),
+        ("s LIKE 'key 0077%' OR d = 100.02", true),
+        ("d BETWEEN -10 AND -5.01", true),
+        ("n.x > 19990 OR n.x < 3", true),
+        ("t > TIMESTAMP '1970-01-01 05:33:00Z'", true),
+        ("b AND s < 'key 015003'", true),
+        ("i = 7", false),
+        ("i IS NULL AND n.x < 200", true),
+        ("f > 2850", false),
+        ("f < 1", false),
+        ("f = 0", false),
+        ("s = 'nowhere'", true),
+        ("NOT (n.x < 19900) AND f IS NOT NULL", true),
+    ] {
+        let (answers, all, pruned) = matching(&body, &table, filter).await;
+        assert_eq!(answers[0], answers[1], "{filter}");
+        assert!(!less || pruned < all / 2, "{filter}: {pruned} of {all} bytes");
+    }
+    let (answers, ..) = matching(&body, &table, "f > 2850").await;
+    assert!(answers[0].num_rows() > 20, "NaN is above every number");
+}
+
+// spec: DAT-3
+#[tokio::test]
+async fn panic_of_the_decoder_becomes_an_error_that_names_the_file() {
+    let reading = Reading {
+        root: TableRoot::with_store(Url::parse("memory:///t/").unwrap(), Arc::new(InMemory::new()), Path::from("t")),
+        env: Env::system(),
+        // More columns are shown than there are: a defect, which slicing answers with a panic.
+        shown: 9,
+        schema: Arc::new(Schema::empty()),
+        wanted: Vec::new(),
+        filter: None,
+        pruner: None,
+        by_partition: false,
+        limit: None,
+        bytes_read: Arc::default(),
+    };
+    let store = Arc::clone(reading.root.store());
+    store.put_opts(&Path::from("t/a.parquet"), file(&batch(vec![("a", ints([1]))])).into(), Default::default()).await.unwrap();
+    let flow = Flow::new(Arc::new(reading));
+    let e = flow.run(futures::stream::iter([Ok(task())]).boxed()).try_collect::<Vec<_>>().await.unwrap_err();
+    assert_eq!(e.code(), Code::FILE);
+    assert!(e.to_string().contains("a.parquet"), "{e}");
+}
+
+// spec: DAT-11
+#[tokio::test]
+async fn bloom_filters_rule_out_row_groups_that_bounds_cannot() {
+    let rows = 20_000i64;
+    let scattered = |i: i64| (i * 7_919) % 1_000_003;
+    let columns: Vec<(&str, ArrayRef)> = vec![
+        ("l", Arc::new(Int64Array::from_iter_values((0..rows).map(scattered)))),
+        ("s", Arc::new(StringArray::from_iter_values((0..rows).map(|i| format!("{:x}", scattered(i)))))),
+    ];
+    let batch = batch(columns);
+    let properties = WriterProperties::builder().set_bloom_filter_enabled(true).set_max_row_group_row_count(Some(5_000));
+    let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), Some(properties.build())).unwrap();
+    writer.write(&batch).unwrap();
+    let body = writer.into_inner().unwrap();
+    let table = schema(vec![("l", DataType::Long), ("s", DataType::String)]);
+    let (there, there_text, absent) = (scattered(777), format!("{:x}", scattered(12_345)), 500_000);
+    assert!((0..rows).all(|i| scattered(i) != absent));
+    for (filter, count, reads_less) in [
+        (format!("l = {there}"), 1, true),
+        (format!("s = '{there_text}' AND l >= 0"), 1, true),
+        (format!("l = {absent}"), 0, true),
+        (format!("l = {absent} OR s = '{there_text}'"), 1, true),
+        (format!("l = {there} OR l >= 0"), rows as usize, false),
+    ] {
+        let (answers, all, pruned) = matching(&body, &table, &filter).await;
+        assert_eq!(answers[0], answers[1], "{filter}");
+        assert_eq!(answers[1].num_rows(), count, "{filter}");
+        assert!(!reads_less || pruned < all * 3 / 4, "{filter}: {pruned} of {all} bytes");
+    }
+}

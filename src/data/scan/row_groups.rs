@@ -9,12 +9,19 @@ use crate::expr::{ColumnStats, Pruner};
 use crate::schema::FieldPath;
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, UInt32Array, UInt64Array};
 use arrow::compute::{nullif, take};
-use arrow::datatypes::{DataType as ArrowType, Float32Type, Float64Type};
+use arrow::buffer::BooleanBuffer;
+use arrow::datatypes::{
+    DataType as ArrowType, Date32Type, Int8Type, Int16Type, Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType,
+};
 use parquet::arrow::arrow_reader::statistics::StatisticsConverter;
 use parquet::arrow::arrow_reader::{RowSelection, RowSelector};
+use parquet::bloom_filter::Sbbf;
 use parquet::file::metadata::ParquetMetaData;
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::ops::Range;
+
+/// The largest bloom filter that is read.
+const FILTER_MAX: u64 = 4 << 20;
 
 /// Minimum, maximum and null count of one leaf, one row a container.
 #[derive(Clone, Debug, Default)]
@@ -22,6 +29,8 @@ struct LeafStats {
     min: Option<ArrayRef>,
     max: Option<ArrayRef>,
     nulls: Option<UInt64Array>,
+    /// Bloom filters; a container without one may hold anything.
+    filters: Vec<Option<Sbbf>>,
 }
 
 /// Statistics of row groups or of runs of rows.
@@ -45,6 +54,25 @@ impl ColumnStats for Stats<'_> {
     }
     fn row_count(&self) -> Option<UInt64Array> {
         Some(self.rows.clone())
+    }
+    fn may_contain(&self, column: &FieldPath, value: &ArrayRef) -> Option<BooleanBuffer> {
+        let filters = &self.leaves.get(column)?.filters;
+        (filters.len() == self.rows.len()).then(|| filters.iter().map(|f| f.as_ref().is_none_or(|f| may_hold(f, value))).collect())
+    }
+}
+
+/// Whether a filter admits a value that is stored as Parquet stores its Arrow type. Types that are stored in several ways are admitted.
+fn may_hold(filter: &Sbbf, value: &ArrayRef) -> bool {
+    match value.data_type() {
+        ArrowType::Int8 => filter.check(&i32::from(value.as_primitive::<Int8Type>().value(0))),
+        ArrowType::Int16 => filter.check(&i32::from(value.as_primitive::<Int16Type>().value(0))),
+        ArrowType::Int32 => filter.check(&value.as_primitive::<Int32Type>().value(0)),
+        ArrowType::Date32 => filter.check(&value.as_primitive::<Date32Type>().value(0)),
+        ArrowType::Int64 => filter.check(&value.as_primitive::<Int64Type>().value(0)),
+        ArrowType::Timestamp(TimeUnit::Microsecond, _) => filter.check(&value.as_primitive::<TimestampMicrosecondType>().value(0)),
+        ArrowType::Utf8 => filter.check(value.as_string::<i32>().value(0)),
+        ArrowType::Binary => filter.check(value.as_binary::<i32>().value(0)),
+        _ => true,
     }
 }
 
@@ -79,12 +107,40 @@ impl<'a> FilePruner<'a> {
             let old: BooleanArray =
                 groups.iter().map(|g| Some(g.column(leaf.leaf).statistics().is_none_or(|s| s.is_min_max_deprecated()))).collect();
             let bounds = |array: parquet::errors::Result<ArrayRef>| array.ok().and_then(|array| nullif(&array, &old).ok());
-            let (min, max) = sound(bounds(converter.row_group_mins(groups)), bounds(converter.row_group_maxes(groups)));
-            leaves.insert(*path, LeafStats { min, max, nulls: converter.row_group_null_counts(groups).ok() });
+            let (min, max) = (bounds(converter.row_group_mins(groups)), bounds(converter.row_group_maxes(groups)));
+            leaves.insert(*path, LeafStats { min, max, nulls: converter.row_group_null_counts(groups).ok(), ..Default::default() });
         }
         let rows = groups.iter().map(|g| g.num_rows() as u64).collect::<Vec<_>>().into();
         let keep = self.pruner.keep(&Stats { leaves, rows })?;
         Ok((0..groups.len()).filter(|i| keep.value(*i)).collect())
+    }
+
+    /// Where the bloom filters of the chosen row groups lie that the filter can use: row group, leaf, bytes.
+    pub fn filter_ranges(&self, file: &ParquetMetaData, chosen: &[usize]) -> Vec<(usize, usize, Range<u64>)> {
+        let looked_up = self.pruner.looked_up();
+        let leaves = self.leaves.iter().filter(|(path, _)| looked_up.contains(path));
+        leaves
+            .flat_map(|(_, leaf)| {
+                chosen.iter().filter_map(move |group| {
+                    let column = file.row_group(*group).columns().get(leaf.leaf)?;
+                    let offset = u64::try_from(column.bloom_filter_offset()?).ok()?;
+                    let length = u64::try_from(column.bloom_filter_length()?).ok().filter(|length| *length <= FILTER_MAX)?;
+                    Some((*group, leaf.leaf, offset..offset.checked_add(length)?))
+                })
+            })
+            .collect()
+    }
+
+    /// The chosen row groups whose bloom filters (by row group and leaf) admit a value that is looked for.
+    pub fn look_up(&self, file: &ParquetMetaData, chosen: &[usize], mut filters: HashMap<(usize, usize), Sbbf>) -> Result<Vec<usize>> {
+        let leaves = self.leaves.iter().map(|(path, leaf)| {
+            let filters = chosen.iter().map(|group| filters.remove(&(*group, leaf.leaf))).collect();
+            (*path, LeafStats { filters, ..Default::default() })
+        });
+        let leaves = leaves.collect();
+        let rows = chosen.iter().map(|group| file.row_group(*group).num_rows() as u64).collect::<Vec<_>>().into();
+        let keep = self.pruner.keep(&Stats { leaves, rows })?;
+        Ok(chosen.iter().enumerate().filter(|(i, _)| keep.value(*i)).map(|(_, group)| *group).collect())
     }
 
     /// The rows of the chosen row groups whose pages may hold matching rows; `None` when that is all of them. The file's page index must
@@ -129,7 +185,7 @@ impl<'a> FilePruner<'a> {
             let page_of: Vec<u32> = cuts.iter().map(|cut| starts.partition_point(|start| start <= cut) as u32 - 1).collect();
             let page_of = UInt32Array::from(page_of);
             let by_piece = |array: Option<ArrayRef>| array.filter(|a| a.len() == starts.len()).and_then(|a| take(&a, &page_of, None).ok());
-            let (min, max) = sound(
+            let (min, max) = (
                 by_piece(converter.data_page_mins(columns, offsets, &[group]).ok()),
                 by_piece(converter.data_page_maxes(columns, offsets, &[group]).ok()),
             );
@@ -148,7 +204,7 @@ impl<'a> FilePruner<'a> {
                 };
                 page_of.values().iter().enumerate().map(piece).collect::<UInt64Array>()
             });
-            leaves.insert(*path, LeafStats { min, max, nulls });
+            leaves.insert(*path, LeafStats { min, max, nulls, ..Default::default() });
         }
         let keep = self.pruner.keep(&Stats { leaves, rows: rows.clone().into() })?;
         let runs = rows.iter().enumerate().map(|(i, rows)| RowSelector { row_count: *rows as usize, skip: !keep.value(i) });
@@ -160,24 +216,4 @@ impl<'a> FilePruner<'a> {
             .map(|c| c.with_missing_null_counts_as_zero(false))
             .map_err(super::source::from_parquet)
     }
-}
-
-/// Bounds that hold for every row: Parquet leaves NaN out of both, and may write either zero for the other.
-fn sound(min: Option<ArrayRef>, max: Option<ArrayRef>) -> (Option<ArrayRef>, Option<ArrayRef>) {
-    match min.as_ref().map(|a| a.data_type().clone()) {
-        // NaN counts as greater than every number, so there is no known maximum.
-        Some(ArrowType::Float32) => (min.map(|a| low32(&a)), None),
-        Some(ArrowType::Float64) => (min.map(|a| low64(&a)), None),
-        _ => (min, max),
-    }
-}
-
-fn low32(array: &ArrayRef) -> ArrayRef {
-    let array = array.as_primitive::<Float32Type>();
-    Arc::new(array.unary_opt::<_, Float32Type>(|v| if v.is_nan() { None } else { Some(if v == 0.0 { -0.0 } else { v }) }))
-}
-
-fn low64(array: &ArrayRef) -> ArrayRef {
-    let array = array.as_primitive::<Float64Type>();
-    Arc::new(array.unary_opt::<_, Float64Type>(|v| if v.is_nan() { None } else { Some(if v == 0.0 { -0.0 } else { v }) }))
 }

@@ -11,8 +11,10 @@ use object_store::path::Path;
 use object_store::{GetOptions, GetRange, ObjectStore};
 use parquet::arrow::arrow_reader::ArrowReaderOptions;
 use parquet::arrow::async_reader::AsyncFileReader;
+use parquet::bloom_filter::Sbbf;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
+use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -85,6 +87,13 @@ impl Source {
         reader.load_page_index(&mut *self).await.map_err(from_parquet)?;
         self.metadata = Arc::new(reader.finish().map_err(from_parquet)?);
         Ok(())
+    }
+    /// Bloom filters by row group and leaf; one that is damaged is left out, for it only saves work.
+    pub async fn bloom_filters(&self, wanted: Vec<(usize, usize, Range<u64>)>) -> Result<HashMap<(usize, usize), Sbbf>> {
+        let ranges: Vec<Range<u64>> = wanted.iter().map(|(.., range)| range.clone()).collect();
+        let bytes = self.ranges(&ranges).await?;
+        let filters = wanted.into_iter().zip(bytes);
+        Ok(filters.filter_map(|((group, leaf, _), bytes)| Some(((group, leaf), Sbbf::from_bytes(&bytes).ok()?))).collect())
     }
     async fn ranges(&self, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
         if let Some(range) = ranges.iter().find(|range| range.start > range.end || range.end > self.size) {
