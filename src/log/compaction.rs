@@ -3,23 +3,15 @@
 use super::Action;
 use std::collections::HashSet;
 
-/// Why a compaction is not what the protocol says it is, or `None` when it is. Some engines write them unreconciled; then the
-/// commits are read instead.
-pub(crate) fn distrust(actions: &[Action]) -> Option<&'static str> {
+/// Whether a compaction is what the protocol says it is. Some engines write them unreconciled; then the commits are read instead.
+pub(crate) fn is_reconciled(actions: &[Action]) -> bool {
     let mut keys = HashSet::new();
-    for action in actions {
-        let key = match action {
-            Action::CommitInfo(_) | Action::Cdc(_) => return Some("it holds actions that a compaction never holds"),
-            Action::Sidecar(_) | Action::CheckpointMetadata(_) => return Some("it holds actions of a checkpoint"),
-            Action::Add(a) => (a.path.as_str(), a.deletion_vector.as_ref()),
-            Action::Remove(r) => (r.path.as_str(), r.deletion_vector.as_ref()),
-            _ => continue,
-        };
-        if !keys.insert((key.0, key.1.map(|v| v.unique_id()))) {
-            return Some("it names a file twice");
-        }
-    }
-    None
+    actions.iter().all(|action| match action {
+        Action::Add(a) => keys.insert((a.path.as_str(), a.deletion_vector.as_ref().map(|v| v.unique_id()))),
+        Action::Remove(r) => keys.insert((r.path.as_str(), r.deletion_vector.as_ref().map(|v| v.unique_id()))),
+        Action::Protocol(_) | Action::Metadata(_) | Action::Txn(_) | Action::DomainMetadata(_) => true,
+        Action::CommitInfo(_) | Action::Cdc(_) | Action::Sidecar(_) | Action::CheckpointMetadata(_) => false,
+    })
 }
 
 #[cfg(test)]

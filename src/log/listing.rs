@@ -21,15 +21,13 @@ pub(crate) struct Listing {
     pub from: Version,
     /// Whether it shows versions above the one asked for.
     pub open_ended: bool,
-    /// The hint, when it was asked for and could be trusted.
-    pub hint: Option<LastCheckpoint>,
-    /// Why the hint was not followed.
+    /// Why the hint could not be trusted. One that is merely old is followed as far as it leads.
     pub warnings: Vec<String>,
 }
 
 impl Listing {
-    fn new(files: Vec<LogFile>, from: Version, hint: Option<LastCheckpoint>, warnings: Vec<String>) -> Self {
-        Listing { files, from, open_ended: true, hint, warnings }
+    fn new(files: Vec<LogFile>, from: Version) -> Self {
+        Listing { files, from, open_ended: true, warnings: Vec::new() }
     }
     /// Whether a file that it lacks does not exist.
     pub fn is_whole(&self) -> bool {
@@ -39,7 +37,7 @@ impl Listing {
 
 /// Everything from `from` on.
 pub(crate) async fn list(log: &Arc<dyn LogStore>, from: Version) -> Result<Listing> {
-    Ok(Listing::new(log.list(from).try_collect().await?, from, None, Vec::new()))
+    Ok(Listing::new(log.list(from).try_collect().await?, from))
 }
 
 /// Enough to find the newest version: the hint is read beside the listing and shortens it when the log is long.
@@ -50,7 +48,7 @@ pub(crate) async fn list_latest(root: &TableRoot, log: &Arc<dyn LogStore>) -> Re
         // A local hint costs less than the names that it saves.
         let hint = hint.await.unwrap_or_else(|why| skipped(why, &mut warnings));
         let from = hint.as_ref().map(LastCheckpoint::start).filter(|v| *v > SHORT_LOG).unwrap_or_default();
-        return Ok(Listing { hint, warnings, ..list(log, from).await? });
+        return Ok(Listing { warnings, ..list(log, from).await? });
     }
     let whole = list(log, Version(0)).boxed();
     match select(hint, whole).await {
@@ -63,12 +61,12 @@ pub(crate) async fn list_latest(root: &TableRoot, log: &Arc<dyn LogStore>) -> Re
                 }
                 None => whole.await?,
             };
-            Ok(Listing { hint, warnings, ..listing })
+            Ok(Listing { warnings, ..listing })
         }
         Either::Right((listing, hint)) => {
             let listing = listing?;
             let hint = hint.await.unwrap_or_else(|why| skipped(why, &mut warnings));
-            Ok(Listing { hint, warnings, ..listing })
+            Ok(Listing { warnings, ..listing })
         }
     }
 }
@@ -78,7 +76,7 @@ pub(crate) async fn list_back(log: &Arc<dyn LogStore>, version: Version, span: u
     let from = Version(if version <= SHORT_LOG { 0 } else { version.0.saturating_sub(span) });
     let files = log.list(from).try_take_while(|f| future::ok(f.version <= version));
     pin_mut!(files);
-    let mut listing = Listing::new(Vec::new(), from, None, Vec::new());
+    let mut listing = Listing::new(Vec::new(), from);
     while let Some(file) = files.next().await {
         listing.files.push(file?);
     }

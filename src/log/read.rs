@@ -1,6 +1,6 @@
 //! Commits and compactions from the store, decoded, with bounded parallelism. Kind: edge. Spec: LOG, REC.
 
-use super::compaction::distrust;
+use super::compaction::is_reconciled;
 use super::segment::{LogSegment, compaction_end, gap};
 use super::{LogFile, LogStore, LogTail, TailPiece, Version, decode_commit};
 use crate::env::Env;
@@ -43,7 +43,7 @@ async fn piece(env: &Env, name: String, from: Version, to: Version, body: Bytes)
     Ok(Arc::new(TailPiece { from, to, actions, size }))
 }
 
-/// The tail of a segment. Compactions replace the commits that they cover when they can be trusted; each that cannot adds a
+/// The tail of a segment. Compactions replace the commits that they cover when they can be trusted; one that does not read adds a
 /// warning. `LB-LIMIT` when the commits outgrow the memory budget.
 pub(crate) async fn read_tail(log: &Arc<dyn LogStore>, env: &Env, segment: &LogSegment, warnings: &mut Vec<String>) -> Result<LogTail> {
     let (bytes, limit) = (segment.tail_size(), env.memory().limit());
@@ -72,13 +72,13 @@ pub(crate) async fn read_tail(log: &Arc<dyn LogStore>, env: &Env, segment: &LogS
     }
     let reads = stream::iter(sources).map(|source| async move {
         match source {
-            Source::Commit(version) => Ok((vec![read_commit(log, env, version).await?], None)),
+            Source::Commit(version) => Ok::<_, Error>((vec![read_commit(log, env, version).await?], None)),
             Source::Compaction(file, to) => match read_compaction(log, env, file, to).await {
                 Ok(piece) => Ok((vec![piece], None)),
                 Err(why) => {
                     let before = file.version.0.checked_sub(1).map(Version);
-                    let warning = format!("{} was skipped: {why}; its commits were read instead", file.name);
-                    Ok((read_commits(log, env, before, to).await?, Some(warning)))
+                    let warning = why.map(|e| format!("{} was skipped: {e}; its commits were read instead", file.name));
+                    Ok((read_commits(log, env, before, to).await?, warning))
                 }
             },
         }
@@ -93,8 +93,10 @@ pub(crate) async fn read_tail(log: &Arc<dyn LogStore>, env: &Env, segment: &LogS
     Ok(LogTail::new(pieces))
 }
 
-async fn read_compaction(log: &Arc<dyn LogStore>, env: &Env, file: &LogFile, to: Version) -> Result<Arc<TailPiece>, String> {
-    let body = log.read(file).await.map_err(|e| e.to_string())?;
-    let piece = piece(env, file.name.clone(), file.version, to, body).await.map_err(|e| e.to_string())?;
-    distrust(&piece.actions).map_or(Ok(piece), |why| Err(why.to_owned()))
+/// A compaction that can be trusted; the error of one that does not read, nothing for one that is not reconciled, as some engines
+/// write them.
+async fn read_compaction(log: &Arc<dyn LogStore>, env: &Env, file: &LogFile, to: Version) -> Result<Arc<TailPiece>, Option<Error>> {
+    let body = log.read(file).await.map_err(Some)?;
+    let piece = piece(env, file.name.clone(), file.version, to, body).await.map_err(Some)?;
+    if is_reconciled(&piece.actions) { Ok(piece) } else { Err(None) }
 }

@@ -7,7 +7,6 @@ use crate::error::{Code, Error, Result};
 use crate::features::TableState;
 use crate::log::checkpoint::read_small;
 use crate::log::checksum::Checksum;
-use crate::log::hint::LAST_CHECKPOINT;
 use crate::log::listing::{Listing, list, list_back, list_latest};
 use crate::log::read::read_tail;
 use crate::log::segment::{CheckpointFiles, LogSegment, choose, explain};
@@ -38,7 +37,6 @@ pub(super) async fn load_without(
         Some(version) => list_back(log, version, LOOK_BACK).await?,
     };
     warnings.append(&mut listing.warnings);
-    let hint = listing.hint.take();
     let mut unusable = None;
     let mut raced = false;
     loop {
@@ -51,9 +49,6 @@ pub(super) async fn load_without(
             Err(why) => return Err(unusable.unwrap_or_else(|| explain(&listing.files, target, why))),
         };
         let mut notes = Vec::new();
-        if let Some(hint) = hint.as_ref().filter(|h| segment.checkpoint.as_ref().is_none_or(|c| c.version < h.start())) {
-            notes.push(format!("{LAST_CHECKPOINT} was ignored: there is no complete checkpoint of version {}", hint.start()));
-        }
         let checkpoint = segment.checkpoint.as_ref().map(|c| c.name().to_owned());
         match (read(table, segment, &mut notes).await, checkpoint) {
             (Ok(mut snapshot), _) => {
