@@ -53,3 +53,7 @@ impl Env {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "task_tests.rs"]
+mod tests;

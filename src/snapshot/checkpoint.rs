@@ -60,6 +60,7 @@ impl Snapshot {
         let mut files = self.encode_files(policy, &columns, &mut checksum).await?;
         self.check_counts(files.tally).await?;
         let mut others = self.small_actions().await?;
+        checksum.set_transactions = Some(others.iter().filter_map(|a| if let Action::Txn(t) = a { Some(t.clone()) } else { None }).collect());
         let (name, body, tally) = match files.open.take() {
             Some(mut encoder) => {
                 encoder.others(&others)?;
@@ -157,7 +158,7 @@ impl Snapshot {
 
     /// Sorts and encodes one run, on a thread of its own.
     async fn encode_run(&self, done: &mut EncodedFiles, run: Vec<FileRows>, columns: &FileColumns) -> Result<()> {
-        let Some(mut encoder) = done.open.take().filter(|_| true) else { return Ok(()) };
+        let Some(mut encoder) = done.open.take() else { return Ok(()) };
         let columns = columns.clone();
         let work = self.table().env().spawn_blocking(move || -> Result<Encoder> {
             let rows = FileRows::concat(&run)?;

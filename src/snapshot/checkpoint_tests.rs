@@ -133,7 +133,7 @@ fn random_log(seed: u64, configuration: &[(&str, &str)]) -> Vec<Vec<Action>> {
     let mut live: Vec<Add> = Vec::new();
     let mut commits = vec![start(configuration)];
     for version in 1..8i64 {
-        let mut actions = Vec::new();
+        let mut actions = vec![Action::CommitInfo(Default::default())];
         let before = live.len();
         for i in 0..next(4) {
             let mut new = add(&format!("p=1/f {version}%20{i}é.parquet"), (next(3) > 0).then(|| next(3) as i64), next(100) as i64);

@@ -123,7 +123,9 @@ async fn times_cut_to_milliseconds_and_odd_floats_stay_in() {
         &[
             ("t > TIMESTAMP '2020-01-01 00:00:00.9995Z'", &["minus", "nan", "time", "zero"]),
             ("t > TIMESTAMP '2020-01-01 00:00:01.0015Z'", &["minus", "nan", "zero"]),
-            ("f > 100.0", &["nan", "time"]),
+            ("f > 100.0", &["minus", "nan", "time", "zero"]),
+            ("f < -100.0", &["time"]),
+            ("f = 50.0", &["nan", "time"]),
             ("f = 0.0", &["minus", "time", "zero"]),
             ("f = -0.0", &["minus", "time", "zero"]),
         ],

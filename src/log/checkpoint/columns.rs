@@ -4,10 +4,12 @@
 
 use crate::error::{Code, Error, Result};
 use crate::log::batch::FileRows;
-use crate::log::stats::{FileStats, StatsReader, partition_column};
+use crate::log::stats::{FileStats, LeafStats, StatsReader, partition_column};
 use crate::schema::{DataType, Field};
-use arrow::array::{ArrayRef, StructArray};
+use arrow::array::{Array, ArrayRef, StructArray};
+use arrow::buffer::NullBuffer;
 use arrow::datatypes::{Field as ArrowField, Fields};
+use arrow::error::ArrowError;
 use std::sync::Arc;
 
 /// The `stats_parsed` column of files whose statistics are `stats`. (CKP-9)
@@ -32,7 +34,16 @@ pub(crate) fn stats_struct(reader: &StatsReader, stats: &FileStats) -> Result<St
         }
     }
     top.insert(&at("tightBounds"), Arc::new(stats.tight.clone()));
-    top.build()
+    // Where nothing is known there are no statistics, not empty ones.
+    let known = |row: usize| {
+        let leaf = |l: &LeafStats| {
+            l.nulls.is_valid(row) || l.bounds.as_ref().is_some_and(|(least, greatest)| least.is_valid(row) || greatest.is_valid(row))
+        };
+        stats.records.is_valid(row) || stats.tight.is_valid(row) || stats.leaves.iter().any(leaf)
+    };
+    let known: Vec<bool> = (0..stats.records.len()).map(known).collect();
+    let (fields, columns, _) = top.build()?.into_parts();
+    StructArray::try_new(fields, columns, Some(NullBuffer::from(known))).map_err(misaligned)
 }
 
 /// The `partitionValues_parsed` column; `None` when the table has no partitions. Fields carry physical names.
@@ -80,7 +91,10 @@ impl Node {
             fields.push(ArrowField::new(name, array.data_type().clone(), true));
             arrays.push(array);
         }
-        StructArray::try_new(Fields::from(fields), arrays, None)
-            .map_err(|e| Error::new(Code::INTERNAL, "statistics columns do not line up").caused_by(e))
+        StructArray::try_new(Fields::from(fields), arrays, None).map_err(misaligned)
     }
+}
+
+fn misaligned(cause: ArrowError) -> Error {
+    Error::new(Code::INTERNAL, "statistics columns do not line up").caused_by(cause)
 }

@@ -38,7 +38,10 @@ fn object(values: &StructArray, row: usize, out: &mut String) {
 /// False when the value has no form in statistics.
 fn value(column: &ArrayRef, row: usize, out: &mut String) -> bool {
     match column.data_type() {
-        DataType::Struct(_) => object(column.as_struct(), row, out),
+        DataType::Struct(_) => {
+            object(column.as_struct(), row, out);
+            return !out.ends_with("{}");
+        }
         DataType::Boolean => out.push_str(if column.as_boolean().value(row) { "true" } else { "false" }),
         DataType::Int8 => out.push_str(&column.as_primitive::<Int8Type>().value(row).to_string()),
         DataType::Int16 => out.push_str(&column.as_primitive::<Int16Type>().value(row).to_string()),
