@@ -57,7 +57,7 @@ async fn run(op: &str, args: &[String]) -> Result<u64> {
             let snapshot = table.snapshot().await?;
             files(&snapshot, None).await?;
             let before = cpu_micros();
-            table.append(one_row_schema(), futures::stream::iter([Ok(one_row(1))]).boxed()).run().await?;
+            snapshot.append(one_row_schema(), futures::stream::iter([Ok(one_row(1))]).boxed()).run().await?;
             Ok(cpu_micros() - before)
         }
         "held-refresh" => {
