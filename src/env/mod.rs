@@ -4,11 +4,13 @@
 
 mod clock;
 mod entropy;
+mod guard;
 mod memory;
 mod task;
 
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use entropy::{Entropy, SeededEntropy, SystemEntropy};
+pub(crate) use guard::guarded;
 pub use memory::{MemoryBudget, Reservation};
 pub use task::Task;
 

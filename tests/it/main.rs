@@ -1,10 +1,12 @@
 //! The one integration binary.
 
+mod broken;
 mod conformance;
+mod golden;
 mod log_snapshot;
 mod operations;
 mod outcomes;
 #[cfg(feature = "server-tests")]
 mod servers;
-mod golden;
+mod states;
 mod support;

@@ -3,6 +3,7 @@
 //! A small file is one request; of a large one its tail (footer and whatever lies before it) is one request and columns are fetched
 //! as they are decoded, neighbours together. Invariant: whatever is wrong with the file is `LB-CKPT` naming it, never a panic.
 
+use crate::env::guarded;
 use crate::error::{Code, Error, Result};
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef, TimeUnit};
@@ -16,7 +17,7 @@ use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, RowF
 use parquet::arrow::push_decoder::ParquetPushDecoderBuilder;
 use parquet::basic::Type as Physical;
 use parquet::errors::ParquetError;
-use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataPushDecoder};
+use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -24,6 +25,10 @@ use std::sync::Arc;
 const WHOLE: u64 = 4 << 20;
 /// What is read of the end of a larger file before anything else.
 const TAIL: u64 = 512 << 10;
+/// The largest footer that is decoded.
+const FOOTER_MAX: u64 = 64 << 20;
+/// Footer length and magic number.
+const TRAILER: u64 = 8;
 
 /// An opened Parquet file. Cheap to clone.
 #[derive(Clone)]
@@ -51,20 +56,11 @@ impl ParquetFile {
         let size = if size == 0 { store.head(&key).await.map_err(|e| unreadable(name, e))?.size } else { size };
         let start = if size <= WHOLE { 0 } else { size - TAIL };
         let bytes = store.get_range(&key, start..size).await.map_err(|e| unreadable(name, e))?;
+        let length = footer_length(&bytes, size).map_err(|why| broken(name, why))?;
         let held = (start, bytes);
-        let mut footer =
-            ParquetMetaDataPushDecoder::try_new(size).map_err(|e| broken(name, e))?.with_page_index_policy(PageIndexPolicy::Skip);
-        let metadata = loop {
-            match footer.try_decode().map_err(|e| broken(name, e))? {
-                DecodeResult::Data(metadata) => break metadata,
-                DecodeResult::NeedsData(ranges) => {
-                    let data = fetch(store.as_ref(), &key, name, &held, &ranges).await?;
-                    footer.push_ranges(ranges, data).map_err(|e| broken(name, e))?;
-                }
-                DecodeResult::Finished => return Err(broken(name, ParquetError::EOF("no footer".to_owned()))),
-            }
-        };
-        let metadata = arrow_metadata(metadata).map_err(|e| broken(name, e))?;
+        let footer = fetch(store.as_ref(), &key, name, &held, &[size - TRAILER - length..size - TRAILER]).await?.pop().unwrap_or_default();
+        let metadata = guarded(|| arrow_metadata(ParquetMetaDataReader::decode_metadata(&footer)?));
+        let metadata = metadata.map_err(|why| broken(name, why))?.map_err(|e| broken(name, e))?;
         Ok(ParquetFile { name: name.into(), store, key, held, metadata })
     }
     pub fn name(&self) -> &str {
@@ -111,14 +107,11 @@ impl ParquetFile {
         if let Some(filter) = plan.filter {
             builder = builder.with_row_filter(filter);
         }
-        let decoder = builder.build();
-        let start = async move {
-            match decoder {
-                Ok(decoder) => rows(file, decoder).boxed(),
-                Err(e) => futures::stream::once(async move { Err(file.broken(e)) }).boxed(),
-            }
-        };
-        futures::stream::once(start).flatten().boxed()
+        let decoder = guarded(|| builder.build()).map_err(|why| file.broken(why)).and_then(|d| d.map_err(|e| file.broken(e)));
+        match decoder {
+            Ok(decoder) => rows(file, decoder).boxed(),
+            Err(e) => futures::stream::once(async move { Err(e) }).boxed(),
+        }
     }
 }
 
@@ -128,7 +121,8 @@ fn rows(
 ) -> impl futures::Stream<Item = Result<RecordBatch>> + Send {
     futures::stream::try_unfold((file, decoder), |(file, mut decoder)| async move {
         loop {
-            match decoder.try_decode().map_err(|e| file.broken(e))? {
+            let step = guarded(|| decoder.try_decode()).map_err(|why| file.broken(why))?;
+            match step.map_err(|e| file.broken(e))? {
                 DecodeResult::Data(batch) => return Ok(Some((batch, (file, decoder)))),
                 DecodeResult::Finished => return Ok(None),
                 DecodeResult::NeedsData(ranges) => {
@@ -138,6 +132,20 @@ fn rows(
             }
         }
     })
+}
+
+/// The footer's length, checked before anything of that size is asked for.
+fn footer_length(end: &[u8], size: u64) -> std::result::Result<u64, String> {
+    match end.last_chunk::<8>() {
+        Some([a, b, c, d, b'P', b'A', b'R', b'1']) => {
+            let length = u64::from(u32::from_le_bytes([*a, *b, *c, *d]));
+            if length + TRAILER + 4 > size || length > FOOTER_MAX {
+                return Err(format!("a file of {size} bytes names a footer of {length} bytes"));
+            }
+            Ok(length)
+        }
+        _ => Err("it does not end as a Parquet file".to_owned()),
+    }
 }
 
 /// The bytes of each range: from what is held, else from the store, neighbours in one request.

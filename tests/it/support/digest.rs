@@ -2,7 +2,8 @@
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::*;
-use lakebed::variants_as_text;
+use futures::TryStreamExt;
+use lakebed::{Table, variants_as_text};
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
 
@@ -47,6 +48,29 @@ impl Rows {
             text
         })
     }
+}
+
+/// How many rows, their digest, and a sample of at most 20 in sorted order.
+pub fn digest_of(batches: &[RecordBatch]) -> (u64, String, Vec<String>) {
+    let mut rows = Rows::default();
+    batches.iter().for_each(|batch| rows.push(batch));
+    summary(rows)
+}
+
+/// The same of all rows of the newest version of a table.
+pub async fn digest_of_table(table: &Table) -> (u64, String, Vec<String>) {
+    let scan = table.snapshot().await.unwrap().scan().build().unwrap();
+    let mut rows = Rows::default();
+    let mut batches = scan.stream();
+    while let Some(batch) = batches.try_next().await.unwrap() {
+        rows.push(&batch);
+    }
+    summary(rows)
+}
+
+fn summary(mut rows: Rows) -> (u64, String, Vec<String>) {
+    let sample = rows.sample(20).to_vec();
+    (rows.len() as u64, rows.sha256(), sample)
 }
 
 fn encode(array: &ArrayRef, row: usize, out: &mut String) {
