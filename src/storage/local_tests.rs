@@ -134,3 +134,23 @@ async fn eight_racing_creators_have_one_winner() {
         assert_eq!(won, 1);
     }
 }
+
+// spec: STO-6
+#[test]
+fn a_staged_file_has_a_dot_name_until_one_step_gives_it_its_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let s = store(dir.path());
+    let names = || std::fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect::<Vec<_>>();
+    let (name, target) = (key("f"), dir.path().join("f"));
+    let temp = s.temp_name();
+    assert!(temp.starts_with('.'), "{temp}");
+    let stage = || s.disk.stage(&target, &temp, &name).unwrap();
+    let mut staged = stage();
+    std::io::Write::write_all(&mut staged.file, b"whole").unwrap();
+    assert_eq!(names(), [temp.clone()]);
+    s.disk.publisher.publish(staged, &target, publish::Existing::Keep, &name).unwrap();
+    assert_eq!((names(), std::fs::read(&target).unwrap()), (vec!["f".to_owned()], b"whole".to_vec()));
+    let second = s.disk.publisher.publish(stage(), &target, publish::Existing::Keep, &name);
+    assert!(matches!(second, Err(object_store::Error::AlreadyExists { .. })), "{second:?}");
+    assert_eq!((names(), std::fs::read(&target).unwrap()), (vec!["f".to_owned()], b"whole".to_vec()));
+}
