@@ -3,7 +3,7 @@
 use arrow::array::{Int64Array, RecordBatch};
 use arrow::datatypes::{DataType, Field, Schema};
 use futures::{StreamExt, TryStreamExt};
-use lakebed::{At, CountEffort, Expr, FileQuery, Result, Snapshot, Table, Version};
+use lakebed::{At, CountEffort, Durability, Expr, FileQuery, Result, Snapshot, StorageOptions, Table, Version};
 use std::sync::Arc;
 
 #[global_allocator]
@@ -23,7 +23,9 @@ fn main() {
 }
 
 async fn run(op: &str, args: &[String]) -> Result<u64> {
-    let table = Table::at(&args[0]).open()?;
+    // Peers do not sync what they write; the op with this ending does as they do.
+    let (op, durability) = op.strip_suffix("-fast").map_or((op, Durability::Full), |op| (op, Durability::Fast));
+    let table = Table::at(&args[0]).storage_options(StorageOptions::new().durability(durability)).open()?;
     match op {
         "version" => {
             let snapshot = table.snapshot().await?;

@@ -12,7 +12,7 @@ pub(crate) fn protocol() -> Protocol {
     }
 }
 
-/// A table of one column whose commits carry their time.
+/// A table of one column whose commits carry their time, with a checkpoint at every third version.
 pub(crate) fn metadata() -> Metadata {
     Metadata {
         id: "t".into(),
@@ -21,7 +21,9 @@ pub(crate) fn metadata() -> Metadata {
         format: Format { provider: "parquet".into(), options: Default::default() },
         schema_string: r#"{"type":"struct","fields":[{"name":"id","type":"long","nullable":true,"metadata":{}}]}"#.into(),
         partition_columns: Vec::new(),
-        configuration: [("delta.enableInCommitTimestamps".to_owned(), "true".to_owned())].into(),
+        configuration: [("delta.enableInCommitTimestamps", "true"), ("delta.checkpointInterval", "3")]
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .into(),
         created_time: None,
     }
 }

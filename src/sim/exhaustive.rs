@@ -1,7 +1,7 @@
 //! Every schedule of three writers with at most two faults.
 
-use super::Plant;
 use super::build::{add, metadata, protocol};
+use super::mutant::{Mutant, Plant};
 use super::oracle::Op;
 use super::schedule::{Walked, walk};
 use super::staging::stage;
@@ -9,7 +9,7 @@ use super::world::{World, Writer};
 use crate::env::Timestamp;
 use crate::features::TableState;
 use crate::log::{Action, Version, encode_commit};
-use crate::transaction::{Base, CommitMachine, CommitPolicy, Footprint};
+use crate::transaction::{Base, CommitPolicy, Footprint};
 use std::sync::Arc;
 
 const PUTS_MAX: u32 = 8;
@@ -30,22 +30,19 @@ fn first_commit() -> Arc<Footprint> {
 }
 
 /// A world in which writers `w0`, `w1`, … mean `ops`, all on version 0 (or on no table at all).
-fn world(ops: &[Op], policy: &CommitPolicy, faults: u32) -> World {
+fn world(ops: &[Op], attempts: u32, faults: u32, plant: Option<Plant>) -> World {
+    let policy = CommitPolicy { attempts_max: attempts, ..CommitPolicy::default() };
     let create = ops.contains(&Op::Create);
     let state = Arc::new(TableState::new(protocol(), metadata(), Vec::new()).expect("a state"));
     let base = Base { version: (!create).then_some(Version(0)), state, timestamp: (!create).then_some(Timestamp(1_000)) };
     let writers = ops.iter().enumerate().map(|(i, op)| {
         let id = format!("w{i}");
         let work = stage(&id, op, &FILES.map(str::to_owned).into(), &metadata()).work(&id, base.version);
-        let machine = CommitMachine::new(Arc::new(work), base.clone(), policy.clone(), i as u64);
+        let machine = Mutant::new(&id, work, base.clone(), policy.clone(), i as u64, plant);
         Writer::new(id, op.clone(), (!create).then(|| metadata()), machine)
     });
     let log = if create { Vec::new() } else { vec![first_commit()] };
-    World::new(log, writers.collect(), faults)
-}
-
-fn policy(puts_max: u32, plant: Option<Plant>) -> CommitPolicy {
-    CommitPolicy { attempts_max: puts_max, plant, ..CommitPolicy::default() }
+    World::new(log, writers.collect(), faults, plant)
 }
 
 fn app(version: i64) -> Op {
@@ -65,7 +62,7 @@ fn set(key: &str) -> Op {
 }
 
 fn explore(ops: &[Op], attempts: u32, faults: u32, plant: Option<Plant>) -> Result<Walked, String> {
-    walk(&world(ops, &policy(attempts, plant), faults), attempts)
+    walk(&world(ops, attempts, faults, plant), attempts)
 }
 
 // spec: COM-4, COM-5, COM-6, COM-7
@@ -109,6 +106,11 @@ fn planted() -> Vec<(Plant, Vec<Op>, u32)> {
         (Plant::BlindRetryNextVersion, two.clone(), PUTS_MAX),
         (Plant::ExistsWithoutReadBack, two.clone(), PUTS_MAX),
         (Plant::UnknownRetryNextVersion, two.clone(), PUTS_MAX),
+        (Plant::ExistsMeansOurs, two.clone(), PUTS_MAX),
+        (Plant::AcknowledgedBeforeTheAnswer, two.clone(), PUTS_MAX),
+        (Plant::StaleLookTrusted, two.clone(), PUTS_MAX),
+        (Plant::OverwritingPut, two.clone(), PUTS_MAX),
+        (Plant::FilesDeletedAfterUnknown, two.clone(), 1),
         (Plant::NewIdEachAttempt, two.clone(), PUTS_MAX),
         (Plant::JudgeOnlyLastWinner, vec![compact(), compact(), Op::Append], PUTS_MAX),
         (Plant::SkipRule("C2"), vec![set("x"), Op::Append], PUTS_MAX),

@@ -11,8 +11,14 @@ pub(crate) enum Fault {
     AnswerLost,
     /// It was done, the answer got lost inside the client, which asked again and hears "exists" about its own object.
     SentTwice,
-    /// "Exists", although nothing is there: another request was under way (a 409).
+    /// A failed condition (412), although nothing is there.
     Busy,
+    /// "Exists", although nothing is there: another request was under way (409).
+    InFlight,
+    /// Too many requests (429); nothing was done, but the answer does not say so.
+    Throttled,
+    /// The service is unavailable (503); the same.
+    Unavailable,
     /// The writer sees a time-out; the request arrives at some later time.
     ArrivesLate,
     /// The writer dies before the request is sent.
@@ -33,8 +39,17 @@ impl Fault {
         Fault::CrashAfter,
     ];
     /// Of requests to a real store; a crash is not the request's.
-    pub(crate) const OF_REQUESTS: &[Fault] =
-        &[Fault::Refused, Fault::RequestLost, Fault::AnswerLost, Fault::SentTwice, Fault::Busy, Fault::ArrivesLate];
+    pub(crate) const OF_REQUESTS: &[Fault] = &[
+        Fault::Refused,
+        Fault::RequestLost,
+        Fault::AnswerLost,
+        Fault::SentTwice,
+        Fault::Busy,
+        Fault::InFlight,
+        Fault::Throttled,
+        Fault::Unavailable,
+        Fault::ArrivesLate,
+    ];
     pub(crate) const OF_LOST_PUTS: &[Fault] = &[Fault::Refused, Fault::RequestLost, Fault::Crash];
     /// For looks at the log, `RequestLost` stands for every failure.
     pub(crate) const OF_LOOKS: &[Fault] = &[Fault::RequestLost, Fault::Crash];

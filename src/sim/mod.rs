@@ -8,38 +8,10 @@ pub(crate) mod build;
 mod exhaustive;
 mod faults;
 mod laws;
+mod mutant;
 mod oracle;
 mod schedule;
 mod seeded;
 mod staging;
 mod store;
 mod world;
-
-/// A defect that can be planted into the commit path, to prove that the simulation would find it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Plant {
-    /// "Exists" is read as "another writer won" although the commit that is there is ours.
-    ExistsMeansLost,
-    /// "Unknown" is reported as a failure.
-    UnknownMeansFailed,
-    /// After "exists" the next version is tried without a look at who won.
-    BlindRetryNextVersion,
-    /// After "exists" a conflict is reported without reading the version back.
-    ExistsWithoutReadBack,
-    /// After "unknown" the next version is tried.
-    UnknownRetryNextVersion,
-    /// Every attempt carries another transaction id.
-    NewIdEachAttempt,
-    /// Of several winners only the last one is judged.
-    JudgeOnlyLastWinner,
-    /// One conflict rule is not asked.
-    SkipRule(&'static str),
-    /// The in-commit timestamp is the clock's, whatever the commit before says.
-    TimestampNotMonotone,
-    /// The body of the first attempt is sent again at later versions.
-    BodyNotStampedAgain,
-    /// Retries are not bounded.
-    NoBound,
-    /// Giving up with an unsettled put is reported as "nothing landed".
-    GiveUpAsKnown,
-}

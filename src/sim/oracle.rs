@@ -33,6 +33,8 @@ pub(crate) struct Model {
     pub files: BTreeSet<String>,
     /// Which file each row came from at first; a compaction keeps that.
     pub rows: BTreeMap<String, BTreeSet<String>>,
+    /// The same for every file that was ever there.
+    pub origins: BTreeMap<String, BTreeSet<String>>,
     pub apps: BTreeMap<String, i64>,
     pub metadata: Option<Metadata>,
     pub timestamp: Option<i64>,
@@ -66,9 +68,7 @@ impl Model {
             Op::Compact { .. } => Ok(()),
             Op::Truncate if !self.files.is_empty() => Err("a truncated table has files".to_owned()),
             Op::Truncate => Ok(()),
-            Op::Copy { path } if !before.rows.values().any(|origins| origins.contains(path)) => {
-                Err(format!("{path} was copied after it was gone"))
-            }
+            Op::Copy { path } if !before.holds_rows_of(path) => Err(format!("{path} was copied after it was gone")),
             Op::Copy { .. } => Ok(()),
             Op::CountFiles { files } if before.files.len() != *files => {
                 Err(format!("{files} files were counted where there were {}", before.files.len()))
@@ -81,6 +81,12 @@ impl Model {
                 if properties(&self.metadata) == expected { Ok(()) } else { Err(format!("setting {key} changed other properties")) }
             }
         }
+    }
+
+    /// Whether the rows that once were in this file are in some file.
+    fn holds_rows_of(&self, path: &str) -> bool {
+        let living: BTreeSet<_> = self.rows.values().flatten().collect();
+        self.origins.get(path).is_some_and(|origins| origins.iter().all(|o| living.contains(o)))
     }
 
     fn apply_actions(&mut self, commit: &Footprint) -> Result<(), String> {
@@ -96,7 +102,9 @@ impl Model {
         }
         for add in &commit.adds {
             let own = || [add.path.clone()].into();
-            self.rows.insert(add.path.clone(), if add.data_change { own() } else { moved.clone() });
+            let origins = if add.data_change { own() } else { moved.clone() };
+            self.origins.insert(add.path.clone(), origins.clone());
+            self.rows.insert(add.path.clone(), origins);
             if !self.files.insert(add.path.clone()) {
                 return Err(format!("{} was added twice", add.path));
             }

@@ -61,6 +61,11 @@ pub(crate) fn stage(id: &str, op: &Op, files: &BTreeSet<String>, seen: &Metadata
 }
 
 impl Staged {
+    /// The files that it adds.
+    pub(crate) fn adds(&self) -> impl Iterator<Item = &Add> {
+        self.adds.iter()
+    }
+
     /// As work for a bare machine.
     pub(crate) fn work(self, id: &str, base: Option<Version>) -> Work {
         let mut work = Work::new(id.to_owned(), base, self.operation);

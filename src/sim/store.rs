@@ -1,6 +1,7 @@
 //! An object store in memory that answers late, wrongly, or not at all, as its seed wills.
 
 use super::faults::Fault;
+use super::mutant::Plant;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::StreamExt;
@@ -11,7 +12,9 @@ use object_store::{
     CopyOptions, Error, GetOptions, GetResult, GetResultPayload, ListResult, MultipartUpload, ObjectMeta, ObjectStore, ObjectStoreExt,
     PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
+use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -40,20 +43,24 @@ impl Dice {
     }
 }
 
-/// What all actors of a run share: the dice, and the trace of what happened.
+/// What all actors of a run share: the dice, the trace of what happened, and how often.
 #[derive(Debug)]
 pub(crate) struct Fate {
     dice: Mutex<Dice>,
     trace: Mutex<Vec<String>>,
+    counts: Mutex<Counts>,
     /// Percent of the requests that go wrong.
-    faults: u64,
+    faults: AtomicU64,
 }
+
+/// How often each kind of thing happened.
+pub(crate) type Counts = BTreeMap<String, u64>;
 
 impl Fate {
     pub(crate) fn new(seed: u64) -> Self {
         let mut dice = Dice::new(seed);
-        let faults = [0, 5, 15, 30][dice.below(4) as usize];
-        Fate { dice: Mutex::new(dice), trace: Mutex::default(), faults }
+        let faults = AtomicU64::new([0, 5, 15, 30][dice.below(4) as usize]);
+        Fate { dice: Mutex::new(dice), trace: Mutex::default(), counts: Mutex::default(), faults }
     }
     pub(crate) fn throw<T>(&self, how: impl FnOnce(&mut Dice) -> T) -> T {
         how(&mut self.dice.lock().unwrap())
@@ -61,11 +68,22 @@ impl Fate {
     pub(crate) fn note(&self, what: String) {
         self.trace.lock().unwrap().push(what);
     }
+    pub(crate) fn count(&self, what: impl fmt::Display) {
+        *self.counts.lock().unwrap().entry(what.to_string()).or_default() += 1;
+    }
     pub(crate) fn trace(&self) -> Vec<String> {
         self.trace.lock().unwrap().clone()
     }
+    pub(crate) fn counts(&self) -> Counts {
+        self.counts.lock().unwrap().clone()
+    }
+    /// From now on nothing goes wrong.
+    pub(crate) fn relent(&self) {
+        self.faults.store(0, Ordering::Relaxed);
+    }
     fn fault(&self, menu: &[Fault]) -> Option<Fault> {
-        self.throw(|d| d.chance(self.faults).then(|| menu[d.below(menu.len() as u64) as usize]))
+        let faults = self.faults.load(Ordering::Relaxed);
+        self.throw(|d| d.chance(faults).then(|| menu[d.below(menu.len() as u64) as usize]))
     }
     /// Lets others go first.
     async fn delay(&self, longest_ms: u64) {
@@ -79,21 +97,37 @@ impl Fate {
 pub(crate) struct FaultStore {
     inner: Arc<InMemory>,
     fate: Arc<Fate>,
+    plant: Option<Plant>,
 }
 
 impl FaultStore {
-    pub(crate) fn new(fate: Arc<Fate>) -> Self {
-        FaultStore { inner: Arc::new(InMemory::new()), fate }
+    pub(crate) fn new(fate: Arc<Fate>, plant: Option<Plant>) -> Self {
+        FaultStore { inner: Arc::new(InMemory::new()), fate, plant }
     }
     /// What really is there.
     pub(crate) async fn peek(&self, path: &Path) -> Option<Bytes> {
         self.inner.get(path).await.ok()?.bytes().await.ok()
     }
-    fn timed_out() -> Error {
-        Error::Generic { store: "simulated", source: "no answer".into() }
+    fn no_answer(what: &'static str) -> Error {
+        Error::Generic { store: "simulated", source: what.into() }
     }
     async fn put_now(&self, path: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
+        let mut options = options;
+        let creates = options.mode == PutMode::Create;
+        if creates && self.plant == Some(Plant::OverwritingPut) {
+            options.mode = PutMode::Overwrite;
+        }
+        if creates && self.plant == Some(Plant::ListThenPut) {
+            let listed: Vec<_> = self.list(Some(&Path::from("t/_delta_log"))).collect().await;
+            if listed.iter().flatten().any(|o| o.location == *path) {
+                return Err(Error::AlreadyExists { path: path.to_string(), source: "listed".into() });
+            }
+            options.mode = PutMode::Overwrite;
+        }
         let result = self.inner.put_opts(path, payload, options).await;
+        if creates && result.is_ok() && path.as_ref().contains(".checkpoint.") {
+            self.fate.count("checkpoint written");
+        }
         self.fate.note(format!("{path} {}", if result.is_ok() { "put" } else { "exists" }));
         result
     }
@@ -114,31 +148,36 @@ impl fmt::Display for FaultStore {
 impl ObjectStore for FaultStore {
     async fn put_opts(&self, path: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
         self.fate.delay(40).await;
-        let fault = self.fate.fault(Fault::OF_REQUESTS);
+        // Only a create-only put can be told that something is there.
+        let creates = options.mode == PutMode::Create;
+        let conditional = |f: &Fault| matches!(f, Fault::SentTwice | Fault::Busy | Fault::InFlight);
+        let fault = self.fate.fault(Fault::OF_REQUESTS).filter(|f| creates || !conditional(f));
         if let Some(fault) = fault {
             self.fate.note(format!("{path} {fault:?}"));
+            self.fate.count(format!("put {fault:?}"));
         }
-        let exists = || Error::AlreadyExists { path: path.to_string(), source: "simulated".into() };
+        let exists = |what: &'static str| Error::AlreadyExists { path: path.to_string(), source: what.into() };
         let answer = match fault {
             None => self.put_now(path, payload, options).await,
             Some(Fault::Refused) => Err(Error::PermissionDenied { path: path.to_string(), source: "simulated".into() }),
-            Some(Fault::AnswerLost) => self.put_now(path, payload, options).await.and(Err(FaultStore::timed_out())),
-            Some(Fault::SentTwice) if options.mode == PutMode::Create => {
+            Some(Fault::AnswerLost) => self.put_now(path, payload, options).await.and(Err(FaultStore::no_answer("time-out"))),
+            Some(Fault::SentTwice) => {
                 let _ = self.put_now(path, payload, options).await;
-                Err(exists())
+                Err(exists("sent twice"))
             }
-            Some(Fault::Busy) if options.mode == PutMode::Create => {
-                Err(Error::Precondition { path: path.to_string(), source: "simulated 412".into() })
-            }
+            Some(Fault::Busy) => Err(Error::Precondition { path: path.to_string(), source: "412".into() }),
+            Some(Fault::InFlight) => Err(exists("409")),
+            Some(Fault::Throttled) => Err(FaultStore::no_answer("429")),
+            Some(Fault::Unavailable) => Err(FaultStore::no_answer("503")),
             Some(Fault::ArrivesLate) => {
                 let (late, path) = (self.clone(), path.clone());
                 tokio::spawn(async move {
                     late.fate.delay(60_000).await;
                     let _ = late.put_now(&path, payload, options).await;
                 });
-                Err(FaultStore::timed_out())
+                Err(FaultStore::no_answer("time-out"))
             }
-            Some(_) => Err(FaultStore::timed_out()),
+            Some(Fault::RequestLost | Fault::Crash | Fault::CrashAfter) => Err(FaultStore::no_answer("time-out")),
         };
         self.fate.delay(20).await;
         answer
@@ -148,13 +187,15 @@ impl ObjectStore for FaultStore {
     }
     async fn get_opts(&self, path: &Path, options: GetOptions) -> Result<GetResult> {
         self.fate.delay(20).await;
-        match self.fate.fault(&[Fault::RequestLost, Fault::Busy]) {
+        match self.fate.fault(&[Fault::RequestLost, Fault::AnswerLost]) {
             None => self.inner.get_opts(path, options).await,
-            // A short read: the length that was promised does not come.
-            Some(Fault::Busy) => {
-                self.fate.note(format!("{path} short read"));
+            // A short read: some of the bytes that were promised do not come.
+            Some(Fault::AnswerLost) => {
                 let mut result = self.inner.get_opts(path, options).await?;
-                let short = result.range.end.saturating_sub(result.range.start + 1) as usize;
+                let length = result.range.end - result.range.start;
+                let short = self.fate.throw(|d| d.below(length)) as usize;
+                self.fate.note(format!("{path} short read of {short} bytes"));
+                self.fate.count("get short read");
                 let bytes = std::mem::replace(&mut result.payload, GetResultPayload::Stream(stream::empty().boxed()));
                 if let GetResultPayload::Stream(mut all) = bytes {
                     let first = all.next().await.transpose()?.unwrap_or_default();
@@ -165,7 +206,8 @@ impl ObjectStore for FaultStore {
             }
             Some(_) => {
                 self.fate.note(format!("{path} no answer"));
-                Err(FaultStore::timed_out())
+                self.fate.count("get no answer");
+                Err(FaultStore::no_answer("time-out"))
             }
         }
     }
@@ -180,9 +222,10 @@ impl ObjectStore for FaultStore {
             let mut found: Vec<_> = store.inner.list(prefix.as_ref()).collect().await;
             if store.fate.fault(&[Fault::Busy]).is_some() {
                 found.sort_by_key(|o| o.as_ref().map(|o| o.location.clone()).unwrap_or_default());
-                let lost = store.fate.throw(|d| d.below(3) as usize);
+                let lost = store.fate.throw(|d| 1 + d.below(3) as usize);
                 found.truncate(found.len().saturating_sub(lost));
                 store.fate.note(format!("a list lacks its newest {lost}"));
+                store.fate.count("list stale");
             }
             stream::iter(found)
         })

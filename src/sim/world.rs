@@ -4,12 +4,13 @@
 
 use super::faults::Fault;
 use super::laws::{Tried, Verdict};
+use super::mutant::{Mutant, Plant};
 use super::oracle::Op;
 use crate::env::Timestamp;
 use crate::error::{Code, Error, ErrorKind};
 use crate::log::{Metadata, Version};
 use crate::storage::PutOutcome;
-use crate::transaction::{CommitMachine, Ending, Event, Footprint, Step, Winners};
+use crate::transaction::{Ending, Event, Footprint, Step, Winners};
 use bytes::Bytes;
 use std::sync::Arc;
 
@@ -21,8 +22,10 @@ pub(crate) struct Writer {
     pub id: String,
     pub op: Op,
     pub seen: Option<Metadata>,
-    machine: CommitMachine,
+    machine: Mutant,
     next: Next,
+    /// It gave up by itself, and does what a writer does then.
+    ended: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -39,6 +42,7 @@ pub(crate) struct World {
     writers: Vec<Writer>,
     late: Vec<(Version, Bytes)>,
     pub faults_left: u32,
+    plant: Option<Plant>,
 }
 
 /// What may happen next.
@@ -50,14 +54,14 @@ pub(crate) enum Choice {
 }
 
 impl Writer {
-    pub(crate) fn new(id: String, op: Op, seen: Option<Metadata>, mut machine: CommitMachine) -> Self {
+    pub(crate) fn new(id: String, op: Op, seen: Option<Metadata>, mut machine: Mutant) -> Self {
         let next = resting(&mut machine, Event::Start);
-        Writer { id, op, seen, machine, next }
+        Writer { id, op, seen, machine, next, ended: false }
     }
 }
 
 /// The next step that others can see.
-fn resting(machine: &mut CommitMachine, event: Event) -> Next {
+fn resting(machine: &mut Mutant, event: Event) -> Next {
     match machine.on(event, NOW) {
         Step::Put { version, body } => Next::Put { version, body },
         Step::Fetch { from, max } => Next::Fetch { from, max },
@@ -74,8 +78,8 @@ fn lost() -> Error {
 }
 
 impl World {
-    pub(crate) fn new(log: Vec<Arc<Footprint>>, writers: Vec<Writer>, faults_left: u32) -> Self {
-        World { log, writers, late: Vec::new(), faults_left }
+    pub(crate) fn new(log: Vec<Arc<Footprint>>, writers: Vec<Writer>, faults_left: u32, plant: Option<Plant>) -> Self {
+        World { log, writers, late: Vec::new(), faults_left, plant }
     }
 
     /// Everything that may happen next; empty at the end.
@@ -126,16 +130,18 @@ impl World {
             }
             (Next::Done(_), _) => return,
         };
-        self.writers[i].next = resting(&mut self.writers[i].machine, event);
+        let writer = &mut self.writers[i];
+        writer.next = resting(&mut writer.machine, event);
+        writer.ended = matches!(writer.next, Next::Done(_));
     }
 
     /// The answer of a put; `None` when the writer dies with it.
     fn put(&mut self, version: Version, body: Bytes, fault: Option<Fault>) -> Option<PutOutcome> {
         match fault {
             None if self.create(version, &body) => Some(PutOutcome::Created),
-            None | Some(Fault::Busy) => Some(PutOutcome::Exists),
+            None | Some(Fault::Busy | Fault::InFlight) => Some(PutOutcome::Exists),
             Some(Fault::Refused) => Some(PutOutcome::Failed(lost())),
-            Some(Fault::RequestLost) => Some(PutOutcome::Unknown(lost())),
+            Some(Fault::RequestLost | Fault::Throttled | Fault::Unavailable) => Some(PutOutcome::Unknown(lost())),
             Some(Fault::AnswerLost) => {
                 self.create(version, &body);
                 Some(PutOutcome::Unknown(lost()))
@@ -161,6 +167,9 @@ impl World {
     }
 
     fn create(&mut self, version: Version, body: &Bytes) -> bool {
+        if self.plant == Some(Plant::OverwritingPut) {
+            self.log.retain(|c| c.version != version);
+        }
         let free = !self.holds(version);
         if free {
             let commit = Footprint::read(version, body).expect("a commit that we wrote is readable");
@@ -173,12 +182,17 @@ impl World {
     /// What the writers were told.
     pub(crate) fn tried(&self) -> Vec<Tried> {
         let verdict = |w: &Writer| if let Next::Done(v) = &w.next { v.clone() } else { Verdict::NotKnown };
-        self.writers.iter().map(|w| Tried { id: w.id.clone(), op: w.op.clone(), seen: w.seen.clone(), verdict: verdict(w) }).collect()
+        let told = |w: &Writer| {
+            let verdict = verdict(w);
+            let discarded = w.ended && verdict.discards(self.plant);
+            Tried { id: w.id.clone(), op: w.op.clone(), seen: w.seen.clone(), verdict, discarded }
+        };
+        self.writers.iter().map(told).collect()
     }
 
     /// The most puts that any writer has sent.
     pub(crate) fn puts_max(&self) -> u32 {
-        self.writers.iter().map(|w| w.machine.fingerprint().1[0]).max().unwrap_or(0)
+        self.writers.iter().map(|w| w.machine.puts()).max().unwrap_or(0)
     }
 
     /// Two worlds with the same key behave the same from here on.
@@ -196,10 +210,8 @@ impl World {
             key.extend_from_slice(&body.to_le_bytes());
         }
         for writer in &self.writers {
-            let (base, counts, flags) = writer.machine.fingerprint();
-            key.push(base.map_or(0, |v| v.0 as u8 + 1));
-            key.extend(counts.iter().map(|c| *c as u8));
-            key.extend(flags.iter().map(|f| u8::from(*f)));
+            key.extend(writer.machine.fingerprint());
+            key.push(u8::from(writer.ended));
             match &writer.next {
                 Next::Put { version, body } => {
                     key.extend([1, version.0 as u8]);

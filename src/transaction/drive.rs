@@ -1,8 +1,8 @@
 //! Performs the steps of a commit on a log. Kind: edge. Spec: COM.
 
 use super::footprint::Footprint;
-use super::machine::{CommitMachine, Ending, Event, Step, Winners};
-use crate::env::Env;
+use super::machine::{Ending, Event, Step, Winners};
+use crate::env::{Env, Timestamp};
 use crate::error::Result;
 use crate::log::{LogStore, Version};
 use futures::stream::{self, StreamExt};
@@ -11,11 +11,11 @@ use std::sync::Arc;
 /// How many commits are asked for at once when there is more than one winner.
 const LOOK_AHEAD: usize = 8;
 
-/// Runs a commit to its end. One put when nobody else commits.
-pub(crate) async fn drive(mut machine: CommitMachine, log: &dyn LogStore, env: &Env) -> Result<Ending> {
+/// Runs a commit to its end; `machine` says the steps. One put when nobody else commits.
+pub(crate) async fn drive(mut machine: impl FnMut(Event, Timestamp) -> Step + Send, log: &dyn LogStore, env: &Env) -> Result<Ending> {
     let mut event = Event::Start;
     loop {
-        event = match machine.on(event, env.now()) {
+        event = match machine(event, env.now()) {
             Step::Put { version, body } => Event::Put(log.put_commit(version, body).await),
             Step::Fetch { from, max } => Event::Fetched(fetch(log, from, max).await),
             Step::Sleep(pause) => {

@@ -4,12 +4,12 @@
 //! back and comparing the transaction id. Invariant: a new version is tried only after the version before it was read, is not
 //! ours, and no rule excludes it; so a transaction is in the log at most once.
 
+use super::Work;
 use super::draft::draft;
 use super::footprint::Footprint;
 use super::policy::CommitPolicy;
 use super::rebase::Base;
-use super::rules::{Mine, RULES};
-use super::{Work, planted};
+use super::rules::{Mine, RULES, Rule};
 use crate::env::Timestamp;
 use crate::error::{Code, Error, Result};
 use crate::log::Version;
@@ -63,6 +63,7 @@ pub(crate) enum Ending {
 pub(crate) struct CommitMachine {
     work: Arc<Work>,
     policy: CommitPolicy,
+    rules: &'static [Rule],
     base: Base,
     /// The body for the version after `base`; `None` when it must be made anew.
     body: Option<Bytes>,
@@ -87,6 +88,7 @@ impl CommitMachine {
         CommitMachine {
             work,
             policy,
+            rules: RULES,
             base,
             body: None,
             started: Timestamp(0),
@@ -108,8 +110,8 @@ impl CommitMachine {
                 self.put(now)
             }
             Event::Put(PutOutcome::Created) => self.committed(self.base.target()),
-            Event::Put(PutOutcome::Exists) => self.exists(now),
-            Event::Put(PutOutcome::Unknown(e)) => self.unknown(e, now),
+            Event::Put(PutOutcome::Exists) => self.in_doubt(),
+            Event::Put(PutOutcome::Unknown(e)) => self.unknown(e),
             Event::Put(PutOutcome::Failed(e)) => self.failed(e, now),
             Event::Fetched(Ok(winners)) => self.fetched(winners, now),
             Event::Fetched(Err(e)) => {
@@ -126,53 +128,24 @@ impl CommitMachine {
         if self.is_over(now) {
             return self.give_up();
         }
-        let body = match self.body.take().map_or_else(|| self.stamp(now), Ok) {
+        let body = match self.body.take().map_or_else(|| draft(&self.work, &self.base, &self.work.txn_id, now), Ok) {
             Ok(body) => body,
             Err(e) => return Step::Done(Err(e)),
         };
-        if !planted!(self.policy, NewIdEachAttempt) {
-            self.body = Some(body.clone());
-        }
+        self.body = Some(body.clone());
         self.puts += 1;
         self.rested = false;
         Step::Put { version: self.base.target(), body }
     }
 
-    fn stamp(&self, now: Timestamp) -> Result<Bytes> {
-        if planted!(self.policy, NewIdEachAttempt) {
-            return draft(&self.work, &self.base, &format!("{}-{}", self.work.txn_id, self.puts), now);
-        }
-        let mut base = self.base.clone();
-        if planted!(self.policy, TimestampNotMonotone) {
-            base.timestamp = None;
-        }
-        draft(&self.work, &base, &self.work.txn_id, now)
-    }
-
-    fn exists(&mut self, now: Timestamp) -> Step {
-        if planted!(self.policy, BlindRetryNextVersion) {
-            self.base.version = Some(self.base.target());
-            self.body = None;
-            return self.put(now);
-        }
-        if planted!(self.policy, ExistsWithoutReadBack) {
-            return self.conflicted("C5", self.base.target(), "exists".to_owned());
-        }
-        self.unsettled = true;
-        self.fetch()
-    }
-
-    fn unknown(&mut self, error: Error, now: Timestamp) -> Step {
-        if planted!(self.policy, UnknownMeansFailed) {
-            return Step::Done(Err(error));
-        }
-        if planted!(self.policy, UnknownRetryNextVersion) {
-            self.base.version = Some(self.base.target());
-            self.body = None;
-            return self.put(now);
-        }
-        self.unsettled = true;
+    fn unknown(&mut self, error: Error) -> Step {
         self.cause = Some(Arc::new(error));
+        self.in_doubt()
+    }
+
+    /// What is at the version that we tried may be ours, or may still come.
+    fn in_doubt(&mut self) -> Step {
+        self.unsettled = true;
         self.fetch()
     }
 
@@ -194,18 +167,12 @@ impl CommitMachine {
             return if self.rested { self.put(now) } else { self.rest(now) };
         }
         let ours = |w: &&Arc<Footprint>| w.txn_id.as_deref() == Some(self.work.txn_id.as_str());
-        if let Some(own) = winners.commits.iter().find(ours)
-            && !planted!(self.policy, ExistsMeansLost)
-        {
+        if let Some(own) = winners.commits.iter().find(ours) {
             return self.committed(own.version);
         }
         // Another commit holds the version that we tried, so whatever became of our puts, none of them landed there.
         self.unsettled = false;
-        for (i, winner) in winners.commits.iter().enumerate() {
-            if planted!(self.policy, JudgeOnlyLastWinner) && i + 1 < winners.commits.len() {
-                self.base.version = Some(winner.version);
-                continue;
-            }
+        for winner in &winners.commits {
             debug_assert_eq!(winner.version, self.base.target(), "the driver hands winners over without gaps");
             if let Some((rule, evidence)) = self.excluded_by(winner) {
                 return self.conflicted(rule, winner.version, evidence);
@@ -215,9 +182,7 @@ impl CommitMachine {
                 Err(e) => return Step::Done(Err(e.with("version", winner.version))),
             }
         }
-        if !planted!(self.policy, BodyNotStampedAgain) {
-            self.body = None;
-        }
+        self.body = None;
         if winners.more {
             return self.fetch();
         }
@@ -228,8 +193,8 @@ impl CommitMachine {
 
     fn excluded_by(&self, winner: &Footprint) -> Option<(&'static str, String)> {
         let mine = Mine::new(&self.work, &self.base);
-        let rules = RULES.iter().filter(|rule| rule.levels.contains(&mine.level) && !planted!(self.policy, SkipRule(rule.id)));
-        rules.into_iter().find_map(|rule| (rule.test)(&mine, winner).map(|evidence| (rule.id, evidence)))
+        let mut rules = self.rules.iter().filter(|rule| rule.levels.contains(&mine.level));
+        rules.find_map(|rule| (rule.test)(&mine, winner).map(|evidence| (rule.id, evidence)))
     }
 
     fn rest(&mut self, now: Timestamp) -> Step {
@@ -251,15 +216,12 @@ impl CommitMachine {
     }
 
     fn is_over(&self, now: Timestamp) -> bool {
-        if planted!(self.policy, NoBound) {
-            return false;
-        }
         self.puts >= self.policy.attempts_max || (self.puts > 0 && self.left(now).is_zero())
     }
 
     fn give_up(&mut self) -> Step {
         let version = self.base.target();
-        let error = if self.unsettled && !planted!(self.policy, GiveUpAsKnown) {
+        let error = if self.unsettled {
             Error::new(Code::COMMIT_UNKNOWN, "the store did not say whether the commit landed, and it was not there when we looked last")
                 .help("look for the transaction id in the table's history before you write again; data files are left for vacuum")
         } else {
@@ -279,6 +241,12 @@ impl CommitMachine {
 
     fn conflicted(&self, rule: &'static str, winner: Version, evidence: String) -> Step {
         Step::Done(Ok(Ending::Conflicted { rule, winner, evidence }))
+    }
+
+    /// The same under other rules, for planted defects.
+    #[cfg(test)]
+    pub(crate) fn with_rules(self, rules: &'static [Rule]) -> Self {
+        CommitMachine { rules, ..self }
     }
 
     /// Everything that decides what it will do next, for the exhaustive search.

@@ -32,26 +32,12 @@ use reads::ReadSet;
 pub(crate) use rebase::Base;
 use std::sync::Arc;
 
-/// Whether a defect is planted here, which the simulation must find. Never outside of tests.
-#[cfg(test)]
-macro_rules! planted {
-    ($policy:expr, $($bug:tt)+) => {
-        $policy.plant == Some(crate::sim::Plant::$($bug)+)
-    };
-}
-#[cfg(not(test))]
-macro_rules! planted {
-    ($policy:expr, $($bug:tt)+) => {
-        false
-    };
-}
-pub(crate) use planted;
-
 #[cfg(test)]
 pub(crate) use {
     drive::drive,
     footprint::Footprint,
     machine::{Event, Step, Winners},
+    rules::{RULES, Rule},
 };
 
 /// All that stays the same from the first attempt of a commit to the last.
@@ -170,8 +156,8 @@ impl Transaction {
             _ => None,
         };
         let ground = Base { version: work.read_version, state: Arc::clone(&state), timestamp };
-        let machine = CommitMachine::new(Arc::clone(&work), ground, policy.clone(), table.env().random_u64());
-        match drive::drive(machine, table.log().as_ref(), table.env()).await? {
+        let mut machine = CommitMachine::new(Arc::clone(&work), ground, policy.clone(), table.env().random_u64());
+        match drive::drive(|event, now| machine.on(event, now), table.log().as_ref(), table.env()).await? {
             Ending::Committed { version, attempts } => {
                 let mut committed = Committed { version, attempts, warnings: Vec::new() };
                 match after::run(&table, base.as_ref(), &committed).await {

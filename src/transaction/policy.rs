@@ -17,8 +17,6 @@ pub struct CommitPolicy {
     pub pause_max: Duration,
     /// How many commits of others are held in memory at once.
     pub winners_max: usize,
-    #[cfg(test)]
-    pub(crate) plant: Option<crate::sim::Plant>,
 }
 
 impl Default for CommitPolicy {
@@ -30,8 +28,6 @@ impl Default for CommitPolicy {
             pause_min: Duration::from_millis(5),
             pause_max: Duration::from_secs(5),
             winners_max: 256,
-            #[cfg(test)]
-            plant: None,
         }
     }
 }

@@ -53,6 +53,7 @@ impl<'a> Mine<'a> {
 }
 
 /// One conflict rule. The test gives the evidence when the winner excludes us.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Rule {
     pub id: &'static str,
     pub levels: &'static [Isolation],
@@ -113,8 +114,9 @@ fn rows_added_to_what_we_read(mine: &Mine<'_>, theirs: &Footprint) -> Option<Str
 }
 
 fn rows_removed_from_what_we_read(mine: &Mine<'_>, theirs: &Footprint) -> Option<String> {
+    // Also one whose rows were only moved: what happens to them next cannot be told by the path that we know.
+    let by_path = theirs.removes.iter().find(|r| mine.reads.has_file(&r.path));
     let removed: Vec<_> = theirs.removes.iter().filter(|r| r.data_change).collect();
-    let by_path = removed.iter().copied().find(|r| mine.reads.has_file(&r.path));
     let found = by_path.or_else(|| mine.reads.predicates().find_map(|p| matching_remove(p, &mine.base.state, &removed)));
     found.map(|r| r.path.clone())
 }

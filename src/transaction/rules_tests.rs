@@ -161,10 +161,11 @@ fn write_serializable_forgives_blind_appends_unless_we_change_metadata() {
 
 // spec: C4
 #[test]
-fn removal_of_a_file_we_read_conflicts_unless_its_rows_live_on() {
+fn removal_of_a_file_we_read_by_path_conflicts_even_when_its_rows_only_moved() {
     let reader = work(|w| w.reads.push(ReadScope::Files(vec!["read".into()])));
     assert_eq!(verdict(&reader, &winner(|f| f.removes.push(remove("read", true)))), ["C4"]);
-    assert!(verdict(&reader, &winner(|f| f.removes.push(remove("read", false)))).is_empty());
+    // A compaction that passed here let a later removal of the compacted file pass too, and rows that were gone got copied.
+    assert_eq!(verdict(&reader, &winner(|f| f.removes.push(remove("read", false)))), ["C4"]);
     assert!(verdict(&reader, &winner(|f| f.removes.push(remove("other", true)))).is_empty());
 }
 
