@@ -65,7 +65,8 @@ pub(crate) async fn list_latest(root: &TableRoot, log: &Arc<dyn LogStore>) -> Re
         }
         Either::Right((listing, hint)) => {
             let listing = listing?;
-            let hint = hint.await.unwrap_or_else(|why| skipped(why, &mut warnings));
+            // It came too late to save anything; that it cannot be trusted is still worth saying.
+            hint.await.unwrap_or_else(|why| skipped(why, &mut warnings));
             Ok(Listing { warnings, ..listing })
         }
     }

@@ -49,8 +49,7 @@ impl Snapshot {
     pub(crate) async fn write_checkpoint(self: &Arc<Self>) -> Result<CheckpointWritten> {
         self.state().check_readable()?;
         self.state().check_writable()?;
-        let mut written =
-            CheckpointWritten { version: self.version(), ours: false, files: 0, removed: 0, bytes: 0, warnings: Vec::new() };
+        let mut written = CheckpointWritten { version: self.version(), ours: false, files: 0, removed: 0, bytes: 0, warnings: Vec::new() };
         if self.segment().checkpoint.as_ref().is_some_and(|c| c.version == self.version()) {
             return Ok(written);
         }
@@ -60,7 +59,8 @@ impl Snapshot {
         let mut files = self.encode_files(policy, &columns, &mut checksum).await?;
         self.check_counts(files.tally).await?;
         let mut others = self.small_actions().await?;
-        checksum.set_transactions = Some(others.iter().filter_map(|a| if let Action::Txn(t) = a { Some(t.clone()) } else { None }).collect());
+        checksum.set_transactions =
+            Some(others.iter().filter_map(|a| if let Action::Txn(t) = a { Some(t.clone()) } else { None }).collect());
         let (name, body, tally) = match files.open.take() {
             Some(mut encoder) => {
                 encoder.others(&others)?;
@@ -195,8 +195,7 @@ impl Snapshot {
 
     /// Protocol, metadata, application versions and domains, expired ones left out. (CKP-10)
     async fn small_actions(&self) -> Result<Vec<Action>> {
-        let mut actions =
-            vec![Action::Protocol(self.state().protocol().clone()), Action::Metadata(self.state().metadata().clone())];
+        let mut actions = vec![Action::Protocol(self.state().protocol().clone()), Action::Metadata(self.state().metadata().clone())];
         let now = self.table().env().now().millis();
         let oldest = self.state().app_version_retention_ms()?.map(|ms| now.saturating_sub(ms));
         let txns = self.app_versions().await?;
@@ -269,11 +268,8 @@ fn mark(version: Version, files: &EncodedFiles) -> Result<Action> {
 fn file_columns(state: &TableState) -> Result<FileColumns> {
     let physical = state.physical_schema();
     let is_partition = |name: &str| state.partition_columns().iter().any(|p| state.physical_name(p) == Some(name));
-    let partitions: Vec<Field> = state
-        .partition_columns()
-        .iter()
-        .filter_map(|logical| physical.fields.get(state.schema().index_of(logical)?).cloned())
-        .collect();
+    let partitions: Vec<Field> =
+        state.partition_columns().iter().filter_map(|logical| physical.fields.get(state.schema().index_of(logical)?).cloned()).collect();
     let data = Struct { fields: physical.fields.iter().filter(|f| !is_partition(&f.name)).cloned().collect() };
     let known = |(_, data_type): &(Vec<String>, DataType)| !matches!(data_type, DataType::Void | DataType::Unknown(_));
     let all = leaves_of(&data).into_iter().filter(known);

@@ -167,7 +167,11 @@ fn random_log(seed: u64, configuration: &[(&str, &str)]) -> Vec<Vec<Action>> {
         }
         if next(3) == 0 {
             let removed = next(2) == 0;
-            actions.push(Action::DomainMetadata(DomainMetadata { domain: format!("d{}", next(2)), configuration: "{}".to_owned(), removed }));
+            actions.push(Action::DomainMetadata(DomainMetadata {
+                domain: format!("d{}", next(2)),
+                configuration: "{}".to_owned(),
+                removed,
+            }));
         }
         commits.push(actions);
     }

@@ -9,7 +9,7 @@ use super::stats::{Facts, FilePruner, records_of};
 use crate::error::{Code, Error, Result};
 use crate::expr::BoundExpr;
 use crate::log::batch::{FileRows, removes_of};
-use crate::log::checkpoint::{ParquetFile, ReadPlan, is_json, open, open_sidecar, present, read_json, read_small_of};
+use crate::log::checkpoint::{FirstFile, ParquetFile, ReadPlan, is_json, open, open_sidecar, present, read_json, read_small_of};
 use crate::log::seen::SeenFiles;
 use crate::log::{Action, Add, LogFile, LogTail, Remove, Sidecar, VectorDescriptor};
 use crate::storage::TableRoot;
@@ -193,18 +193,24 @@ enum Part {
 fn parts(snapshot: &Arc<Snapshot>) -> BoxStream<'static, Result<Part>> {
     let root = snapshot.table().root().clone();
     let files: Vec<LogFile> = snapshot.segment().checkpoint.iter().flat_map(|c| c.files.clone()).collect();
-    let opened = stream::iter(files).map(move |file| open_part(root.clone(), file)).buffered(FILES_AT_ONCE);
+    let first = snapshot.first_file.clone();
+    let opened = stream::iter(files.into_iter().enumerate())
+        .map(move |(i, file)| open_part(root.clone(), file, (i == 0).then(|| first.clone())))
+        .buffered(FILES_AT_ONCE);
     opened.try_flatten().boxed()
 }
 
-fn open_part(root: TableRoot, file: LogFile) -> BoxFuture<'static, Result<BoxStream<'static, Result<Part>>>> {
+fn open_part(root: TableRoot, file: LogFile, first: Option<FirstFile>) -> BoxFuture<'static, Result<BoxStream<'static, Result<Part>>>> {
     Box::pin(async move {
         let (part, sidecars): (Part, Vec<Sidecar>) = if is_json(&file) {
             let actions = read_json(&root, &file).await?;
             let sidecars = sidecars_in(&actions);
             (Part::Actions(actions), sidecars)
         } else {
-            let parquet = open(&root, &file).await?;
+            let parquet = match first {
+                Some(first) => first.open(&root, &file).await?.clone(),
+                None => open(&root, &file).await?,
+            };
             let small = if parquet.leaf(&["sidecar", "path"]).is_some() { read_small_of(&parquet).await? } else { Vec::new() };
             (Part::Columns(parquet), sidecars_in(&small))
         };

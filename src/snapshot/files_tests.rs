@@ -23,7 +23,9 @@ async fn table(commits: &[&str]) -> Table {
 }
 fn file(path: &str, date: &str, stats: &str) -> String {
     let stats = serde_json::Value::from(stats);
-    format!(r#"{{"add":{{"path":"{path}","partitionValues":{{"P":{date}}},"size":1,"modificationTime":1,"dataChange":true,"stats":{stats}}}}}"#)
+    format!(
+        r#"{{"add":{{"path":"{path}","partitionValues":{{"P":{date}}},"size":1,"modificationTime":1,"dataChange":true,"stats":{stats}}}}}"#
+    )
 }
 async fn kept(table: &Table, filter: &str) -> Vec<String> {
     let snapshot = table.snapshot().await.unwrap();
@@ -60,13 +62,9 @@ async fn kept_everywhere(commit: &str, filters: &[(&str, &[&str])]) {
 // spec: SKIP-1 SKIP-2
 #[tokio::test]
 async fn partition_values_are_typed_and_exact() {
-    let commit = [
-        file("a", r#""2020-01-31""#, ""),
-        file("b", r#""2020-1-5""#, ""),
-        file("c", "null", ""),
-        file("d", r#""not a date""#, ""),
-    ]
-    .join("\n");
+    let commit =
+        [file("a", r#""2020-01-31""#, ""), file("b", r#""2020-1-5""#, ""), file("c", "null", ""), file("d", r#""not a date""#, "")]
+            .join("\n");
     kept_everywhere(
         &commit,
         &[
@@ -83,8 +81,16 @@ async fn partition_values_are_typed_and_exact() {
 #[tokio::test]
 async fn statistics_rule_out_only_what_cannot_match() {
     let commit = [
-        file("low", "null", r#"{"numRecords":5,"minValues":{"a":1,"s":{"x":"a"}},"maxValues":{"a":9,"s":{"x":"c"}},"nullCount":{"a":0,"s":{"x":1}}}"#),
-        file("high", "null", r#"{"numRecords":5,"minValues":{"a":20,"s":{"x":"m"}},"maxValues":{"a":29,"s":{"x":"z"}},"nullCount":{"a":0,"s":{"x":0}}}"#),
+        file(
+            "low",
+            "null",
+            r#"{"numRecords":5,"minValues":{"a":1,"s":{"x":"a"}},"maxValues":{"a":9,"s":{"x":"c"}},"nullCount":{"a":0,"s":{"x":1}}}"#,
+        ),
+        file(
+            "high",
+            "null",
+            r#"{"numRecords":5,"minValues":{"a":20,"s":{"x":"m"}},"maxValues":{"a":29,"s":{"x":"z"}},"nullCount":{"a":0,"s":{"x":0}}}"#,
+        ),
         file("nulls", "null", r#"{"numRecords":5,"nullCount":{"a":5,"s":{"x":5}}}"#),
         file("wide", "null", r#"{"numRecords":5,"minValues":{"a":1},"maxValues":{"a":9},"nullCount":{"a":2},"tightBounds":false}"#),
         file("none", "null", ""),

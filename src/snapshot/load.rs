@@ -5,7 +5,7 @@
 use super::Snapshot;
 use crate::error::{Code, Error, Result};
 use crate::features::TableState;
-use crate::log::checkpoint::read_small;
+use crate::log::checkpoint::{FirstFile, read_small};
 use crate::log::checksum::Checksum;
 use crate::log::listing::{Listing, list, list_back, list_latest};
 use crate::log::read::read_tail;
@@ -81,12 +81,14 @@ enum Base {
 async fn read(table: &Table, segment: LogSegment, warnings: &mut Vec<String>) -> Result<Snapshot> {
     let (log, env) = (table.log(), table.env());
     let mut tail_warnings = Vec::new();
-    let (tail, mut base) = futures::try_join!(read_tail(log, env, &segment, &mut tail_warnings), read_base(table, &segment, warnings))?;
+    let first_file = FirstFile::default();
+    let (tail, mut base) =
+        futures::try_join!(read_tail(log, env, &segment, &mut tail_warnings), read_base(table, &segment, &first_file, warnings))?;
     warnings.append(&mut tail_warnings);
     if let (Base::Checksum(version, checksum), Some(checkpoint)) = (&base, &segment.checkpoint) {
         if let Some(why) = contradicts(checksum, *version, &tail) {
             warnings.push(format!("{} was ignored: {why}", Checksum::file_name(*version)));
-            base = read_checkpoint(table, checkpoint).await?;
+            base = read_checkpoint(table, checkpoint, &first_file).await?;
         }
     }
     let mut facts = SmallFacts::empty();
@@ -125,6 +127,7 @@ async fn read(table: &Table, segment: LogSegment, warnings: &mut Vec<String>) ->
         table: table.clone(),
         state,
         segment,
+        first_file,
         tail,
         facts,
         checksum,
@@ -135,7 +138,7 @@ async fn read(table: &Table, segment: LogSegment, warnings: &mut Vec<String>) ->
 }
 
 /// With a checkpoint, the newest checksum if it is valid, else the checkpoint's own small actions.
-async fn read_base(table: &Table, segment: &LogSegment, warnings: &mut Vec<String>) -> Result<Base> {
+async fn read_base(table: &Table, segment: &LogSegment, first_file: &FirstFile, warnings: &mut Vec<String>) -> Result<Base> {
     let Some(checkpoint) = &segment.checkpoint else { return Ok(Base::Nothing) };
     if let Some(file) = segment.checksums.first() {
         match read_checksum(table, file).await {
@@ -145,11 +148,11 @@ async fn read_base(table: &Table, segment: &LogSegment, warnings: &mut Vec<Strin
             Err(why) => warnings.push(format!("{} was ignored: {why}", file.name)),
         }
     }
-    read_checkpoint(table, checkpoint).await
+    read_checkpoint(table, checkpoint, first_file).await
 }
 
-async fn read_checkpoint(table: &Table, checkpoint: &CheckpointFiles) -> Result<Base> {
-    let actions = read_small(table.root(), table.env(), checkpoint).await?;
+async fn read_checkpoint(table: &Table, checkpoint: &CheckpointFiles, first_file: &FirstFile) -> Result<Base> {
+    let actions = read_small(table.root(), table.env(), checkpoint, first_file).await?;
     let has = |f: fn(&Action) -> bool| actions.iter().any(f);
     if has(|a| matches!(a, Action::Protocol(_))) && has(|a| matches!(a, Action::Metadata(_))) {
         return Ok(Base::Checkpoint(actions));

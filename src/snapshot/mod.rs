@@ -15,7 +15,7 @@ pub(crate) use stats::may_hold;
 use crate::env::Timestamp;
 use crate::error::Result;
 use crate::features::TableState;
-use crate::log::checkpoint::read_small;
+use crate::log::checkpoint::{FirstFile, read_small};
 use crate::log::checksum::Checksum;
 use crate::log::segment::LogSegment;
 use crate::log::{Action, LogTail, SmallFacts, Txn, Version};
@@ -40,6 +40,8 @@ pub struct Snapshot {
     table: Table,
     state: Arc<TableState>,
     segment: LogSegment,
+    /// The checkpoint's first file, once something has opened it.
+    first_file: FirstFile,
     tail: LogTail,
     facts: SmallFacts,
     /// A valid checksum that was read while loading, with its version.
@@ -141,7 +143,7 @@ impl Snapshot {
     async fn older_txns(&self) -> Result<&BTreeMap<String, Txn>> {
         let read = || async {
             let Some(checkpoint) = self.segment.checkpoint.as_ref().filter(|_| !self.facts.txns_known) else { return Ok(BTreeMap::new()) };
-            let actions = read_small(self.table.root(), self.table.env(), checkpoint).await?;
+            let actions = read_small(self.table.root(), self.table.env(), checkpoint, &self.first_file).await?;
             let txns = actions.into_iter().filter_map(|a| if let Action::Txn(t) = a { Some((t.app_id.clone(), t)) } else { None });
             Ok(txns.collect())
         };

@@ -4,6 +4,7 @@ use super::Snapshot;
 use super::load::load;
 use crate::error::Result;
 use crate::features::TableState;
+use crate::log::checkpoint::FirstFile;
 use crate::log::listing::list;
 use crate::log::read::read_tail;
 use crate::log::segment::{LogSegment, choose};
@@ -75,6 +76,7 @@ impl Snapshot {
             checksum: self.checksum.clone().filter(|(version, _)| version.next() >= first),
             checkpoint_bytes: self.checkpoint_bytes.filter(|_| same_checkpoint),
             older_txns: OnceCell::new_with(self.older_txns.get().filter(|_| same_checkpoint).cloned()),
+            first_file: if same_checkpoint { self.first_file.clone() } else { FirstFile::default() },
             segment,
             warnings,
         })

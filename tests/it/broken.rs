@@ -25,7 +25,8 @@ async fn broken_tables_end_as_expected() {
         let newest = rows(&table, At::Latest).await;
         match (&newest, expected["code"].as_str()) {
             (Err(e), Some(code)) if e.code().as_str().starts_with(code) => {}
-            (Ok((n, warnings)), None) if Some(*n as u64) == expected["rows"].as_u64() && Some(!warnings.is_empty()) == expected["warning"].as_bool() => {}
+            (Ok((n, warnings)), None)
+                if Some(*n as u64) == expected["rows"].as_u64() && Some(!warnings.is_empty()) == expected["warning"].as_bool() => {}
             _ => wrong.push(format!("{name}: expected {expected}, got {newest:?}")),
         }
         if let Some(version) = expected["version"].as_u64() {

@@ -1,7 +1,7 @@
 //! Snapshots from logs written file by file: what is read, what stands in for what is broken, what it costs.
 
-use crate::support::counting::CountingStore;
 use crate::support::log_files::{LogFiles, PROTOCOL, add, metadata};
+use crate::support::stores::Kind;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::TryStreamExt;
@@ -22,34 +22,6 @@ fn context<'a>(e: &'a Error, key: &str) -> &'a str {
     e.context().iter().find(|(k, _)| *k == key).map_or("", |(_, v)| v)
 }
 
-// spec: LOG-13
-#[tokio::test(start_paused = true)]
-async fn ten_commits_open_with_twelve_requests_in_two_rounds() {
-    let log = LogFiles::on(CountingStore::slow());
-    log.commits(0, 9).await;
-    let start = tokio::time::Instant::now();
-    let snapshot = log.table.snapshot().await.unwrap();
-    assert_eq!(start.elapsed().as_secs(), 2);
-    assert_eq!(log.store.take().len(), 12);
-    assert_eq!((snapshot.version(), files(&snapshot).await), (Version(9), 10));
-    assert_eq!(log.store.take(), Vec::<String>::new(), "commits are read once");
-}
-
-// spec: LOG-13
-#[tokio::test(start_paused = true)]
-async fn a_checkpoint_and_four_commits_open_with_seven_requests_in_two_rounds() {
-    let log = LogFiles::on(CountingStore::slow());
-    log.commits(0, 14).await;
-    log.checkpoint_of_commits(10, &[]).await;
-    log.put("_last_checkpoint", r#"{"version":10,"size":13}"#).await;
-    let start = tokio::time::Instant::now();
-    let snapshot = log.table.snapshot().await.unwrap();
-    assert_eq!(start.elapsed().as_secs(), 2);
-    assert_eq!(log.store.take().len(), 7);
-    assert_eq!(snapshot.version(), Version(14));
-    assert!(snapshot.warnings().is_empty());
-}
-
 fn crc(id: &str, more: &str) -> String {
     let metadata = metadata(id, "{}");
     let metadata = metadata.trim_start_matches("{\"metaData\":").strip_suffix('}').unwrap();
@@ -67,7 +39,7 @@ async fn with_a_valid_checksum_the_checkpoint_is_not_read() {
     log.put(&format!("{:020}.checkpoint.parquet", 10), "not read").await;
     log.put(&format!("{:020}.crc", 12), crc("first", "")).await;
     let snapshot = log.table.snapshot().await.unwrap();
-    assert!(!log.store.take().iter().any(|r| r.contains("checkpoint.parquet")), "the checkpoint was read");
+    assert!(!log.store.take().iter().any(|r| r.key.contains("checkpoint.parquet")), "the checkpoint was read");
     assert_eq!(snapshot.state().metadata().id, "first");
     assert_eq!(snapshot.app_version("app").await.unwrap(), Some(7));
     assert!(snapshot.warnings().is_empty());
@@ -147,7 +119,13 @@ async fn gaps_missing_versions_and_missing_tables_are_told_apart() {
 // spec: LOG-21
 #[tokio::test]
 async fn a_torn_or_dangling_hint_changes_nothing() {
-    for (hint, warned) in [("{\"version\":1", true), ("{\"version\":900,\"size\":1}", false), ("{\"version\":10}", false), ("{\"version\":2}", false), ("{\"version\":4,\"version\":5}", true)] {
+    for (hint, warned) in [
+        ("{\"version\":1", true),
+        ("{\"version\":900,\"size\":1}", false),
+        ("{\"version\":10}", false),
+        ("{\"version\":2}", false),
+        ("{\"version\":4,\"version\":5}", true),
+    ] {
         let log = LogFiles::new();
         log.commits(0, 12).await;
         log.checkpoint_of_commits(10, &[]).await;
@@ -205,7 +183,7 @@ async fn a_refresh_lists_once_and_reads_only_new_commits() {
     let first = log.table.snapshot().await.unwrap();
     log.store.take();
     assert!(Arc::ptr_eq(&first, &first.refresh().await.unwrap()), "nothing is new");
-    assert_eq!(log.store.take(), ["LIST"]);
+    assert_eq!(log.store.take().iter().map(|r| r.kind).collect::<Vec<_>>(), [Kind::List]);
     log.commits(13, 14).await;
     log.commit(15, &[&metadata("second", "{}"), r#"{"txn":{"appId":"other","version":1}}"#]).await;
     let second = first.refresh().await.unwrap();
@@ -288,7 +266,8 @@ async fn a_commit_that_is_cleaned_up_between_listing_and_reading_is_listed_again
 async fn application_versions_come_from_commits_and_checkpoint_until_they_are_forgotten() {
     let log = LogFiles::new();
     log.commits(0, 12).await;
-    log.checkpoint_of_commits(10, &[r#"{"txn":{"appId":"old","version":3}}"#, r#"{"txn":{"appId":"both","version":3,"lastUpdated":1}}"#]).await;
+    log.checkpoint_of_commits(10, &[r#"{"txn":{"appId":"old","version":3}}"#, r#"{"txn":{"appId":"both","version":3,"lastUpdated":1}}"#])
+        .await;
     log.commit(13, &[r#"{"txn":{"appId":"both","version":4,"lastUpdated":4102444800000}}"#]).await;
     let snapshot = log.table.snapshot().await.unwrap();
     assert_eq!((snapshot.app_version("old").await.unwrap(), snapshot.app_version("both").await.unwrap()), (Some(3), Some(4)));
@@ -320,7 +299,7 @@ async fn commits_that_outgrow_the_memory_limit_are_refused_before_they_are_read(
     let small = Table::with_log(log.table.root().clone(), Arc::clone(log.table.log()), log.table.env().clone().with_memory_limit(1024));
     let e = small.snapshot().await.unwrap_err();
     assert_eq!(e.code(), Code::LIMIT);
-    assert!(!log.store.take().iter().any(|r| r.ends_with(".json")));
+    assert!(!log.store.take().iter().any(|r| r.key.ends_with(".json")));
 }
 
 // spec: CRC-6
@@ -329,14 +308,16 @@ async fn counts_of_a_large_table_come_from_its_checksum_advanced_over_later_comm
     let log = LogFiles::new();
     log.commits(0, 12).await;
     log.put(&format!("{:020}.checkpoint.parquet", 10), "not read").await;
-    let large = crc("first", "").replace("\"numFiles\":13", "\"numFiles\":1000000").replace("\"tableSizeBytes\":130", "\"tableSizeBytes\":50000000");
+    let large = crc("first", "")
+        .replace("\"numFiles\":13", "\"numFiles\":1000000")
+        .replace("\"tableSizeBytes\":130", "\"tableSizeBytes\":50000000");
     log.put(&format!("{:020}.crc", 11), large).await;
     let snapshot = log.table.snapshot().await.unwrap();
     let counts = snapshot.counts(CountEffort::Cheap).await.unwrap().unwrap();
     assert_eq!((counts.files, counts.bytes, counts.records), (1_000_001, 50_000_010, None));
     log.commit(13, &[r#"{"remove":{"path":"f3","dataChange":true}}"#]).await;
     assert_eq!(log.table.snapshot().await.unwrap().counts(CountEffort::Cheap).await.unwrap(), None, "a remove without a size");
-    assert!(!log.store.take().iter().any(|r| r.contains("checkpoint.parquet")));
+    assert!(!log.store.take().iter().any(|r| r.key.contains("checkpoint.parquet")));
 }
 
 async fn history(log: &LogFiles) -> Vec<HistoryEntry> {
@@ -385,7 +366,9 @@ async fn commits_that_carry_their_own_time_are_found_by_it_and_older_ones_by_the
         let lines = if v == 2 { vec![info.as_str(), PROTOCOL_7, &state] } else { vec![info.as_str()] };
         log.commit(v, &lines).await;
     }
-    for (time, version) in [(since, 2), (since + 99, 2), (since + 100, 3), (since + 650, 8), (since + 700, 9), (since - 1, 1), (file_time, 1)] {
+    for (time, version) in
+        [(since, 2), (since + 99, 2), (since + 100, 3), (since + 650, 8), (since + 700, 9), (since - 1, 1), (file_time, 1)]
+    {
         assert_eq!(travel(&log, time).await.unwrap(), Version(version), "{time}");
     }
     assert_eq!(travel(&log, since + 701).await.unwrap_err().code(), Code::VERSION);

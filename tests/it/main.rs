@@ -6,6 +6,7 @@ mod golden;
 mod log_snapshot;
 mod operations;
 mod outcomes;
+mod requests;
 #[cfg(feature = "server-tests")]
 mod servers;
 mod states;

@@ -149,7 +149,8 @@ async fn every_version_reads_the_same_in_every_state_of_the_log() {
             for name in ["checksum torn", "checksum empty"] {
                 let table = fresh(name);
                 checkpoint_at(&json_only, &table, 4).await;
-                std::fs::write(table.join(format!("_delta_log/{:020}.crc", 4)), if name == "checksum torn" { "{\"tableSize" } else { "" }).unwrap();
+                std::fs::write(table.join(format!("_delta_log/{:020}.crc", 4)), if name == "checksum torn" { "{\"tableSize" } else { "" })
+                    .unwrap();
                 assert_eq!(truth, digests(&table, 0..=NEWEST).await, "{}", case(name));
             }
         }

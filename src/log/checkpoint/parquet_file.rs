@@ -41,6 +41,12 @@ pub(crate) struct ParquetFile {
     metadata: ArrowReaderMetadata,
 }
 
+impl std::fmt::Debug for ParquetFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "ParquetFile({})", self.name)
+    }
+}
+
 /// What to read of a file.
 pub(crate) struct ReadPlan {
     pub columns: ProjectionMask,

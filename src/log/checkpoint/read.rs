@@ -14,6 +14,8 @@ use arrow::compute::filter_record_batch;
 use arrow::json::LineDelimitedWriter;
 use futures::stream::{StreamExt, TryStreamExt};
 use parquet::arrow::arrow_reader::{ArrowPredicateFn, RowFilter};
+use std::sync::Arc;
+use tokio::sync::OnceCell;
 
 /// Each small action with the field that it cannot lack: null there means that the row holds something else, whatever the
 /// struct around it says (some writers leave structs of nulls). (CKP-4)
@@ -28,19 +30,33 @@ const SMALL: [(&str, &str); 6] = [
 
 /// Everything of a checkpoint but file actions: protocol, metadata, txns, live domains, and for V2 the checkpoint metadata and
 /// sidecars. Reads only those columns; row groups whose statistics show none of them are skipped. `LB-CKPT` when it is broken.
-pub(crate) async fn read_small(root: &TableRoot, env: &Env, checkpoint: &CheckpointFiles) -> Result<Vec<Action>> {
-    let parts = checkpoint.files.iter().map(|file| read_part(root, file));
+pub(crate) async fn read_small(root: &TableRoot, env: &Env, checkpoint: &CheckpointFiles, first: &FirstFile) -> Result<Vec<Action>> {
+    let parts = checkpoint.files.iter().enumerate().map(|(i, file)| read_part(root, file, (i == 0).then_some(first)));
     let parts: Vec<Vec<Action>> = futures::stream::iter(parts).buffered(env.threads().max(4)).try_collect().await?;
     let live = |a: &Action| !matches!(a, Action::DomainMetadata(d) if d.removed);
     Ok(parts.into_iter().flatten().filter(live).collect())
 }
 
-async fn read_part(root: &TableRoot, file: &LogFile) -> Result<Vec<Action>> {
+async fn read_part(root: &TableRoot, file: &LogFile, first: Option<&FirstFile>) -> Result<Vec<Action>> {
     if is_json(file) {
         let small = |a: &Action| !matches!(a, Action::Add(_) | Action::Remove(_) | Action::Cdc(_) | Action::CommitInfo(_));
         return Ok(read_json(root, file).await?.into_iter().filter(small).collect());
     }
-    read_small_of(&open(root, file).await?).await
+    match first {
+        Some(first) => read_small_of(first.open(root, file).await?).await,
+        None => read_small_of(&open(root, file).await?).await,
+    }
+}
+
+/// The first file of one checkpoint (mostly the only one), opened at most once however often the checkpoint is read.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct FirstFile(Arc<OnceCell<ParquetFile>>);
+
+impl FirstFile {
+    /// `file` must be the same in every call.
+    pub async fn open(&self, root: &TableRoot, file: &LogFile) -> Result<&ParquetFile> {
+        self.0.get_or_try_init(|| open(root, file)).await
+    }
 }
 
 /// The small actions of one Parquet file.

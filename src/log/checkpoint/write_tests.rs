@@ -14,12 +14,7 @@ fn schema() -> Struct {
 }
 fn columns() -> FileColumns {
     let leaves = leaves_of(&schema()).into_iter().map(|(path, t)| StatsLeaf::new(path, t).unwrap()).collect();
-    FileColumns {
-        partitions: vec![SchemaField::new("p", Type::Integer, true)],
-        stats: StatsReader::new(leaves),
-        text: true,
-        parsed: true,
-    }
+    FileColumns { partitions: vec![SchemaField::new("p", Type::Integer, true)], stats: StatsReader::new(leaves), text: true, parsed: true }
 }
 fn add(i: i64) -> Add {
     let value = if i % 3 == 0 { None } else { Some((i % 3).to_string()) };
@@ -29,7 +24,11 @@ fn add(i: i64) -> Add {
         size: 100 + i,
         modification_time: i,
         data_change: false,
-        stats: (i % 5 != 0).then(|| format!(r#"{{"numRecords":{i},"minValues":{{"a":{i},"s":{{"x":"2020-01-01"}}}},"maxValues":{{"a":{i}}},"nullCount":{{"a":0}}}}"#)),
+        stats: (i % 5 != 0).then(|| {
+            format!(
+                r#"{{"numRecords":{i},"minValues":{{"a":{i},"s":{{"x":"2020-01-01"}}}},"maxValues":{{"a":{i}}},"nullCount":{{"a":0}}}}"#
+            )
+        }),
         tags: (i % 7 == 0).then(|| NullableMap::from([("k".to_owned(), None), ("t".to_owned(), Some("v".to_owned()))])),
         deletion_vector: (i % 4 == 0).then(|| VectorDescriptor {
             storage_type: "u".to_owned(),
@@ -47,7 +46,12 @@ fn others() -> Vec<Action> {
     let text = r#"{"metaData":{"id":"x","name":"n","format":{"provider":"parquet","options":{"o":"1"}},"schemaString":"{\"a\":\"é\"}","partitionColumns":["p"],"configuration":{"k":"v"},"createdTime":5}}"#;
     let mut actions = decode_commit("f", text.as_bytes()).unwrap();
     let list = |s: &str| Some(vec![s.to_owned()]);
-    actions.push(Action::Protocol(Protocol { min_reader_version: 3, min_writer_version: 7, reader_features: list("r"), writer_features: list("w") }));
+    actions.push(Action::Protocol(Protocol {
+        min_reader_version: 3,
+        min_writer_version: 7,
+        reader_features: list("r"),
+        writer_features: list("w"),
+    }));
     actions.push(Action::Txn(Txn { app_id: "app".to_owned(), version: 3, last_updated: None }));
     actions.push(Action::DomainMetadata(DomainMetadata { domain: "d".to_owned(), configuration: "{}".to_owned(), removed: false }));
     actions
@@ -103,7 +107,8 @@ async fn every_action_comes_back_as_it_went_in() {
     assert_eq!(found_adds, adds);
     for batch in column(&file, "remove").await {
         let c = batch.column(0).as_struct();
-        found_removes.extend(crate::log::batch::removes_of(arrow::compute::filter(c, &super::super::present(c, 0)).unwrap().as_struct()).unwrap());
+        found_removes
+            .extend(crate::log::batch::removes_of(arrow::compute::filter(c, &super::super::present(c, 0)).unwrap().as_struct()).unwrap());
     }
     assert_eq!(found_removes, removes);
 }
@@ -112,7 +117,9 @@ async fn every_action_comes_back_as_it_went_in() {
 #[tokio::test]
 async fn parsed_columns_follow_the_table_and_its_properties() {
     let leaves = |file: &ParquetFile| -> Vec<String> {
-        file.leaves(|p| p[0] == "add" && p[1].ends_with("_parsed")).map(|i| file.metadata().file_metadata().schema_descr().column(i).path().string()).collect()
+        file.leaves(|p| p[0] == "add" && p[1].ends_with("_parsed"))
+            .map(|i| file.metadata().file_metadata().schema_descr().column(i).path().string())
+            .collect()
     };
     let encode = |columns: FileColumns| {
         let mut encoder = Encoder::new(Content::Sidecar, columns).unwrap();

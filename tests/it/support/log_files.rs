@@ -1,13 +1,17 @@
 //! Logs in memory, written file by file.
 
-use super::counting::CountingStore;
+use super::stores::Counting;
 use arrow::datatypes::{DataType, Field, Fields, Schema};
 use lakebed::{Env, PathLogStore, Table, TableRoot};
+use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 use std::sync::Arc;
 
 pub const PROTOCOL: &str = r#"{"protocol":{"minReaderVersion":1,"minWriterVersion":2}}"#;
+
+pub const PROTOCOL_V2: &str =
+    r#"{"protocol":{"minReaderVersion":3,"minWriterVersion":7,"readerFeatures":["v2Checkpoint"],"writerFeatures":["v2Checkpoint"]}}"#;
 
 /// A `metaData` line.
 pub fn metadata(id: &str, configuration: &str) -> String {
@@ -26,30 +30,27 @@ pub fn add(path: &str, size: i64) -> String {
 
 /// A table whose log the test writes.
 pub struct LogFiles {
-    pub store: Arc<CountingStore>,
+    files: Arc<InMemory>,
+    /// What the table asks for.
+    pub store: Arc<Counting>,
     pub table: Table,
 }
 
 impl LogFiles {
     pub fn new() -> Self {
-        Self::on(CountingStore::default())
-    }
-    pub fn on(store: CountingStore) -> Self {
-        let store = Arc::new(store);
-        let root = TableRoot::with_store(
-            url::Url::parse("memory:///t/").unwrap(),
-            Arc::clone(&store) as Arc<dyn ObjectStore>,
-            Path::from("t"),
-        );
+        let files = Arc::new(InMemory::new());
+        let store = Counting::new(Arc::clone(&files) as Arc<dyn ObjectStore>);
+        let root =
+            TableRoot::with_store(url::Url::parse("memory:///t/").unwrap(), Arc::clone(&store) as Arc<dyn ObjectStore>, Path::from("t"));
         let log = Arc::new(PathLogStore::new(root.clone()));
-        LogFiles { store, table: Table::with_log(root, log, Env::system()) }
+        LogFiles { files, store, table: Table::with_log(root, log, Env::system()) }
     }
     pub async fn put(&self, name: &str, body: impl Into<Vec<u8>>) {
         let key = Path::from(format!("t/_delta_log/{name}"));
-        self.store.put(&key, body.into().into()).await.unwrap();
+        self.files.put(&key, body.into().into()).await.unwrap();
     }
     pub async fn delete(&self, name: &str) {
-        self.store.delete(&Path::from(format!("t/_delta_log/{name}"))).await.unwrap();
+        self.files.delete(&Path::from(format!("t/_delta_log/{name}"))).await.unwrap();
     }
     pub async fn commit(&self, version: u64, lines: &[&str]) {
         self.put(&format!("{version:020}.json"), lines.join("\n") + "\n").await;
@@ -67,7 +68,11 @@ impl LogFiles {
     }
     /// A classic checkpoint with these actions.
     pub async fn checkpoint(&self, version: u64, lines: &[&str]) {
-        self.put(&format!("{version:020}.checkpoint.parquet"), checkpoint(&lines.join("\n"))).await;
+        self.parquet(&format!("{version:020}.checkpoint.parquet"), lines).await;
+    }
+    /// A Parquet file with these actions.
+    pub async fn parquet(&self, name: &str, lines: &[&str]) {
+        self.put(name, parquet_of(&lines.join("\n"))).await;
     }
     /// The checkpoint that the commits of `commits` make.
     pub async fn checkpoint_of_commits(&self, version: u64, more: &[&str]) {
@@ -80,7 +85,7 @@ impl LogFiles {
     }
 }
 
-fn checkpoint(lines: &str) -> Vec<u8> {
+fn parquet_of(lines: &str) -> Vec<u8> {
     let text = |name: &str| Field::new(name, DataType::Utf8, true);
     let long = |name: &str| Field::new(name, DataType::Int64, true);
     let int = |name: &str| Field::new(name, DataType::Int32, true);
@@ -94,7 +99,10 @@ fn checkpoint(lines: &str) -> Vec<u8> {
     let flag = |name: &str| Field::new(name, DataType::Boolean, true);
     let schema = Arc::new(Schema::new(vec![
         action("txn", vec![text("appId"), long("version"), long("lastUpdated")]),
-        action("add", vec![text("path"), map("partitionValues"), long("size"), long("modificationTime"), flag("dataChange"), text("stats")]),
+        action(
+            "add",
+            vec![text("path"), map("partitionValues"), long("size"), long("modificationTime"), flag("dataChange"), text("stats")],
+        ),
         action("remove", vec![text("path"), long("deletionTimestamp"), flag("dataChange")]),
         action(
             "metaData",
@@ -102,11 +110,15 @@ fn checkpoint(lines: &str) -> Vec<u8> {
         ),
         action("protocol", vec![int("minReaderVersion"), int("minWriterVersion"), strings("readerFeatures"), strings("writerFeatures")]),
         action("domainMetadata", vec![text("domain"), text("configuration"), flag("removed")]),
+        action("checkpointMetadata", vec![long("version")]),
+        action("sidecar", vec![text("path"), long("sizeInBytes"), long("modificationTime")]),
     ]));
-    let mut rows = arrow::json::ReaderBuilder::new(Arc::clone(&schema)).build(std::io::Cursor::new(lines.as_bytes())).unwrap();
+    let rows = arrow::json::ReaderBuilder::new(Arc::clone(&schema)).build(std::io::Cursor::new(lines.as_bytes())).unwrap();
     let mut body = Vec::new();
     let mut writer = parquet::arrow::ArrowWriter::try_new(&mut body, schema, None).unwrap();
-    writer.write(&rows.next().unwrap().unwrap()).unwrap();
+    for batch in rows {
+        writer.write(&batch.unwrap()).unwrap();
+    }
     writer.close().unwrap();
     body
 }

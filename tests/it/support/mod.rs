@@ -1,6 +1,5 @@
 //! What the tests of several rooms share.
 
-pub mod counting;
 pub mod digest;
 pub mod http;
 pub mod log_files;
