@@ -123,6 +123,8 @@ codes! {
     EXPR = "LB-EXPR", InvalidInput;
     /// An argument or input file is wrong.
     INPUT = "LB-INPUT", InvalidInput;
+    /// Rows or results could not be written outside of a table.
+    OUTPUT = "LB-OUTPUT", InvalidInput;
     /// A limit was reached.
     LIMIT = "LB-LIMIT", LimitExceeded;
     /// The caller stopped the work.
@@ -161,6 +163,10 @@ impl Error {
     /// A failure with its code and one sentence: what was found.
     pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
         Error { inner: Box::new(ErrorInner { code, message: message.into(), context: Vec::new(), help: None, source: None }) }
+    }
+    /// What a stream of rows gives when its owner stops the work that takes them: `LB-CANCELLED`.
+    pub fn cancelled(message: impl Into<String>) -> Self {
+        Error::new(Code::CANCELLED, message)
     }
     /// Names an object that the failure concerns (`path`, `version`, `column`, …).
     pub(crate) fn with(mut self, key: &'static str, value: impl fmt::Display) -> Self {

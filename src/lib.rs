@@ -17,7 +17,7 @@ mod table;
 mod transaction;
 
 pub use data::input::{Input, InputFormat, InputRows};
-pub use data::output::{RowFormat, RowWriter, variants_as_text};
+pub use data::output::{RowFormat, RowWriter, columns_as_text, variants_as_text};
 pub use data::scan::{FileTask, Scan, ScanBuilder, ScanMetrics};
 pub use data::write::{DataWriter, WriteOptions};
 pub use env::{Clock, Entropy, Env, MemoryBudget, Reservation, SeededEntropy, SystemClock, SystemEntropy, Task, Timestamp};

@@ -54,7 +54,7 @@ enum Inner<W: Write + Send> {
 }
 
 impl<W: Write + Send> RowWriter<W> {
-    /// Starts; CSV gets its header line. `LB-INPUT` when the target cannot be written.
+    /// Starts; CSV gets its header line. `LB-OUTPUT` when the target cannot be written.
     pub fn new(format: RowFormat, schema: &SchemaRef, mut target: W) -> Result<Self> {
         let inner = match format {
             RowFormat::Parquet => {
@@ -103,7 +103,7 @@ impl<W: Write + Send> RowWriter<W> {
 }
 
 fn unwritten(e: &dyn std::error::Error) -> Error {
-    Error::new(Code::INPUT, format!("rows cannot be written: {e}"))
+    Error::new(Code::OUTPUT, format!("rows cannot be written: {e}"))
 }
 
 /// The same rows with every column that holds a variant, at whatever depth, as JSON text, as Spark's `to_json` writes it.
@@ -259,22 +259,30 @@ fn quote(text: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(serde_json::Value::from(text).to_string().as_bytes());
 }
 
-fn write_csv(target: &mut impl Write, batch: &RecordBatch) -> Result<()> {
-    let schema = batch.schema();
-    let flat = schema.fields().iter().zip(batch.columns()).map(|(field, column)| match column.data_type() {
-        ArrowType::Struct(_) | ArrowType::List(_) | ArrowType::Map(..) => as_json(field, column),
-        ArrowType::Null => Ok(cast(column, &ArrowType::Utf8)?),
-        _ => Ok(Arc::clone(column)),
-    });
-    let flat = flat.collect::<Result<Vec<_>>>()?;
+/// The columns of a batch as text: nested values and variants as JSON, null as null. Spec: DAT.
+pub fn columns_as_text(batch: &RecordBatch) -> Result<Vec<StringArray>> {
     let options = FormatOptions::new();
-    let formatters = flat.iter().map(|column| ArrayFormatter::try_new(column, &options)).collect::<Result<Vec<_>, _>>()?;
-    for row in 0..batch.num_rows() {
-        let mut fields = Vec::with_capacity(flat.len());
-        for (column, formatter) in flat.iter().zip(&formatters) {
-            fields.push(if column.is_null(row) { None } else { Some(formatter.value(row).try_to_string()?) });
+    let schema = batch.schema();
+    let text = |(field, column): (&FieldRef, &ArrayRef)| {
+        let flat = match column.data_type() {
+            ArrowType::Struct(_) | ArrowType::List(_) | ArrowType::Map(..) => as_json(field, column)?,
+            ArrowType::Null => cast(column, &ArrowType::Utf8)?,
+            _ => Arc::clone(column),
+        };
+        if let Some(texts) = flat.as_string_opt() {
+            return Ok(texts.clone());
         }
-        write_record(target, fields.iter().map(|f| f.as_deref())).map_err(|e| unwritten(&e))?;
+        let formatter = ArrayFormatter::try_new(&flat, &options)?;
+        let values = (0..flat.len()).map(|row| flat.is_valid(row).then(|| formatter.value(row).try_to_string()).transpose());
+        Ok(values.collect::<Result<StringArray, _>>()?)
+    };
+    schema.fields().iter().zip(batch.columns()).map(text).collect()
+}
+
+fn write_csv(target: &mut impl Write, batch: &RecordBatch) -> Result<()> {
+    let columns = columns_as_text(batch)?;
+    for row in 0..batch.num_rows() {
+        write_record(target, columns.iter().map(|c| c.is_valid(row).then(|| c.value(row)))).map_err(|e| unwritten(&e))?;
     }
     Ok(())
 }

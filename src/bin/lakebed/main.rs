@@ -1,1 +1,206 @@
-fn main() {}
+//! The command line of lakebed. Kind: edge.
+//!
+//! Everything goes through the library's public API. Results go to stdout, all else to stderr.
+
+mod args;
+mod change;
+mod demo;
+mod failure;
+mod look;
+mod output;
+mod progress;
+mod rows;
+mod session;
+mod stop;
+
+use args::{Cli, Command, Global, LogCommand, LogFormat, When};
+use clap::{CommandFactory, Parser};
+use failure::{Failure, Result};
+use session::Session;
+use std::io::{IsTerminal, stderr};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tracing_subscriber::EnvFilter;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// How long clean-up that nobody waits for may take when the process ends early.
+const CLEAN_UP: Duration = Duration::from_secs(2);
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(e) => return misused(&e),
+    };
+    let as_json = cli.global.format == args::Format::Json;
+    let colour = coloured(&cli.global);
+    start_log(&cli.global, colour);
+    let panicked = Arc::new(Mutex::new(None));
+    let note = Arc::clone(&panicked);
+    std::panic::set_hook(Box::new(move |info| {
+        tracing::debug!("{info}");
+        if let Ok(mut first) = note.lock() {
+            first.get_or_insert_with(|| info.to_string());
+        }
+    }));
+    let outcome = catch_unwind(AssertUnwindSafe(|| run(&cli))).unwrap_or_else(|_| {
+        let text = panicked.lock().ok().and_then(|mut text| text.take());
+        Err(Failure::Panicked(text.unwrap_or_else(|| "the command broke off".to_owned()).replace('\n', ": ")))
+    });
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            failure.report(as_json, colour);
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+fn run(cli: &Cli) -> Result<()> {
+    match &cli.command {
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut Cli::command(), "lakebed", &mut script);
+            return output::print(&String::from_utf8_lossy(&script));
+        }
+        Command::Man { command } => return manual(command.as_deref()),
+        _ => {}
+    }
+    let session = Session::new(&cli.global);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(session.env.threads().max(2))
+        .enable_all()
+        .build()
+        .map_err(|e| Failure::Panicked(format!("the runtime cannot start: {e}")))?;
+    #[allow(clippy::disallowed_methods)] // the one place that waits for all of it
+    let outcome = runtime.block_on(async {
+        let _signals = session.stop.listen(&session.env).map_err(|e| Failure::Panicked(format!("signals cannot be heard: {e}")))?;
+        session.stop.run(command(&session, &cli.command)).await
+    });
+    if outcome.is_ok() {
+        // Nothing is left to do; a thread may still wait for standard input.
+        runtime.shutdown_background();
+    } else {
+        runtime.shutdown_timeout(CLEAN_UP);
+    }
+    outcome
+}
+
+async fn command(session: &Session, command: &Command) -> Result<()> {
+    match command {
+        Command::Info { table, exact } => look::info(session, table, *exact).await,
+        Command::History { table, limit } => look::history(session, table, *limit).await,
+        Command::Files { table, filter } => look::files(session, table, filter.as_deref()).await,
+        Command::Log(LogCommand::Dump { table, from }) => look::dump(session, table, *from).await,
+        Command::Scan { table, columns, filter, limit, output } => {
+            let wanted = rows::Wanted { columns: columns.as_deref(), filter: filter.as_deref(), limit: *limit };
+            rows::scan(session, table, wanted, output.as_deref()).await
+        }
+        Command::Count { table, filter } => rows::count(session, table, filter.as_deref()).await,
+        Command::Create { table, schema, partition_by, property, comment, if_not_exists } => {
+            let new = change::New {
+                schema,
+                partition_by,
+                properties: property,
+                comment: comment.as_deref(),
+                if_not_exists: *if_not_exists,
+            };
+            change::create(session, table, new).await
+        }
+        Command::Append {
+            table,
+            files,
+            mode,
+            merge_schema,
+            overwrite_schema,
+            partition_by,
+            txn,
+            user_metadata,
+            property,
+            if_version,
+        } => {
+            let rows = change::Rows {
+                files,
+                mode: *mode,
+                merge_schema: *merge_schema,
+                overwrite_schema: *overwrite_schema,
+                partition_by,
+                txn: txn.as_ref(),
+                user_metadata: user_metadata.as_deref(),
+                properties: property,
+                if_version: *if_version,
+            };
+            change::append(session, table, rows).await
+        }
+        Command::Checkpoint { table } => change::checkpoint(session, table).await,
+        Command::Demo { dir } => demo::run(session, dir.as_deref()).await,
+        Command::Completions { .. } | Command::Man { .. } => Ok(()),
+    }
+}
+
+/// Help and version are results; everything else is told like other failures.
+fn misused(e: &clap::Error) -> ExitCode {
+    if !e.use_stderr() {
+        return match e.print() {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(_) => ExitCode::from(u8::from(!output::pipe_is_broken())),
+        };
+    }
+    // The arguments could not be read, so only their text can tell which form is wanted.
+    let words: Vec<_> = std::env::args_os().collect();
+    let as_json = words.windows(2).any(|w| w[0] == "--format" && w[1] == "json") || words.iter().any(|w| w == "--format=json");
+    if as_json {
+        let text = e.to_string();
+        let message = text.strip_prefix("error: ").unwrap_or(&text).trim_end().to_owned();
+        Failure::Usage(message).report(true, false);
+    } else {
+        let _ = e.print();
+    }
+    ExitCode::from(2)
+}
+
+fn manual(name: Option<&str>) -> Result<()> {
+    let mut root = Cli::command();
+    root.build();
+    let command = match name {
+        None => root,
+        Some(name) => {
+            let found = root.get_subcommands().find(|c| c.get_name() == name).cloned();
+            let found = found.ok_or_else(|| Failure::Usage(format!("there is no command `{name}`")))?;
+            found.display_name(format!("lakebed-{name}"))
+        }
+    };
+    let mut page = Vec::new();
+    clap_mangen::Man::new(command).render(&mut page)?;
+    output::print(&String::from_utf8_lossy(&page))
+}
+
+fn coloured(global: &Global) -> bool {
+    match global.color {
+        When::Always => true,
+        When::Never => false,
+        When::Auto => stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()),
+    }
+}
+
+fn start_log(global: &Global, colour: bool) {
+    let level = match global.verbose {
+        _ if global.quiet => "off",
+        0 => "error,lakebed=warn",
+        1 => "warn,lakebed=info",
+        2 => "info,lakebed=debug",
+        _ => "debug,lakebed=trace",
+    };
+    let filter = match std::env::var("RUST_LOG") {
+        Ok(text) if !text.is_empty() && !global.quiet && global.verbose == 0 => EnvFilter::try_new(text).unwrap_or_else(|_| EnvFilter::new(level)),
+        _ => EnvFilter::new(level),
+    };
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr).with_ansi(colour);
+    match global.log_format {
+        LogFormat::Text => log.without_time().with_target(global.verbose > 0).init(),
+        LogFormat::Json => log.json().init(),
+    }
+}

@@ -1,0 +1,307 @@
+//! What can be typed: commands and flags. Kind: shape.
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use std::path::PathBuf;
+
+/// Reads, writes and looks after Delta Lake tables.
+#[derive(Parser)]
+#[command(
+    name = "lakebed",
+    version,
+    max_term_width = 110,
+    after_help = "A table is a path or a URL: ./events, s3://bucket/events. A suffix picks a version: events@v12, events@2026-11-21T10:00:00Z.\n\
+                  Exit codes: 0 done, 1 failed, 2 usage, 3 conflict or unknown outcome, 4 not found, 5 missing feature, 7 constraint, 130 interrupted."
+)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Flags that every command takes.
+#[derive(Args)]
+#[command(next_help_heading = "Global options")]
+pub struct Global {
+    /// An option of the store, such as `aws_region=eu-north-1`; may be repeated
+    #[arg(long, value_name = "KEY=VALUE", value_parser = key_value, global = true)]
+    pub storage_option: Vec<(String, String)>,
+    /// Permits data files under this URL, outside the table
+    #[arg(long, value_name = "URL", env = "LAKEBED_ALLOW_ROOTS", hide_env_values = true, value_delimiter = ',', global = true)]
+    pub allow_root: Vec<String>,
+    /// What an acknowledged local write survives: a power cut (full) or the end of the process (fast)
+    #[arg(long, value_enum, default_value_t = Durable::Full, global = true)]
+    pub durability: Durable,
+    /// How results are printed; auto: a table on a terminal, ndjson in a pipe
+    #[arg(long, value_enum, default_value_t = Format::Auto, global = true)]
+    pub format: Format,
+    /// Prints neither progress nor log lines
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// Prints more log lines; may be repeated
+    #[arg(short, long, action = ArgAction::Count, global = true)]
+    pub verbose: u8,
+    /// How log lines are printed (on stderr)
+    #[arg(long, value_enum, default_value_t = LogFormat::Text, global = true)]
+    pub log_format: LogFormat,
+    /// Shows no progress
+    #[arg(long, global = true)]
+    pub no_progress: bool,
+    /// What operators may hold, such as 2GiB; default: a quarter of the machine's memory
+    #[arg(long, value_name = "SIZE", value_parser = size, global = true)]
+    pub memory_limit: Option<u64>,
+    /// How many tasks run at once; default: the number of cores
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024), global = true)]
+    pub threads: Option<u16>,
+    /// When to use colour; NO_COLOR is honoured
+    #[arg(long, value_enum, default_value_t = When::Auto, global = true)]
+    pub color: When,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Durable {
+    Full,
+    Fast,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    Auto,
+    Table,
+    Json,
+    Ndjson,
+    Csv,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum When {
+    Auto,
+    Always,
+    Never,
+}
+
+/// A table, and which version of it.
+#[derive(Args)]
+pub struct TableAt {
+    /// Path or URL, with an optional suffix @vN or @TIMESTAMP
+    #[arg(value_name = "TABLE")]
+    pub table: String,
+    /// This version
+    #[arg(long, value_name = "N", conflicts_with = "timestamp")]
+    pub version: Option<u64>,
+    /// The newest version that is not younger, such as 2026-11-21T10:00:00Z
+    #[arg(long, value_name = "T")]
+    pub timestamp: Option<String>,
+}
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Shows the facts of one version
+    #[command(after_help = "Example: lakebed info s3://bucket/events --format json")]
+    Info {
+        #[command(flatten)]
+        table: TableAt,
+        /// Counts files and rows even when that means reading the whole log
+        #[arg(long)]
+        exact: bool,
+    },
+    /// Lists commits, newest first
+    #[command(after_help = "Example: lakebed history ./events --limit 10")]
+    History {
+        /// Path or URL
+        #[arg(value_name = "TABLE")]
+        table: String,
+        /// At most this many
+        #[arg(long, value_name = "N")]
+        limit: Option<usize>,
+    },
+    /// Reads rows
+    #[command(after_help = "Example: lakebed scan events@v12 --columns id,name --where \"day >= '2026-01-01'\" --limit 10")]
+    Scan {
+        #[command(flatten)]
+        table: TableAt,
+        /// Only these columns, in this order
+        #[arg(long, value_name = "A,B", value_delimiter = ',')]
+        columns: Option<Vec<String>>,
+        /// Only rows for which this is true
+        #[arg(long = "where", value_name = "EXPRESSION")]
+        filter: Option<String>,
+        /// At most this many rows
+        #[arg(long, value_name = "N")]
+        limit: Option<u64>,
+        /// Writes the rows to a file ending in .parquet, .arrow, .csv or .ndjson, and prints a report
+        #[arg(long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+    /// Counts rows
+    #[command(after_help = "Example: lakebed count ./events --where \"kind = 'click'\"")]
+    Count {
+        #[command(flatten)]
+        table: TableAt,
+        /// Only rows for which this is true
+        #[arg(long = "where", value_name = "EXPRESSION")]
+        filter: Option<String>,
+    },
+    /// Lists active files that skipping cannot rule out
+    #[command(after_help = "Example: lakebed files ./events --where \"day = '2026-01-01'\" --format json")]
+    Files {
+        #[command(flatten)]
+        table: TableAt,
+        /// Only files that may hold rows for which this is true
+        #[arg(long = "where", value_name = "EXPRESSION")]
+        filter: Option<String>,
+    },
+    /// Makes an empty table
+    #[command(after_help = "Example: lakebed create ./events --schema 'id BIGINT NOT NULL, day DATE, name STRING' --partition-by day")]
+    Create {
+        /// Path or URL
+        #[arg(value_name = "TABLE")]
+        table: String,
+        /// The columns: names, types, NOT NULL, COMMENT 'text'
+        #[arg(long, value_name = "COLUMNS")]
+        schema: String,
+        /// Partition columns
+        #[arg(long, value_name = "A,B", value_delimiter = ',')]
+        partition_by: Vec<String>,
+        /// A table property; may be repeated
+        #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
+        property: Vec<(String, String)>,
+        /// What the table is, for people
+        #[arg(long, value_name = "TEXT")]
+        comment: Option<String>,
+        /// Leaves a table that exists alone
+        #[arg(long)]
+        if_not_exists: bool,
+    },
+    /// Adds rows from files or standard input, making the table when it is missing
+    #[command(after_help = "Example: lakebed append ./events january.parquet february.csv --partition-by day")]
+    Append {
+        /// Path or URL
+        #[arg(value_name = "TABLE")]
+        table: String,
+        /// Parquet, CSV, NDJSON or Arrow files; - is standard input
+        #[arg(value_name = "FILE", required = true)]
+        files: Vec<String>,
+        /// What to do with rows that are there
+        #[arg(long, value_enum, default_value_t = Mode::Append)]
+        mode: Mode,
+        /// Adds columns that the table lacks
+        #[arg(long, conflicts_with = "overwrite_schema")]
+        merge_schema: bool,
+        /// With --mode overwrite: the rows' columns replace the table's
+        #[arg(long)]
+        overwrite_schema: bool,
+        /// Partition columns of a table that this makes
+        #[arg(long, value_name = "A,B", value_delimiter = ',')]
+        partition_by: Vec<String>,
+        /// Writes nothing when this application version is recorded already
+        #[arg(long, value_name = "APP=VERSION", value_parser = app_version)]
+        txn: Option<(String, i64)>,
+        /// A note for the history
+        #[arg(long, value_name = "TEXT")]
+        user_metadata: Option<String>,
+        /// A property of a table that this makes; may be repeated
+        #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
+        property: Vec<(String, String)>,
+        /// Refuses when the table is not at this version
+        #[arg(long, value_name = "N")]
+        if_version: Option<u64>,
+    },
+    /// Writes a checkpoint of the newest version
+    #[command(after_help = "Example: lakebed checkpoint ./events")]
+    Checkpoint {
+        /// Path or URL
+        #[arg(value_name = "TABLE")]
+        table: String,
+    },
+    /// Looks into the log
+    #[command(subcommand, after_help = "Example: lakebed log dump ./events --from 10")]
+    Log(LogCommand),
+    /// Runs a guided tour on a small data set that comes with lakebed
+    #[command(after_help = "Example: lakebed demo /tmp/trips")]
+    Demo {
+        /// Where the table is made; default: a temporary folder
+        #[arg(value_name = "DIR")]
+        dir: Option<PathBuf>,
+    },
+    /// Prints a completion script for a shell
+    #[command(after_help = "Example: lakebed completions bash > /etc/bash_completion.d/lakebed")]
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Prints the manual page of lakebed, or of one of its commands
+    #[command(after_help = "Example: lakebed man append | man -l -")]
+    Man {
+        /// The command
+        #[arg(value_name = "COMMAND")]
+        command: Option<String>,
+    },
+}
+
+#[derive(Subcommand)]
+pub enum LogCommand {
+    /// Prints every action of the commits as it stands in the log
+    #[command(after_help = "Example: lakebed log dump ./events --from 10")]
+    Dump {
+        /// Path or URL
+        #[arg(value_name = "TABLE")]
+        table: String,
+        /// The first version to print
+        #[arg(long, value_name = "V")]
+        from: Option<u64>,
+    },
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Mode {
+    Append,
+    Overwrite,
+    Error,
+    Ignore,
+}
+
+fn key_value(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.trim().is_empty() => Ok((key.trim().to_owned(), value.to_owned())),
+        _ => Err("expected KEY=VALUE".to_owned()),
+    }
+}
+
+fn app_version(text: &str) -> Result<(String, i64), String> {
+    let (app, version) = text.rsplit_once('=').ok_or("expected APP=VERSION")?;
+    match version.trim().parse() {
+        Ok(version) if !app.is_empty() => Ok((app.to_owned(), version)),
+        _ => Err("expected APP=VERSION with a whole number".to_owned()),
+    }
+}
+
+/// A number of bytes: `512`, `64MiB`, `2GB`.
+fn size(text: &str) -> Result<u64, String> {
+    let bare = text.trim();
+    let digits = bare.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(bare.len());
+    let (number, unit) = bare.split_at(digits);
+    let factor: f64 = match unit.trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 1.0,
+        "k" | "kib" => 1024.0,
+        "m" | "mib" => 1024.0 * 1024.0,
+        "g" | "gib" => 1024.0 * 1024.0 * 1024.0,
+        "t" | "tib" => 1024.0 * 1024.0 * 1024.0 * 1024.0,
+        "kb" => 1e3,
+        "mb" => 1e6,
+        "gb" => 1e9,
+        "tb" => 1e12,
+        _ => return Err("expected a size such as 512MiB or 2GiB".to_owned()),
+    };
+    match number.parse::<f64>() {
+        Ok(n) if n * factor >= 1024.0 && n * factor < 1e18 => Ok((n * factor) as u64),
+        _ => Err("expected a size of at least 1KiB, such as 512MiB".to_owned()),
+    }
+}

@@ -1,0 +1,351 @@
+//! Results on standard output: tables for people, JSON, NDJSON and CSV for programs. Kind: edge.
+//!
+//! Invariant: results go to stdout and nothing else does; memory is bounded by one chunk of rows.
+
+use crate::args::Format;
+use crate::failure::{Result, printable};
+use arrow::array::{Array, ArrayRef, RecordBatch, StringArray};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use comfy_table::{Cell, ContentArrangement, Row, Table, presets};
+use lakebed::{Report, RowFormat, RowWriter, columns_as_text};
+use serde_json::{Map, Value, json};
+use std::io::{self, BufWriter, IsTerminal, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Rows of one printed table; more of them become further tables.
+const TABLE_ROWS: usize = 1_000;
+/// Columns and frame need about this much of a terminal's line.
+const COLUMN_WIDTH: usize = 9;
+/// Characters of one cell.
+const CELL_CHARS: usize = 500;
+const BUFFER_BYTES: usize = 64 << 10;
+
+static PIPE_IS_BROKEN: AtomicBool = AtomicBool::new(false);
+
+/// Whether the reader of standard output has gone.
+pub fn pipe_is_broken() -> bool {
+    PIPE_IS_BROKEN.load(Ordering::Relaxed)
+}
+
+/// Standard output, which notes when nobody reads it any more.
+pub struct Stdout;
+
+impl Write for Stdout {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        noted(io::stdout().write(bytes))
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        noted(io::stdout().flush())
+    }
+}
+
+fn noted<T>(written: io::Result<T>) -> io::Result<T> {
+    if let Err(e) = &written {
+        if e.kind() == io::ErrorKind::BrokenPipe {
+            PIPE_IS_BROKEN.store(true, Ordering::Relaxed);
+        }
+    }
+    written
+}
+
+type Sink = BufWriter<Stdout>;
+
+fn sink() -> Sink {
+    BufWriter::with_capacity(BUFFER_BYTES, Stdout)
+}
+
+/// Prints text as it is.
+pub fn print(text: &str) -> Result<()> {
+    let mut out = sink();
+    out.write_all(text.as_bytes())?;
+    Ok(out.flush()?)
+}
+
+/// Warnings, as plain text under every format.
+pub fn warn(warnings: &[String]) {
+    for warning in warnings {
+        let _ = writeln!(io::stderr(), "warning: {}", printable(warning));
+    }
+}
+
+/// What results look like.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Style {
+    Table,
+    Json,
+    Ndjson,
+    Csv,
+}
+
+#[derive(Clone, Copy)]
+pub struct Output {
+    style: Style,
+}
+
+impl Output {
+    pub fn new(format: Format) -> Output {
+        let style = match format {
+            Format::Auto if io::stdout().is_terminal() => Style::Table,
+            Format::Auto | Format::Ndjson => Style::Ndjson,
+            Format::Table => Style::Table,
+            Format::Json => Style::Json,
+            Format::Csv => Style::Csv,
+        };
+        Output { style }
+    }
+    /// Whether a person reads along.
+    pub fn is_table(self) -> bool {
+        self.style == Style::Table
+    }
+    /// One object.
+    pub fn object(self, object: Map<String, Value>) -> Result<()> {
+        match self.style {
+            Style::Table => {
+                let lines = object.iter().map(|(key, value)| vec![Some(key.clone()), text_of(value)]).collect::<Vec<_>>();
+                let mut out = sink();
+                write_table(&mut out, &[], &lines, false)?;
+                Ok(out.flush()?)
+            }
+            Style::Json | Style::Ndjson => print(&format!("{}\n", Value::Object(object))),
+            Style::Csv => {
+                let keys: Vec<&str> = object.keys().map(String::as_str).collect();
+                let mut records = self.records(&keys, &[]);
+                records.push(&object)?;
+                records.finish()
+            }
+        }
+    }
+    /// What a commit did.
+    pub fn report(self, report: Report) -> Result<()> {
+        warn(&report.warnings);
+        let report = json!({
+            "version": report.version.map(|v| v.0),
+            "operation": report.operation,
+            "attempts": report.attempts,
+            "duration_ms": report.duration_ms,
+            "metrics": report.metrics,
+            "warnings": report.warnings,
+        });
+        self.object(into_map(report))
+    }
+    /// A stream of objects with these keys; a table shows those of `shown`, or all when it is empty.
+    pub fn records(self, keys: &[&str], shown: &[&str]) -> Records {
+        let own = |names: &[&str]| names.iter().map(|n| (*n).to_owned()).collect::<Vec<String>>();
+        let keys = if self.is_table() && !shown.is_empty() { own(shown) } else { own(keys) };
+        Records { style: self.style, keys, wrapper: None, out: sink(), held: Vec::new(), csv: None, pushed: 0 }
+    }
+    /// A stream of rows.
+    pub fn rows(self, schema: &SchemaRef) -> Result<Rows> {
+        let kind = match self.style {
+            Style::Table => Kind::Table { names: schema.fields().iter().map(|f| f.name().clone()).collect(), held: Vec::new(), out: sink() },
+            Style::Json => Kind::Json(sink()),
+            Style::Ndjson => Kind::Lines(Box::new(RowWriter::new(RowFormat::Ndjson, schema, sink())?)),
+            Style::Csv => Kind::Lines(Box::new(RowWriter::new(RowFormat::Csv, schema, sink())?)),
+        };
+        Ok(Rows { kind, schema: Arc::clone(schema), written: 0 })
+    }
+}
+
+/// The map of an object that was built with `json!`.
+pub fn into_map(value: Value) -> Map<String, Value> {
+    if let Value::Object(map) = value { map } else { Map::new() }
+}
+
+/// A value as the text of a cell or field; null is no text.
+fn text_of(value: &Value) -> Option<String> {
+    match value {
+        Value::Null => None,
+        Value::String(text) => Some(text.clone()),
+        other => Some(other.to_string()),
+    }
+}
+
+/// Objects, one after another.
+pub struct Records {
+    style: Style,
+    keys: Vec<String>,
+    wrapper: Option<&'static str>,
+    out: Sink,
+    held: Vec<Vec<Option<String>>>,
+    csv: Option<RowWriter<Sink>>,
+    pushed: u64,
+}
+
+impl Records {
+    /// In JSON the array becomes the first member of an object; `finish_with` gives the others.
+    pub fn wrapped(mut self, name: &'static str) -> Self {
+        self.wrapper = (self.style == Style::Json).then_some(name);
+        self
+    }
+    pub fn push(&mut self, object: &Map<String, Value>) -> Result<()> {
+        match self.style {
+            Style::Ndjson => {
+                serde_json::to_writer(&mut self.out, object).map_err(io::Error::from)?;
+                self.out.write_all(b"\n")?;
+            }
+            Style::Json => {
+                match self.wrapper.filter(|_| self.pushed == 0) {
+                    Some(name) => write!(self.out, "{{\"{name}\":[")?,
+                    None => self.out.write_all(if self.pushed == 0 { b"[" } else { b",\n" })?,
+                }
+                serde_json::to_writer(&mut self.out, object).map_err(io::Error::from)?;
+            }
+            Style::Table | Style::Csv => {
+                let value = |key: &String| object.get(key).and_then(text_of);
+                self.held.push(self.keys.iter().map(value).collect());
+                if self.held.len() >= TABLE_ROWS {
+                    self.write_held()?;
+                }
+            }
+        }
+        self.pushed += 1;
+        Ok(())
+    }
+    pub fn finish(self) -> Result<()> {
+        self.finish_with(Map::new())
+    }
+    pub fn finish_with(mut self, others: Map<String, Value>) -> Result<()> {
+        match self.style {
+            Style::Ndjson => {}
+            Style::Json => {
+                if self.pushed == 0 {
+                    match self.wrapper {
+                        Some(name) => write!(self.out, "{{\"{name}\":[")?,
+                        None => self.out.write_all(b"[")?,
+                    }
+                }
+                self.out.write_all(b"]")?;
+                if self.wrapper.is_some() {
+                    for (key, value) in others {
+                        write!(self.out, ",{}:{value}", Value::String(key))?;
+                    }
+                    self.out.write_all(b"}")?;
+                }
+                self.out.write_all(b"\n")?;
+            }
+            Style::Table => {
+                if !self.held.is_empty() || self.pushed == 0 {
+                    self.write_held()?;
+                }
+                for (key, value) in others {
+                    writeln!(self.out, "{key}: {}", text_of(&value).unwrap_or_default())?;
+                }
+            }
+            Style::Csv => {
+                self.write_held()?;
+                if let Some(csv) = self.csv.take() {
+                    csv.finish()?;
+                }
+            }
+        }
+        Ok(self.out.flush()?)
+    }
+    fn write_held(&mut self) -> Result<()> {
+        let held = std::mem::take(&mut self.held);
+        if self.style == Style::Table {
+            return write_table(&mut self.out, &self.keys, &held, true);
+        }
+        let fields: Vec<Field> = self.keys.iter().map(|key| Field::new(key, DataType::Utf8, true)).collect();
+        let schema = Arc::new(Schema::new(fields));
+        let column = |i: usize| Arc::new(held.iter().map(|record| record[i].as_deref()).collect::<StringArray>()) as ArrayRef;
+        let columns = (0..self.keys.len()).map(column).collect();
+        let batch = RecordBatch::try_new(Arc::clone(&schema), columns).map_err(lakebed::Error::from)?;
+        let csv = match &mut self.csv {
+            Some(csv) => csv,
+            None => self.csv.insert(RowWriter::new(RowFormat::Csv, &schema, sink())?),
+        };
+        Ok(csv.write(&batch)?)
+    }
+}
+
+/// Rows of a table.
+pub struct Rows {
+    kind: Kind,
+    schema: SchemaRef,
+    written: u64,
+}
+
+enum Kind {
+    Table { names: Vec<String>, held: Vec<Vec<Option<String>>>, out: Sink },
+    Json(Sink),
+    Lines(Box<RowWriter<Sink>>),
+}
+
+impl Rows {
+    pub fn write(&mut self, batch: &RecordBatch) -> Result<()> {
+        match &mut self.kind {
+            Kind::Lines(writer) => writer.write(batch)?,
+            Kind::Json(out) => {
+                let mut lines = RowWriter::new(RowFormat::Ndjson, &self.schema, Vec::new())?;
+                lines.write(batch)?;
+                let lines = lines.finish()?;
+                for (i, line) in lines.split(|b| *b == b'\n').filter(|line| !line.is_empty()).enumerate() {
+                    out.write_all(if self.written == 0 && i == 0 { b"[" } else { b",\n" })?;
+                    out.write_all(line)?;
+                }
+            }
+            Kind::Table { names, held, out } => {
+                let columns = columns_as_text(batch)?;
+                for row in 0..batch.num_rows() {
+                    held.push(columns.iter().map(|c| c.is_valid(row).then(|| c.value(row).to_owned())).collect());
+                    if held.len() >= TABLE_ROWS {
+                        write_table(out, names, &std::mem::take(held), true)?;
+                    }
+                }
+            }
+        }
+        self.written += batch.num_rows() as u64;
+        Ok(())
+    }
+    pub fn finish(self) -> Result<()> {
+        match self.kind {
+            Kind::Lines(writer) => _ = writer.finish()?,
+            Kind::Json(mut out) => {
+                out.write_all(if self.written == 0 { b"[]\n" } else { b"]\n" })?;
+                out.flush()?;
+            }
+            Kind::Table { names, held, mut out } => {
+                if !held.is_empty() || self.written == 0 {
+                    write_table(&mut out, &names, &held, true)?;
+                }
+                writeln!(out, "{} row{}", self.written, if self.written == 1 { "" } else { "s" })?;
+                out.flush()?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A table that fits the terminal; in a file or pipe it is as wide as it needs to be. `cut`: one line a row.
+fn write_table(out: &mut Sink, names: &[String], lines: &[Vec<Option<String>>], cut: bool) -> Result<()> {
+    let mut table = Table::new();
+    table.load_preset(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
+    let width = io::stdout().is_terminal().then(|| table.width()).flatten();
+    let shown = width.map_or(usize::MAX, |width| (usize::from(width) / COLUMN_WIDTH).max(2));
+    if !names.is_empty() {
+        table.set_header(names.iter().take(shown).map(|name| printable(name)));
+    }
+    for line in lines {
+        let mut row = Row::from(line.iter().take(shown).map(|cell| match cell {
+            None => Cell::new("NULL"),
+            Some(text) => Cell::new(printable(&shortened(text))),
+        }));
+        if cut && width.is_some() {
+            row.max_height(1);
+        }
+        table.add_row(row);
+    }
+    writeln!(out, "{table}")?;
+    if names.len() > shown {
+        writeln!(out, "{} of {} columns are shown; choose them with --columns, or take another --format", shown, names.len())?;
+    }
+    Ok(())
+}
+
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(CELL_CHARS) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}

@@ -1,0 +1,95 @@
+//! What a command works with: environment, store options, the tables it names. Kind: edge.
+
+use crate::args::{Durable, Global, TableAt};
+use crate::failure::{Failure, Result};
+use crate::output::{Output, warn};
+use crate::progress::Progress;
+use crate::stop::Stop;
+use lakebed::{At, DataType, Durability, Env, Expr, Scalar, Snapshot, StorageOptions, Table, Timestamp, Version};
+use std::sync::Arc;
+
+pub struct Session {
+    pub env: Env,
+    pub options: StorageOptions,
+    pub output: Output,
+    pub progress: Progress,
+    pub stop: Stop,
+}
+
+impl Session {
+    pub fn new(global: &Global) -> Session {
+        let mut env = Env::system();
+        if let Some(bytes) = global.memory_limit {
+            env = env.with_memory_limit(bytes);
+        }
+        if let Some(threads) = global.threads {
+            env = env.with_threads(usize::from(threads));
+        }
+        let mut options = StorageOptions::new().durability(match global.durability {
+            Durable::Full => Durability::Full,
+            Durable::Fast => Durability::Fast,
+        });
+        for (key, value) in &global.storage_option {
+            options = options.set(key, value);
+        }
+        for root in global.allow_root.iter().filter(|r| !r.is_empty()) {
+            options = options.allow_root(root);
+        }
+        Session { env, options, output: Output::new(global.format), progress: Progress::new(global), stop: Stop::new() }
+    }
+
+    /// A table as it is now; a suffix that picks a version makes no sense here.
+    pub fn table(&self, location: &str) -> Result<Table> {
+        if let (bare, Some(_)) = split_suffix(location) {
+            return Err(Failure::Usage(format!("this command works on the newest version; name the table as `{bare}`")));
+        }
+        self.open(location)
+    }
+    fn open(&self, location: &str) -> Result<Table> {
+        let table = Table::at(location).storage_options(self.options.clone()).env(self.env.clone()).open()?;
+        Ok(Table::with_log(table.root().clone(), self.stop.log(table.log()), self.env.clone()))
+    }
+
+    /// The version of a table that the arguments pick; what was skipped to load it is told on stderr.
+    pub async fn snapshot(&self, at: &TableAt) -> Result<Arc<Snapshot>> {
+        let (location, suffix) = split_suffix(&at.table);
+        let flag = match (at.version, &at.timestamp) {
+            (Some(version), _) => Some(At::Version(Version(version))),
+            (None, Some(text)) => Some(At::Timestamp(
+                timestamp(text).ok_or_else(|| Failure::Usage(format!("`{text}` is not a timestamp such as 2026-11-21T10:00:00Z")))?,
+            )),
+            (None, None) => None,
+        };
+        let at = match (flag, suffix) {
+            (Some(_), Some(_)) => return Err(Failure::Usage("the version is given twice: by a suffix and by a flag".to_owned())),
+            (flag, suffix) => flag.or(suffix).unwrap_or(At::Latest),
+        };
+        let snapshot = self.open(location)?.snapshot_at(at).await?;
+        warn(snapshot.warnings());
+        Ok(snapshot)
+    }
+}
+
+/// A predicate, if there is one.
+pub fn predicate(text: Option<&str>) -> Result<Option<Expr>> {
+    Ok(text.map(Expr::sql).transpose()?)
+}
+
+/// A location and the version that its suffix `@vN` or `@TIMESTAMP` picks. Anything else after an `@` belongs to the location.
+fn split_suffix(text: &str) -> (&str, Option<At>) {
+    let Some((location, suffix)) = text.rsplit_once('@').filter(|(location, _)| !location.is_empty()) else { return (text, None) };
+    let version = suffix.strip_prefix('v').and_then(|digits| digits.parse().ok()).map(|v| At::Version(Version(v)));
+    let dated = || suffix.starts_with(|c: char| c.is_ascii_digit()).then(|| timestamp(suffix)).flatten().map(At::Timestamp);
+    match version.or_else(dated) {
+        Some(at) => (location, Some(at)),
+        None => (text, None),
+    }
+}
+
+/// An instant; without a zone it is UTC.
+fn timestamp(text: &str) -> Option<Timestamp> {
+    match Scalar::from_partition_text(Some(text), &DataType::Timestamp) {
+        Ok(Scalar::Timestamp(micros)) => Some(Timestamp(micros.div_euclid(1_000))),
+        _ => None,
+    }
+}

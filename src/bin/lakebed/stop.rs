@@ -1,0 +1,127 @@
+//! SIGINT and SIGTERM: the first ends the work cleanly, the second ends the process. Kind: edge.
+//!
+//! Invariant: after the first signal no commit is begun. One that is on its way is waited for, so that its outcome is known.
+
+use crate::failure::{Failure, Result};
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::future;
+use futures::stream::{self, BoxStream, StreamExt};
+use lakebed::{Env, Error, LogFile, LogStore, PutOutcome, Task, Version};
+use std::future::Future;
+use std::process;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+const INTERRUPTED: i32 = 130;
+/// How long reading work may take to notice that it is to end.
+const READ_GRACE: Duration = Duration::from_secs(1);
+/// How long writing work may take to take back what it wrote.
+const WRITE_GRACE: Duration = Duration::from_secs(30);
+
+/// Whether the work is to end. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Stop {
+    asked: Arc<watch::Sender<bool>>,
+    writers: Arc<AtomicUsize>,
+}
+
+/// While it lives, work ends by itself after a signal instead of being dropped.
+pub struct Writing(Arc<AtomicUsize>);
+
+impl Drop for Writing {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+impl Stop {
+    pub fn new() -> Stop {
+        Stop { asked: Arc::new(watch::channel(false).0), writers: Arc::default() }
+    }
+    /// Listens for signals until the task is dropped.
+    pub fn listen(&self, env: &Env) -> std::io::Result<Task<()>> {
+        let (mut int, mut term) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        let stop = self.clone();
+        Ok(env.spawn(async move {
+            future::select(Box::pin(int.recv()), Box::pin(term.recv())).await;
+            stop.asked.send_replace(true);
+            let again = future::select(Box::pin(int.recv()), Box::pin(term.recv()));
+            // Work that does not listen, such as a write into a pipe that nobody reads, is not waited for.
+            let grace = if stop.is_writing() { WRITE_GRACE * 2 } else { READ_GRACE };
+            let _ = tokio::time::timeout(grace, again).await;
+            process::exit(INTERRUPTED);
+        }))
+    }
+    pub fn is_asked(&self) -> bool {
+        *self.asked.borrow()
+    }
+    fn is_writing(&self) -> bool {
+        self.writers.load(Ordering::SeqCst) > 0
+    }
+    async fn asked(&self) {
+        // The sender lives as long as `self`.
+        let _ = self.asked.subscribe().wait_for(|asked| *asked).await;
+    }
+    /// From here on the work watches `rows` and `log`, and cleans up itself.
+    pub fn writing(&self) -> Writing {
+        self.writers.fetch_add(1, Ordering::SeqCst);
+        Writing(Arc::clone(&self.writers))
+    }
+    /// Runs a command to its end, or to the first signal.
+    pub async fn run<T>(&self, command: impl Future<Output = Result<T>>) -> Result<T> {
+        let mut command = Box::pin(command);
+        let outcome = tokio::select! {
+            outcome = &mut command => outcome,
+            () = self.asked() => if self.is_writing() {
+                tokio::time::timeout(WRITE_GRACE, command).await.unwrap_or(Err(Failure::Interrupted))
+            } else {
+                Err(Failure::Interrupted)
+            },
+        };
+        match outcome {
+            // Whatever broke off broke off because of the signal.
+            Err(Failure::Lakebed(e)) if self.is_asked() && e.code() == lakebed::Code::CANCELLED => Err(Failure::Interrupted),
+            other => other,
+        }
+    }
+    /// The same rows, ending with `LB-CANCELLED` when the work is to end.
+    pub fn rows<T: Send + 'static>(&self, rows: BoxStream<'static, lakebed::Result<T>>) -> BoxStream<'static, lakebed::Result<T>> {
+        let (stop, after) = (self.clone(), self.clone());
+        let end = stream::once(async move { after.is_asked().then(|| Err(Error::cancelled("interrupted"))) });
+        let asked = async move { stop.asked().await };
+        rows.take_until(Box::pin(asked)).chain(end.filter_map(future::ready)).boxed()
+    }
+    /// The same log, which begins no commit when the work is to end.
+    pub fn log(&self, log: &Arc<dyn LogStore>) -> Arc<dyn LogStore> {
+        Arc::new(StoppableLog { log: Arc::clone(log), stop: self.clone() })
+    }
+}
+
+#[derive(Debug)]
+struct StoppableLog {
+    log: Arc<dyn LogStore>,
+    stop: Stop,
+}
+
+#[async_trait]
+impl LogStore for StoppableLog {
+    fn list(&self, from: Version) -> BoxStream<'_, lakebed::Result<LogFile>> {
+        self.log.list(from)
+    }
+    async fn read(&self, file: &LogFile) -> lakebed::Result<Bytes> {
+        self.log.read(file).await
+    }
+    async fn read_commit(&self, version: Version) -> lakebed::Result<Option<Bytes>> {
+        self.log.read_commit(version).await
+    }
+    async fn put_commit(&self, version: Version, body: Bytes) -> PutOutcome {
+        if self.stop.is_asked() {
+            return PutOutcome::Failed(Error::cancelled("interrupted"));
+        }
+        self.log.put_commit(version, body).await
+    }
+}
