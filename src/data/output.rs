@@ -35,8 +35,7 @@ impl RowFormat {
             Some("arrow") => Ok(RowFormat::Arrow),
             Some("csv") => Ok(RowFormat::Csv),
             Some("ndjson" | "jsonl") => Ok(RowFormat::Ndjson),
-            _ => Err(Error::new(Code::INPUT, format!("`{path}` says no format"))
-                .help("end its name in .parquet, .arrow, .csv or .ndjson")),
+            _ => Err(Error::new(Code::INPUT, format!("`{path}` says no format")).help("end its name in .parquet, .arrow, .csv or .ndjson")),
         }
     }
 }
@@ -69,7 +68,8 @@ impl<W: Write + Send> RowWriter<W> {
                 Inner::Csv(target)
             }
             RowFormat::Ndjson => {
-                let builder = WriterBuilder::new().with_explicit_nulls(true).with_encoder_factory(Arc::new(Encoders { raw_variants: false }));
+                let builder =
+                    WriterBuilder::new().with_explicit_nulls(true).with_encoder_factory(Arc::new(Encoders { raw_variants: false }));
                 Inner::Ndjson(builder.build(target))
             }
         };

@@ -1,6 +1,7 @@
 //! The one integration binary.
 
 mod broken;
+mod cli;
 mod conformance;
 mod golden;
 mod log_snapshot;

@@ -101,27 +101,11 @@ async fn command(session: &Session, command: &Command) -> Result<()> {
         }
         Command::Count { table, filter } => rows::count(session, table, filter.as_deref()).await,
         Command::Create { table, schema, partition_by, property, comment, if_not_exists } => {
-            let new = change::New {
-                schema,
-                partition_by,
-                properties: property,
-                comment: comment.as_deref(),
-                if_not_exists: *if_not_exists,
-            };
+            let new =
+                change::New { schema, partition_by, properties: property, comment: comment.as_deref(), if_not_exists: *if_not_exists };
             change::create(session, table, new).await
         }
-        Command::Append {
-            table,
-            files,
-            mode,
-            merge_schema,
-            overwrite_schema,
-            partition_by,
-            txn,
-            user_metadata,
-            property,
-            if_version,
-        } => {
+        Command::Append { table, files, mode, merge_schema, overwrite_schema, partition_by, txn, user_metadata, property, if_version } => {
             let rows = change::Rows {
                 files,
                 mode: *mode,
@@ -195,7 +179,9 @@ fn start_log(global: &Global, colour: bool) {
         _ => "debug,lakebed=trace",
     };
     let filter = match std::env::var("RUST_LOG") {
-        Ok(text) if !text.is_empty() && !global.quiet && global.verbose == 0 => EnvFilter::try_new(text).unwrap_or_else(|_| EnvFilter::new(level)),
+        Ok(text) if !text.is_empty() && !global.quiet && global.verbose == 0 => {
+            EnvFilter::try_new(text).unwrap_or_else(|_| EnvFilter::new(level))
+        }
         _ => EnvFilter::new(level),
     };
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr).with_ansi(colour);

@@ -138,7 +138,9 @@ impl Output {
     /// A stream of rows.
     pub fn rows(self, schema: &SchemaRef) -> Result<Rows> {
         let kind = match self.style {
-            Style::Table => Kind::Table { names: schema.fields().iter().map(|f| f.name().clone()).collect(), held: Vec::new(), out: sink() },
+            Style::Table => {
+                Kind::Table { names: schema.fields().iter().map(|f| f.name().clone()).collect(), held: Vec::new(), out: sink() }
+            }
             Style::Json => Kind::Json(sink()),
             Style::Ndjson => Kind::Lines(Box::new(RowWriter::new(RowFormat::Ndjson, schema, sink())?)),
             Style::Csv => Kind::Lines(Box::new(RowWriter::new(RowFormat::Csv, schema, sink())?)),
