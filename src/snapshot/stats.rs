@@ -258,12 +258,13 @@ impl ColumnStats for OfFiles<'_> {
         }
     }
     fn null_count(&self, column: &FieldPath) -> Option<UInt64Array> {
-        let count = |row: usize| match self.find(column)? {
-            Found::Partition(p) => p.known.value(row).then(|| if p.values.is_null(row) { self.records(row) } else { 0 }),
-            Found::Leaf(leaf) => leaf.nulls.is_valid(row).then(|| leaf.nulls.value(row)).and_then(|n| u64::try_from(n).ok()),
-        };
-        self.find(column)?;
-        Some((0..self.rows).map(count).collect())
+        Some(match self.find(column)? {
+            Found::Partition(p) => {
+                let count = |row: usize| p.known.value(row).then(|| if p.values.is_null(row) { self.records(row) } else { 0 });
+                (0..self.rows).map(count).collect()
+            }
+            Found::Leaf(leaf) => leaf.nulls.iter().map(|n| n.and_then(|n| u64::try_from(n).ok())).collect(),
+        })
     }
     fn row_count(&self) -> Option<UInt64Array> {
         Some((0..self.rows).map(|row| Some(self.records(row))).collect())

@@ -1,6 +1,7 @@
 //! The one integration binary.
 
 mod broken;
+mod budget;
 mod cli;
 mod conformance;
 mod golden;
