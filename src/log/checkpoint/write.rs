@@ -293,7 +293,8 @@ fn schema_of(content: Content, columns: &FileColumns) -> Result<SchemaRef> {
     let sidecar = group("sidecar", vec![text("path"), long("sizeInBytes"), long("modificationTime"), map("tags")]);
     Ok(Arc::new(Schema::new(match content {
         Content::Classic => vec![txn, add, remove, metadata, protocol, domain],
-        Content::Manifest => vec![txn, metadata, protocol, domain, mark, sidecar],
+        // Without file actions in its rows, but Spark looks for their columns here.
+        Content::Manifest => vec![txn, add, remove, metadata, protocol, domain, mark, sidecar],
         Content::Sidecar => vec![add, remove],
     })))
 }

@@ -51,8 +51,9 @@ const KINDS: &[Kind] = &[
     Kind { name: "zstd", columns: EVERY_TYPE, partition_by: &[], properties: &[("delta.parquet.compression.codec", "zstd")], deltalake: true, rows: ROWS },
 ];
 
-/// Filters whose answer must not depend on skipping: Spark, which skips by our statistics, must count as lakebed does.
-const FILTERS: &[&str] = &["i = 5", "i > 1", "x < 0", "text >= 'zz'", "text = ''", "at < TIMESTAMP'1970-01-01 00:00:00Z'", "at >= TIMESTAMP'1969-12-31 23:59:59.999999Z'", "day = DATE'9999-12-31'", "p = 'x'", "p IS NULL", "d = 0.0", "n IS NULL"];
+/// Filters whose answer must not depend on skipping: Spark, which skips by our statistics, must count as lakebed does. No `d = 0.0`:
+/// parquet-mr's dictionary filter takes it for different from −0.0, in files by Spark as in ours.
+const FILTERS: &[&str] = &["i = 5", "i > 1", "x < 0", "text >= 'zz'", "text = ''", "at < TIMESTAMP'1970-01-01 00:00:00Z'", "at >= TIMESTAMP'1969-12-31 23:59:59.999999Z'", "day = DATE'9999-12-31'", "p = 'x'", "p IS NULL", "d <= 0.0", "n IS NULL"];
 
 fn ndjson(columns: &Struct, text: &str) -> RecordBatch {
     let schema = Arc::new(columns.to_arrow().unwrap());
@@ -114,9 +115,9 @@ async fn history_of_lakebed_reads_as_sparks_own() {
     append(&table, ndjson(&columns, r#"{"id":1}"#), SaveMode::Append).await.unwrap();
     append(&table, ndjson(&columns, r#"{"id":2}"#), SaveMode::Append).await.unwrap();
     append(&table, ndjson(&columns, r#"{"id":3}"#), SaveMode::Overwrite).await.unwrap();
-    let rows = spark(&location, &["SELECT version, operation, operationParameters, operationMetrics, isBlindAppend, isolationLevel FROM (DESCRIBE HISTORY {t}) ORDER BY version"]);
+    let rows = spark(&location, &["DESCRIBE HISTORY {t}"]);
     assert_eq!(rows.len(), 3);
-    for (row, (mode, blind)) in rows.iter().zip([("Append", true), ("Append", true), ("Overwrite", false)]) {
+    for (row, (mode, blind)) in rows.iter().rev().zip([("Append", true), ("Append", true), ("Overwrite", false)]) {
         assert_eq!(row["operation"], "WRITE");
         assert_eq!(row["operationParameters"]["mode"], mode);
         assert_eq!(row["operationMetrics"]["numOutputRows"], "1");

@@ -3,4 +3,6 @@
 pub mod digest;
 pub mod http;
 pub mod log_files;
+#[cfg(feature = "server-tests")]
+pub mod peers;
 pub mod stores;
