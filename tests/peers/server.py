@@ -49,7 +49,13 @@ def answer(request):
         import pyarrow as pa
 
         t = table_of(request)
-        rows = pa.table(t.to_pyarrow_dataset().to_table()) if not request.get("sql") else None
+        if t.protocol().reader_features:  # the dataset of PyArrow knows none of them, deltalake's own queries do
+            from deltalake import QueryBuilder
+
+            columns = ", ".join('"' + f.name.replace('"', '""') + '"' for f in t.schema().fields)
+            rows = pa.table(QueryBuilder().register("t", t).execute(f"SELECT {columns} FROM t"))
+        else:
+            rows = pa.table(t.to_pyarrow_dataset().to_table())
         return digest.digest(rows) | {"version": t.version(), "partition_columns": t.metadata().partition_columns, "files": len(t.file_uris())}
     if op == "deltalake_write":
         import deltalake

@@ -27,6 +27,7 @@ const ROWS: [&str; 3] = [
 {"i":9223372036854775807,"d":1e308,"day":"9999-12-31","at":"9999-12-31T23:59:59.999999Z","text":"zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz","p":"x"}"#,
     r#"{"i":5,"at":"1969-12-31T23:59:59.999999Z","text":"😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀","p":""}"#,
 ];
+const THREE: [&str; 3] = [r#"{"id":1,"text":"a"}"#, r#"{"id":2}"#, r#"{"id":3,"text":"c"}"#];
 const NESTED: [&str; 3] = [
     r#"{"id":1,"a":{"x":1,"y":{"z":"a"}},"l":[{"p":1,"q":"b"},null],"m":{"k":{"v":"1.25"}},"ll":[[1,null],[],null]}"#,
     r#"{"id":2}"#,
@@ -36,7 +37,9 @@ const NESTED: [&str; 3] = [
 const KINDS: &[Kind] = &[
     Kind { name: "plain", columns: EVERY_TYPE, partition_by: &[], properties: &[], deltalake: true, rows: ROWS },
     Kind { name: "partitioned", columns: EVERY_TYPE, partition_by: &["p"], properties: &[], deltalake: true, rows: ROWS },
-    Kind { name: "partitioned by every type", columns: EVERY_TYPE, partition_by: &["i", "n", "s", "b", "x", "t", "day", "at", "p"], properties: &[], deltalake: true, rows: ROWS },
+    // deltalake misreads negative decimals among partition values (`-1.-5`), and spells floats differently.
+    Kind { name: "partitioned by every type", columns: EVERY_TYPE, partition_by: &["i", "n", "s", "b", "f", "d", "x", "big", "t", "day", "at", "p"], properties: &[], deltalake: false, rows: ROWS },
+    Kind { name: "partitioned by what deltalake reads", columns: EVERY_TYPE, partition_by: &["i", "n", "s", "b", "t", "day", "at", "p"], properties: &[], deltalake: true, rows: ROWS },
     Kind { name: "nested", columns: "id BIGINT, a STRUCT<x: INT, y: STRUCT<z: STRING>>, l ARRAY<STRUCT<p: INT, q: STRING>>, m MAP<STRING, STRUCT<v: DECIMAL(5,2)>>, ll ARRAY<ARRAY<INT>>", partition_by: &[], properties: &[], deltalake: true, rows: NESTED },
     Kind { name: "mapped by name", columns: EVERY_TYPE, partition_by: &["p"], properties: &[("delta.columnMapping.mode", "name")], deltalake: false, rows: ROWS },
     Kind { name: "mapped by id", columns: EVERY_TYPE, partition_by: &["p"], properties: &[("delta.columnMapping.mode", "id")], deltalake: false, rows: ROWS },
@@ -48,6 +51,10 @@ const KINDS: &[Kind] = &[
     Kind { name: "append only", columns: EVERY_TYPE, partition_by: &[], properties: &[("delta.appendOnly", "true")], deltalake: true, rows: ROWS },
     Kind { name: "without zone", columns: "id BIGINT, at TIMESTAMP_NTZ", partition_by: &[], properties: &[], deltalake: true, rows: [r#"{"id":1,"at":"2024-03-10T02:30:00"}"#, r#"{"id":2}"#, r#"{"id":3,"at":"1969-12-31T23:59:59.999999"}"#] },
     Kind { name: "chosen statistics", columns: EVERY_TYPE, partition_by: &[], properties: &[("delta.dataSkippingStatsColumns", "text,at")], deltalake: true, rows: ROWS },
+    Kind { name: "gzip", columns: "id BIGINT, text STRING", partition_by: &[], properties: &[("delta.parquet.compression.codec", "gzip")], deltalake: true, rows: THREE },
+    Kind { name: "lz4", columns: "id BIGINT, text STRING", partition_by: &[], properties: &[("delta.parquet.compression.codec", "lz4_raw")], deltalake: true, rows: THREE },
+    Kind { name: "uncompressed", columns: "id BIGINT, text STRING", partition_by: &[], properties: &[("delta.parquet.compression.codec", "uncompressed")], deltalake: true, rows: THREE },
+    Kind { name: "second page format", columns: EVERY_TYPE, partition_by: &[], properties: &[("delta.parquet.format.version", "2.12.0")], deltalake: true, rows: ROWS },
     Kind { name: "zstd", columns: EVERY_TYPE, partition_by: &[], properties: &[("delta.parquet.compression.codec", "zstd")], deltalake: true, rows: ROWS },
 ];
 
@@ -94,10 +101,11 @@ async fn spark_and_deltalake_read_what_lakebed_writes() {
             }
         }
         if kind.columns == EVERY_TYPE {
-            for filter in FILTERS {
-                let count = table.snapshot().await.unwrap().scan().filter(lakebed::Expr::sql(filter).unwrap()).build().unwrap().count().await.unwrap();
-                let rows = spark(location, &[&format!("SELECT count(*) AS n FROM {{t}} WHERE {filter}")]);
-                assert_eq!(json!(count), rows[0]["n"], "{}: {filter}", kind.name);
+            let counts: Vec<String> = FILTERS.iter().map(|f| format!("(SELECT count(*) FROM {{t}} WHERE {f})")).collect();
+            let theirs = &spark(location, &[&format!("SELECT array({}) AS n", counts.join(", "))])[0]["n"];
+            for (i, filter) in FILTERS.iter().enumerate() {
+                let scan = table.snapshot().await.unwrap().scan().filter(lakebed::Expr::sql(filter).unwrap()).build().unwrap();
+                assert_eq!(json!(scan.count().await.unwrap()), theirs[i], "{}: {filter}", kind.name);
             }
         }
         // Spark can go on writing, and lakebed reads that.
@@ -171,47 +179,43 @@ async fn checkpoints_of_lakebed_carry_the_table_for_spark_and_deltalake() {
     }
 }
 
+/// Four rounds of an append by each of the three, with checkpoints by each and a delete; all see the same rows after each round.
+async fn written_by_turns(table: &Table, by_spark: &str, by_deltalake: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let columns = Struct::from_sql("id BIGINT, text STRING, x DECIMAL(10,2), at TIMESTAMP, p STRING").unwrap();
+    let one = |k: i64| ndjson(&columns, &format!(r#"{{"id":{k},"text":"lakebed {k}","x":"{k}.25","at":"2024-01-01T00:00:00.00000{k}Z","p":"a b/é%{k}"}}"#));
+    table.create(columns.clone()).partition_by(["p"]).property("delta.checkpointInterval", "4").run().await.unwrap();
+    for round in 0..4 {
+        append(table, one(round), SaveMode::Append).await.unwrap();
+        spark(by_spark, &[&format!("INSERT INTO {{t}} VALUES ({round}, 'spark {round}', {round}.5, TIMESTAMP'2024-01-01 00:00:00', NULL)")]);
+        let parquet = folder.path().join(format!("{round}.parquet"));
+        write_parquet(&parquet, &one(round + 5));
+        ask(json!({"op": "deltalake_write", "path": by_deltalake, "parquet": parquet.to_str().unwrap(), "partition_by": ["p"]})).unwrap();
+        match round {
+            1 => drop(ask(json!({"op": "deltalake_checkpoint", "path": by_deltalake})).unwrap()),
+            2 => drop(table.checkpoint().run().await.unwrap()),
+            3 => drop(spark(by_spark, &["DELETE FROM {t} WHERE id = 2"])),
+            _ => {}
+        }
+        let ours = digest_of_table(table).await;
+        assert_eq!(ours, spark_digest(by_spark, "SELECT * FROM {t}"), "round {round}: Spark");
+        assert_eq!(ours, deltalake_digest(by_deltalake), "round {round}: deltalake");
+    }
+    assert_eq!(digest_of_table(table).await.0, 12 - 2);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_table_written_by_turns_stays_equal_for_all_three() {
     let folder = tempfile::tempdir().unwrap();
     let location = folder.path().join("turns and spaces").to_str().unwrap().to_owned();
-    let table = Table::at(&location).open().unwrap();
-    let columns = Struct::from_sql("id BIGINT, text STRING, x DECIMAL(10,2), at TIMESTAMP").unwrap();
-    let one = |k: i64| ndjson(&columns, &format!(r#"{{"id":{k},"text":"lakebed {k}","x":"{k}.25","at":"2024-01-01T00:00:00.00000{k}Z"}}"#));
-    table.create(columns.clone()).property("delta.checkpointInterval", "4").run().await.unwrap();
-    for round in 0..4 {
-        append(&table, one(round), SaveMode::Append).await.unwrap();
-        spark(&location, &[&format!("INSERT INTO {{t}} VALUES ({round}, 'spark {round}', {round}.5, TIMESTAMP'2024-01-01 00:00:00')")]);
-        let parquet = folder.path().join(format!("{round}.parquet"));
-        write_parquet(&parquet, &one(round + 5));
-        ask(json!({"op": "deltalake_write", "path": location, "parquet": parquet.to_str().unwrap()})).unwrap();
-        match round {
-            1 => drop(ask(json!({"op": "deltalake_checkpoint", "path": location})).unwrap()),
-            2 => drop(table.checkpoint().run().await.unwrap()),
-            3 => drop(spark(&location, &["DELETE FROM {t} WHERE id = 2"])),
-            _ => {}
-        }
-        let ours = digest_of_table(&table).await;
-        assert_eq!(ours, spark_digest(&location, "SELECT * FROM {t}"), "round {round}: Spark");
-        assert_eq!(ours, deltalake_digest(&location), "round {round}: deltalake");
-    }
-    assert_eq!(spark(&location, &["SELECT count(*) AS n FROM {t}"])[0]["n"], json!(12 - 2));
+    written_by_turns(&Table::at(&location).open().unwrap(), &location, &location).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn tables_on_s3_are_shared_with_spark_and_deltalake() {
-    let name = format!("interop/{}/t", lakebed::Env::system().new_uuid());
-    let table = crate::servers::s3_table(&format!("s3://lake/{name}"));
-    let columns = Struct::from_sql("id BIGINT, p STRING").unwrap();
-    table.create(columns.clone()).partition_by(["p"]).run().await.unwrap();
-    append(&table, ndjson(&columns, "{\"id\":1,\"p\":\"a b/%\"}\n{\"id\":2}"), SaveMode::Append).await.unwrap();
-    spark(&format!("s3a://lake/{name}"), &["INSERT INTO {t} VALUES (3, 'é')"]);
-    append(&table, ndjson(&columns, r#"{"id":4,"p":"x"}"#), SaveMode::Append).await.unwrap();
-    table.checkpoint().run().await.unwrap();
-    let ours = digest_of_table(&table).await;
-    assert_eq!(ours.0, 4);
-    assert_eq!(ours, spark_digest(&format!("s3a://lake/{name}"), "SELECT * FROM {t}"));
-    assert_eq!(ours, deltalake_digest(&format!("s3://lake/{name}")));
+async fn a_table_on_s3_written_by_turns_stays_equal_for_all_three() {
+    let name = format!("lake/{}/t", crate::servers::fresh("interop"));
+    let (by_spark, url) = (format!("s3a://{name}"), format!("s3://{name}"));
+    written_by_turns(&crate::servers::s3_table(&url), &by_spark, &url).await;
 }
 
 fn write_parquet(path: &std::path::Path, batch: &RecordBatch) {
