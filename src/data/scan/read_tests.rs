@@ -399,9 +399,10 @@ async fn pruning_never_changes_an_answer_and_reads_less() {
         2 => Some(-0.0),
         _ => Some(i as f64 / 7.0),
     }));
-    let nested = StructArray::from(vec![
-        (Arc::new(ArrowField::new("x", ArrowType::Int64, true)), Arc::new(Int64Array::from_iter_values(0..rows)) as ArrayRef),
-    ]);
+    let nested = StructArray::from(vec![(
+        Arc::new(ArrowField::new("x", ArrowType::Int64, true)),
+        Arc::new(Int64Array::from_iter_values(0..rows)) as ArrayRef,
+    )]);
     let columns: Vec<(&str, ArrayRef)> = vec![
         ("i", Arc::new(Int32Array::from_iter((0..rows as i32).map(|i| (i % 50 != 3).then_some(i))))),
         ("s", Arc::new(StringArray::from_iter_values((0..rows).map(|i| format!("key {i:06}"))))),
@@ -413,7 +414,11 @@ async fn pruning_never_changes_an_answer_and_reads_less() {
     ];
     let batch = batch(columns);
     // Row groups of 7,000 rows; pages of different columns end at different rows.
-    let properties = WriterProperties::builder().set_max_row_group_row_count(Some(7_000)).set_data_page_size_limit(3_000).set_write_batch_size(100).set_dictionary_enabled(false);
+    let properties = WriterProperties::builder()
+        .set_max_row_group_row_count(Some(7_000))
+        .set_data_page_size_limit(3_000)
+        .set_write_batch_size(100)
+        .set_dictionary_enabled(false);
     let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), Some(properties.build())).unwrap();
     writer.write(&batch).unwrap();
     let body = writer.into_inner().unwrap();

@@ -8,11 +8,9 @@ use crate::error::Result;
 use crate::expr::{ColumnStats, Pruner};
 use crate::schema::FieldPath;
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, UInt32Array, UInt64Array};
-use arrow::compute::{nullif, take};
 use arrow::buffer::BooleanBuffer;
-use arrow::datatypes::{
-    DataType as ArrowType, Date32Type, Int8Type, Int16Type, Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType,
-};
+use arrow::compute::{nullif, take};
+use arrow::datatypes::{DataType as ArrowType, Date32Type, Int8Type, Int16Type, Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType};
 use parquet::arrow::arrow_reader::statistics::StatisticsConverter;
 use parquet::arrow::arrow_reader::{RowSelection, RowSelector};
 use parquet::bloom_filter::Sbbf;

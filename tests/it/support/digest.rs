@@ -38,15 +38,7 @@ impl Rows {
     /// SHA-256 over the sorted rows, each followed by a line feed.
     pub fn sha256(&mut self) -> String {
         self.0.sort_unstable();
-        let mut hash = Sha256::new();
-        for row in &self.0 {
-            hash.update(row.as_bytes());
-            hash.update(b"\n");
-        }
-        hash.finalize().iter().fold(String::new(), |mut text, byte| {
-            write!(text, "{byte:02x}").unwrap();
-            text
-        })
+        hex_sha256(self.0.iter().flat_map(|row| [row.as_bytes(), b"\n"]))
     }
 }
 
@@ -71,6 +63,16 @@ pub async fn digest_of_table(table: &Table) -> (u64, String, Vec<String>) {
 fn summary(mut rows: Rows) -> (u64, String, Vec<String>) {
     let sample = rows.sample(20).to_vec();
     (rows.len() as u64, rows.sha256(), sample)
+}
+
+/// SHA-256 of these bytes one after the other, in hex.
+pub fn hex_sha256<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> String {
+    let mut hash = Sha256::new();
+    parts.into_iter().for_each(|part| hash.update(part));
+    hash.finalize().iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").unwrap();
+        text
+    })
 }
 
 fn encode(array: &ArrayRef, row: usize, out: &mut String) {
