@@ -4,10 +4,14 @@
 
 #[cfg(feature = "aws")]
 mod credentials;
+#[cfg(feature = "aws")]
+mod fresh;
 #[cfg(any(feature = "aws", feature = "azure", feature = "gcp"))]
 mod http;
 #[cfg(feature = "aws")]
 mod profile;
+#[cfg(feature = "aws")]
+mod sts;
 
 use super::options::StorageOptions;
 use super::resolve::Origin;
@@ -48,8 +52,9 @@ fn s3(bucket: &str, options: &StorageOptions, env: &Env) -> Result<Remote> {
         settings.values.entry("aws_virtual_hosted_style_request").or_insert_with(|| "true".to_owned());
     }
     let endpoint = settings.get("aws_endpoint_url_s3").or(settings.get("aws_endpoint_url")).map(str::to_owned);
+    // First, because plain HTTP to a store on this machine is no permission for plain HTTP to an STS elsewhere.
+    let provider = fresh::provider(source, &settings, env)?;
     allow_loopback(&mut settings, endpoint.as_deref())?;
-    let provider = credentials::provider(source, &settings, env)?;
     let build = |retry: RetryConfig| {
         let mut builder = AmazonS3Builder::new();
         for (name, value) in for_store(&settings) {

@@ -39,7 +39,7 @@ pub(crate) async fn create(store: &dyn ObjectStore, key: &Path, body: Bytes) -> 
     }
 }
 
-fn outcome(e: object_store::Error, key: &Path) -> PutOutcome {
+pub(super) fn outcome(e: object_store::Error, key: &Path) -> PutOutcome {
     use object_store::Error as E;
     let doing = "writing a new file";
     match e {

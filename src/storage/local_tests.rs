@@ -154,3 +154,69 @@ fn a_staged_file_has_a_dot_name_until_one_step_gives_it_its_own() {
     assert!(matches!(second, Err(object_store::Error::AlreadyExists { .. })), "{second:?}");
     assert_eq!((names(), std::fs::read(&target).unwrap()), (vec!["f".to_owned()], b"whole".to_vec()));
 }
+
+fn with_sync(root: &std::path::Path, sync: fn(&File) -> io::Result<()>) -> LocalStore {
+    let publisher = Publisher::with_sync(root.to_owned(), sync);
+    LocalStore { disk: Arc::new(Disk { root: root.to_owned(), publisher }), env: Env::system() }
+}
+
+fn put_new(s: &LocalStore, name: &str) -> Result<PutResult> {
+    s.disk.put_new(&key(name), ".temp", &"body".into())
+}
+
+thread_local! {
+    /// What was synced: each file's name at that time.
+    static SYNCED: std::cell::RefCell<Vec<PathBuf>> = const { std::cell::RefCell::new(Vec::new()) };
+}
+
+fn record(file: &File) -> io::Result<()> {
+    use std::os::fd::AsRawFd;
+    let name = std::fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd()))?;
+    SYNCED.with_borrow_mut(|synced| synced.push(name));
+    file.sync_all()
+}
+
+// spec: STO-6
+#[test]
+fn a_durable_write_syncs_the_folders_it_made_then_the_file_then_its_folder() {
+    let dir = tempfile::tempdir().unwrap();
+    let base = dir.path().canonicalize().unwrap();
+    let s = with_sync(&base.join("new/table"), record);
+    put_new(&s, "_delta_log/0.json").unwrap();
+    let below = |names: &[&str]| names.iter().map(|n| base.join(n)).collect::<Vec<_>>();
+    let log = "new/table/_delta_log";
+    assert_eq!(SYNCED.take(), below(&["", "new", "new/table", &format!("{log}/.temp"), log]));
+    put_new(&s, "_delta_log/1.json").unwrap();
+    assert_eq!(SYNCED.take(), below(&[&format!("{log}/.temp"), log]));
+    s.disk.put_over(&key("p=1/f"), ".temp", &"body".into()).unwrap();
+    assert_eq!(SYNCED.take(), below(&["new", "new/table", "new/table/p=1/.temp", "new/table/p=1"]));
+}
+
+fn outcome_of(result: Result<PutResult>) -> crate::storage::PutOutcome {
+    crate::storage::create::outcome(result.unwrap_err(), &key("x"))
+}
+
+// spec: STO-6, STO-12
+#[test]
+fn a_file_that_cannot_be_synced_is_not_published_and_a_folder_that_cannot_leaves_the_outcome_unknown() {
+    let refuse = |_: &File| Err(io::Error::from(io::ErrorKind::StorageFull));
+    let folders = |file: &File| match file.metadata()?.is_dir() {
+        true => Err(io::Error::other("lost power")),
+        false => Ok(()),
+    };
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir(dir.path().join("d")).unwrap();
+    let known = with_sync(dir.path(), |_| Ok(()));
+    put_new(&known, "d/known").unwrap();
+    for (name, sync, published) in [("d/full", refuse as fn(&File) -> io::Result<()>, false), ("d/lost", folders, true)] {
+        let s = with_sync(dir.path(), sync);
+        s.disk.publisher.remember(dir.path().join("d"));
+        match outcome_of(put_new(&s, name)) {
+            crate::storage::PutOutcome::Failed(e) => assert!(!published && e.message().contains("space"), "{name}: {e}"),
+            crate::storage::PutOutcome::Unknown(_) => assert!(published, "{name}"),
+            other => panic!("{name}: {other:?}"),
+        }
+        assert_eq!(dir.path().join(name).exists(), published, "{name}");
+        assert!(!dir.path().join("d/.temp").exists(), "{name}");
+    }
+}

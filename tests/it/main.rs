@@ -4,6 +4,7 @@ mod broken;
 mod budget;
 mod cli;
 mod conformance;
+mod credentials;
 mod golden;
 mod log_snapshot;
 mod operations;

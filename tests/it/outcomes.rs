@@ -12,7 +12,11 @@ fn log(server: &Server, cache: &tempfile::TempDir) -> PathLogStore {
 }
 
 fn root(server: &Server, cache: &tempfile::TempDir, more: impl Fn(StorageOptions) -> StorageOptions) -> lakebed::Result<TableRoot> {
-    let options = StorageOptions::new()
+    TableRoot::open("s3://lake/t", &more(options(server, cache)), &Env::system())
+}
+
+fn options(server: &Server, cache: &tempfile::TempDir) -> StorageOptions {
+    StorageOptions::new()
         .environment([])
         .set("access_key_id", "AKIACANARY")
         .set("AWS_SECRET_ACCESS_KEY", "SECRETCANARY")
@@ -20,8 +24,7 @@ fn root(server: &Server, cache: &tempfile::TempDir, more: impl Fn(StorageOptions
         .set("aws_endpoint", &server.url)
         .set("max_retries", "1")
         .set("init_backoff", "1ms")
-        .set("cache_dir", cache.path().to_str().unwrap());
-    TableRoot::open("s3://lake/t", &more(options), &Env::system())
+        .set("cache_dir", cache.path().to_str().unwrap())
 }
 
 async fn commit(script: impl Fn(&Ask, usize, &Objects) -> Option<Say> + Send + Sync + 'static) -> (PutOutcome, Server, Objects) {
@@ -168,20 +171,119 @@ async fn a_store_that_does_not_know_the_condition_is_refused() {
 
 // spec: STO-14
 #[tokio::test]
-async fn the_probe_runs_once_per_store_and_its_verdict_outlives_the_process() {
+async fn a_refusal_of_the_probe_for_another_reason_is_no_verdict_on_the_store() {
+    let cache = tempfile::tempdir().unwrap();
+    // The number must not be read as a status where it is part of a name.
+    let (server, _) = s3(|ask, _, _| (ask.method == "PUT").then(|| status(403)));
+    let log = PathLogStore::new(TableRoot::open("s3://lake/t501", &options(&server, &cache), &Env::system()).unwrap());
+    assert_eq!(code(log.put_commit(Version(0), Bytes::new()).await), "LB-STORE");
+    assert!(!cache.path().join("stores").exists());
+}
+
+fn probes(server: &Server) -> usize {
+    server.asked().iter().filter(|a| a.method == "PUT" && a.path.contains("_lakebed_probe_")).count()
+}
+
+fn kept(cache: &tempfile::TempDir) -> Vec<String> {
+    let files = std::fs::read_dir(cache.path().join("stores")).map(|d| d.map(|e| e.unwrap().path()).collect::<Vec<_>>());
+    files.unwrap_or_default().iter().map(|f| std::fs::read_to_string(f).unwrap()).collect()
+}
+
+/// The file in which the verdict on a store is kept.
+fn verdict_file(server: &Server, cache: &tempfile::TempDir) -> std::path::PathBuf {
+    use md5::Digest;
+    let name: String = md5::Md5::digest(format!("{}/lake", server.url)).iter().map(|b| format!("{b:02x}")).collect();
+    cache.path().join(format!("stores/{name}.json"))
+}
+
+// spec: STO-14
+#[tokio::test]
+async fn the_probe_runs_once_per_store_leaves_nothing_there_and_its_verdict_in_the_cache_folder() {
     let cache = tempfile::tempdir().unwrap();
     let (server, objects) = s3(|_, _, _| None);
-    let probes = |server: &Server| server.asked().iter().filter(|a| a.method == "PUT" && a.path.contains("_lakebed_probe_")).count();
+    assert!(log(&server, &cache).read_commit(Version(0)).await.unwrap().is_none());
+    assert_eq!(probes(&server), 0, "readers do not probe");
     log(&server, &cache).put_commit(Version(0), Bytes::new()).await;
     log(&server, &cache).put_commit(Version(1), Bytes::new()).await;
     assert_eq!(probes(&server), 2);
-    assert!(server.asked().iter().any(|a| a.method == "DELETE" || a.query.contains("delete")), "the scratch object is deleted");
-    let kept: Vec<_> =
-        std::fs::read_dir(cache.path().join("stores")).unwrap().map(|e| std::fs::read_to_string(e.unwrap().path()).unwrap()).collect();
+    assert_eq!(objects.lock().unwrap().len(), 2, "two commits and no scratch object");
+    let kept = kept(&cache);
     assert_eq!(kept.len(), 1);
     assert!(kept[0].contains(&format!("{}/lake", server.url)) && kept[0].contains("true"), "{kept:?}");
     assert!(!kept[0].contains("CANARY"));
-    drop(objects);
+    assert_eq!(std::fs::read_to_string(verdict_file(&server, &cache)).unwrap(), kept[0]);
+}
+
+// spec: STO-14
+#[tokio::test]
+async fn a_kept_verdict_is_believed_unless_it_is_broken_old_or_about_another_store() {
+    let now = Env::system().now().millis();
+    let day = 24 * 3600 * 1000;
+    let verdict = |store: &str, at: i64| serde_json::json!({"store": store, "createOnlyWrites": true, "checkedAt": at}).to_string();
+    for (name, text, expected) in [
+        ("of another process", verdict("URL/lake", now - day), 0),
+        ("broken", "{\"store\":".to_owned(), 2),
+        ("not JSON at all", "\0\u{1}".to_owned(), 2),
+        ("empty", String::new(), 2),
+        ("of another shape", "[1]".to_owned(), 2),
+        ("old", verdict("URL/lake", now - 31 * day), 2),
+        ("of the future", verdict("URL/lake", now + day), 2),
+        ("about another store", verdict("URL/pond", now - day), 2),
+        ("bad", verdict("URL/lake", now - day).replace("true", "false"), 2),
+    ] {
+        let cache = tempfile::tempdir().unwrap();
+        let (server, objects) = s3(|_, _, _| None);
+        let file = verdict_file(&server, &cache);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(&file, text.replace("URL", &server.url)).unwrap();
+        let outcome = log(&server, &cache).put_commit(Version(0), Bytes::from_static(b"a")).await;
+        assert!(matches!(outcome, PutOutcome::Created), "{name}: {outcome:?}");
+        assert_eq!(probes(&server), expected, "{name}");
+        assert_eq!(objects.lock().unwrap().len(), 1, "{name}");
+        assert!(kept(&cache)[0].contains(&format!("\"store\":\"{}/lake\"", server.url)), "{name}");
+    }
+}
+
+// spec: STO-14
+#[tokio::test]
+async fn a_cache_folder_that_cannot_be_made_costs_a_probe_and_no_commit() {
+    let cache = tempfile::tempdir().unwrap();
+    std::fs::write(cache.path().join("stores"), "a file").unwrap();
+    let (server, _) = s3(|_, _, _| None);
+    assert!(matches!(log(&server, &cache).put_commit(Version(0), Bytes::new()).await, PutOutcome::Created));
+    assert_eq!(probes(&server), 2);
+}
+
+// spec: STO-14
+#[tokio::test]
+async fn a_bad_verdict_is_not_kept_and_the_store_is_asked_again() {
+    let cache = tempfile::tempdir().unwrap();
+    let (server, objects) = s3(|ask, before, objects| {
+        // Ignores the condition until it is upgraded.
+        (ask.path.contains("_probe_") && ask.method == "PUT" && before == 1 && objects.lock().unwrap().len() == 1).then(|| {
+            objects.lock().unwrap().insert("/lake/upgraded".to_owned(), vec![]);
+            Say::Status(200, vec![("etag", "\"1\"".to_owned())], vec![])
+        })
+    });
+    assert_eq!(code(log(&server, &cache).put_commit(Version(0), Bytes::new()).await), "LB-STORE-NOCAS");
+    assert!(kept(&cache).is_empty());
+    assert_eq!(objects.lock().unwrap().keys().cloned().collect::<Vec<_>>(), ["/lake/upgraded"], "the scratch object is gone");
+    assert!(matches!(log(&server, &cache).put_commit(Version(0), Bytes::new()).await, PutOutcome::Created));
+    assert_eq!(kept(&cache).len(), 1);
+}
+
+// spec: STO-14, STO-15
+#[tokio::test]
+async fn a_warm_commit_is_exactly_one_request() {
+    let cache = tempfile::tempdir().unwrap();
+    let (server, _) = s3(|_, _, _| None);
+    let log = log(&server, &cache);
+    log.put_commit(Version(0), Bytes::new()).await;
+    let before = server.asked().len();
+    log.put_commit(Version(1), Bytes::new()).await;
+    let asked: Vec<String> = server.asked()[before..].iter().map(|a| format!("{} {}", a.method, a.path)).collect();
+    assert_eq!(asked, ["PUT /lake/t/_delta_log/00000000000000000001.json"]);
+    assert_eq!(server.asked().last().unwrap().header("if-none-match"), "*");
 }
 
 // spec: STO-15
@@ -197,7 +299,9 @@ async fn another_locking_scheme_refuses_writes_and_permits_reads() {
     let by_environment = PathLogStore::new(root(&server, &cache, |o| o.environment(variable.clone())).unwrap());
     assert_eq!(code(by_environment.put_commit(Version(1), Bytes::new()).await), "LB-STORE-LOCK");
     objects.lock().unwrap().insert("/lake/t/_delta_log/.tmp/00000000000000000001.json.abc".to_owned(), b"x".to_vec());
-    assert_eq!(code(log(&server, &cache).put_commit(Version(1), Bytes::new()).await), "LB-STORE-LOCK");
+    let by_trace = log(&server, &cache);
+    assert_eq!(code(by_trace.put_commit(Version(1), Bytes::new()).await), "LB-STORE-LOCK");
+    assert_eq!(by_trace.read_commit(Version(0)).await.unwrap().unwrap(), "x");
     assert_eq!(server.asked().iter().filter(|a| a.method == "PUT").count(), 0);
 }
 

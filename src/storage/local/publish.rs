@@ -25,10 +25,13 @@ const KNOWN_MAX: usize = 10_000;
 #[derive(Debug)]
 pub(super) struct Publisher {
     root: PathBuf,
-    durable: bool,
+    /// How a file or folder is brought to the disk; `None` when nobody asks for that.
+    sync: Option<Sync>,
     /// Folders that this process has seen to be in their synced parents.
     known: Mutex<HashSet<PathBuf>>,
 }
+
+type Sync = fn(&File) -> io::Result<()>;
 
 /// What giving a file its name may do to one that is there.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -39,7 +42,11 @@ pub(super) enum Existing {
 
 impl Publisher {
     pub fn new(root: PathBuf, durability: Durability) -> Self {
-        Publisher { root, durable: durability == Durability::Full, known: Mutex::default() }
+        Publisher { root, sync: (durability == Durability::Full).then_some(File::sync_all), known: Mutex::default() }
+    }
+    #[cfg(test)]
+    pub fn with_sync(root: PathBuf, sync: Sync) -> Self {
+        Publisher { root, sync: Some(sync), known: Mutex::default() }
     }
     /// Makes `folder` and what is missing above it; each is synced into its parent, also when another process has just made it.
     fn ensure(&self, folder: &FilePath) -> io::Result<()> {
@@ -55,21 +62,23 @@ impl Publisher {
                 Err(_) if step.is_dir() => false,
                 Err(e) => return Err(e),
             };
-            if self.durable
-                && let Some(parent) = step.parent()
-            {
-                match sync_folder(parent) {
+            if let (Some(sync), Some(parent)) = (self.sync, step.parent()) {
+                match File::open(parent).and_then(|folder| sync(&folder)) {
                     Err(e) if made || e.kind() != io::ErrorKind::PermissionDenied => return Err(e),
                     _ => {}
                 }
             }
         }
+        self.remember(folder.to_owned());
+        Ok(())
+    }
+    /// Notes that a folder is in its synced parents.
+    pub fn remember(&self, folder: PathBuf) {
         let mut known = self.known();
         if known.len() >= KNOWN_MAX {
             known.clear();
         }
-        known.insert(folder.to_owned());
-        Ok(())
+        known.insert(folder);
     }
     fn known(&self) -> std::sync::MutexGuard<'_, HashSet<PathBuf>> {
         self.known.lock().unwrap_or_else(|e| e.into_inner())
@@ -93,17 +102,18 @@ impl Publisher {
     }
     /// Gives a staged file its name. The error says whether it may be in view already.
     pub fn publish(&self, staged: Staged, target: &FilePath, existing: Existing, key: &Path) -> Result<PutResult> {
-        if self.durable {
-            staged.file.sync_all().map_err(|e| io_error(e, key))?;
+        if let Some(sync) = self.sync {
+            sync(&staged.file).map_err(|e| io_error(e, key))?;
         }
         let meta = staged.file.metadata().map_err(|e| io_error(e, key))?;
         match existing {
             Existing::Replace => std::fs::rename(&staged.path, target).map_err(|e| io_error(e, key))?,
             Existing::Keep => link_new(&staged.path, target, key)?,
         }
-        if self.durable {
+        if let Some(sync) = self.sync {
             // In view, but perhaps not on the disk: the caller must not hear "failed".
-            sync_folder(&staged.folder).map_err(|e| object_store::Error::Generic { store: STORE, source: Box::new(e) })?;
+            let synced = File::open(&staged.folder).and_then(|folder| sync(&folder));
+            synced.map_err(|e| object_store::Error::Generic { store: STORE, source: Box::new(e) })?;
         }
         Ok(PutResult { e_tag: object_meta(key.clone(), &meta).e_tag, version: None })
     }
@@ -141,10 +151,6 @@ fn link_new(temp: &FilePath, target: &FilePath, key: &Path) -> Result<()> {
         }
         Err(e) => Err(io_error(e.into(), key)),
     }
-}
-
-fn sync_folder(folder: &FilePath) -> io::Result<()> {
-    File::open(folder)?.sync_all()
 }
 
 impl Disk {

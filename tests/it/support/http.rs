@@ -139,9 +139,50 @@ pub fn s3(script: impl Fn(&Ask, usize, &Objects) -> Option<Say> + Send + Sync + 
     (server, objects)
 }
 
-/// What an S3 answers.
+/// Keys of uploads in parts that have neither been completed nor aborted.
+pub fn unfinished(objects: &Objects) -> Vec<String> {
+    objects.lock().unwrap().keys().filter_map(|k| k.strip_prefix('!')).filter(|k| !k.contains('#')).map(str::to_owned).collect()
+}
+
+fn xml(text: String) -> Say {
+    Say::Status(200, vec![("etag", "\"1\"".to_owned())], format!("<?xml version=\"1.0\"?>{text}").into_bytes())
+}
+
+/// What an S3 answers. An upload in parts is kept under `!key` and its parts under `!key#00001`; there is one a key.
 pub fn plain_s3(ask: &Ask, objects: &Objects) -> Say {
     let mut objects = objects.lock().unwrap();
+    let (upload, query) = (format!("!{}", ask.path), ask.query.as_str());
+    match ask.method.as_str() {
+        "POST" if query.contains("delete") => {
+            let body = String::from_utf8(ask.body.clone()).unwrap();
+            for key in body.split("<Key>").skip(1).filter_map(|k| k.split_once("</Key>")) {
+                objects.remove(&format!("{}/{}", ask.path.trim_end_matches('/'), key.0));
+            }
+            return xml("<DeleteResult/>".to_owned());
+        }
+        "POST" if query.contains("uploads") => {
+            objects.insert(upload, vec![]);
+            return xml("<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>".to_owned());
+        }
+        "PUT" if query.contains("partNumber") => {
+            let pairs: BTreeMap<_, _> = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+            objects.insert(format!("{upload}#{:05}", pairs["partNumber"].parse::<u32>().unwrap()), ask.body.clone());
+            return xml(String::new());
+        }
+        "POST" | "DELETE" if query.contains("uploadId") => {
+            let parts: Vec<String> = objects.keys().filter(|k| k.starts_with(&format!("{upload}#"))).cloned().collect();
+            let whole: Vec<u8> = parts.iter().filter_map(|k| objects.remove(k)).flatten().collect();
+            if objects.remove(&upload).is_none() {
+                return status(404);
+            }
+            if ask.method == "DELETE" {
+                return Say::Status(204, vec![], vec![]);
+            }
+            objects.insert(ask.path.clone(), whole);
+            return xml("<CompleteMultipartUploadResult><ETag>1</ETag></CompleteMultipartUploadResult>".to_owned());
+        }
+        _ => {}
+    }
     let etag = |body: &[u8]| vec![("etag", format!("\"{:x}\"", crc(body))), ("last-modified", "Sat, 21 Nov 2026 00:00:00 GMT".to_owned())];
     match ask.method.as_str() {
         "PUT" if ask.header("if-none-match") == "*" && objects.contains_key(&ask.path) => status(412),
@@ -185,7 +226,6 @@ pub fn plain_s3(ask: &Ask, objects: &Objects) -> Say {
             objects.remove(&ask.path);
             Say::Status(204, vec![], vec![])
         }
-        "POST" => Say::Status(200, vec![], b"<?xml version=\"1.0\"?><DeleteResult/>".to_vec()),
         _ => status(400),
     }
 }
