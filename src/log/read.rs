@@ -6,7 +6,7 @@ use super::{LogFile, LogStore, LogTail, TailPiece, Version, decode_commit};
 use crate::env::Env;
 use crate::error::{Code, Error, Result};
 use bytes::Bytes;
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use std::sync::Arc;
 
 /// Bodies longer than this are decoded on a thread of their own.
@@ -25,7 +25,7 @@ pub(crate) async fn read_commits(
     up_to: Version,
 ) -> Result<Vec<Arc<TailPiece>>> {
     let from = after.map_or(0, |v| v.next().0);
-    let reads = stream::iter(from..=up_to.0).map(|v| read_commit(log, env, Version(v)));
+    let reads = stream::iter(from..=up_to.0).map(|v| read_commit(log, env, Version(v)).boxed());
     reads.buffered(parallel_reads(env)).try_collect().await
 }
 
@@ -55,42 +55,52 @@ pub(crate) async fn read_tail(log: &Arc<dyn LogStore>, env: &Env, segment: &LogS
         .with("commits", segment.commits.len())
         .help("raise the memory limit, or let a writer make a checkpoint"));
     }
-    enum Source<'a> {
-        Commit(Version),
-        Compaction(&'a LogFile, Version),
-    }
-    let mut sources = Vec::new();
-    let mut compactions = segment.compactions.iter().filter_map(|f| Some((f, compaction_end(f)?))).peekable();
-    let mut covered = None;
-    for commit in &segment.commits {
-        if let Some((file, to)) = compactions.next_if(|(file, _)| file.version == commit.version) {
-            sources.push(Source::Compaction(file, to));
-            covered = Some(to);
-        } else if covered.is_none_or(|to| to < commit.version) {
-            sources.push(Source::Commit(commit.version));
-        }
-    }
-    let reads = stream::iter(sources).map(|source| async move {
-        match source {
-            Source::Commit(version) => Ok::<_, Error>((vec![read_commit(log, env, version).await?], None)),
-            Source::Compaction(file, to) => match read_compaction(log, env, file, to).await {
-                Ok(piece) => Ok((vec![piece], None)),
-                Err(why) => {
-                    let before = file.version.0.checked_sub(1).map(Version);
-                    let warning = why.map(|e| format!("{} was skipped: {e}; its commits were read instead", file.name));
-                    Ok((read_commits(log, env, before, to).await?, warning))
-                }
-            },
-        }
-    });
-    let read: Vec<(Vec<Arc<TailPiece>>, Option<String>)> =
-        reads.buffered(parallel_reads(env)).try_collect::<Vec<_>>().await.map_err(|e: Error| e)?;
+    let reads = stream::iter(sources(segment)).map(|source| read_source(log, env, source).boxed());
+    let read: Vec<(Vec<Arc<TailPiece>>, Option<String>)> = reads.buffered(parallel_reads(env)).try_collect().await?;
     let mut pieces = Vec::with_capacity(read.len());
     for (some, warning) in read {
         pieces.extend(some);
         warnings.extend(warning);
     }
     Ok(LogTail::new(pieces))
+}
+
+/// One file of a tail.
+enum Source {
+    Commit(Version),
+    Compaction(LogFile, Version),
+}
+
+/// Compactions where there are some, else commits.
+fn sources(segment: &LogSegment) -> Vec<Source> {
+    let mut sources = Vec::new();
+    let mut compactions = segment.compactions.iter().filter_map(|f| Some((f, compaction_end(f)?))).peekable();
+    let mut covered = None;
+    for commit in &segment.commits {
+        if let Some((file, to)) = compactions.next_if(|(file, _)| file.version == commit.version) {
+            sources.push(Source::Compaction(file.clone(), to));
+            covered = Some(to);
+        } else if covered.is_none_or(|to| to < commit.version) {
+            sources.push(Source::Commit(commit.version));
+        }
+    }
+    sources
+}
+
+/// Its pieces, and why a compaction was skipped.
+async fn read_source(log: &Arc<dyn LogStore>, env: &Env, source: Source) -> Result<(Vec<Arc<TailPiece>>, Option<String>)> {
+    let (file, to) = match source {
+        Source::Commit(version) => return Ok((vec![read_commit(log, env, version).await?], None)),
+        Source::Compaction(file, to) => (file, to),
+    };
+    match read_compaction(log, env, &file, to).await {
+        Ok(piece) => Ok((vec![piece], None)),
+        Err(why) => {
+            let before = file.version.0.checked_sub(1).map(Version);
+            let warning = why.map(|e| format!("{} was skipped: {e}; its commits were read instead", file.name));
+            Ok((read_commits(log, env, before, to).await?, warning))
+        }
+    }
 }
 
 /// A compaction that can be trusted; the error of one that does not read, nothing for one that is not reconciled, as some engines

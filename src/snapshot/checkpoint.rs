@@ -53,6 +53,16 @@ impl Snapshot {
         if self.segment().checkpoint.as_ref().is_some_and(|c| c.version == self.version()) {
             return Ok(written);
         }
+        match self.encode_and_publish(&mut written).await {
+            // It cannot be built from what is broken, but perhaps from what lies before it.
+            Err(e) if e.code() == Code::CKPT && self.segment().checkpoint.is_some() => {
+                Box::pin(self.without_checkpoint(e).await?.write_checkpoint()).await
+            }
+            done => done.map(|()| written),
+        }
+    }
+
+    async fn encode_and_publish(self: &Arc<Self>, written: &mut CheckpointWritten) -> Result<()> {
         let policy = self.state().checkpoint_policy()?;
         let columns = file_columns(self.state())?;
         let mut checksum = Checksum::of(self.facts(), self.state().protocol().clone(), self.state().metadata().clone());
@@ -83,7 +93,7 @@ impl Snapshot {
         written.removed = tally.removed;
         written.bytes = body.len() as u64 + sidecar_bytes.unsigned_abs();
         if !written.ours {
-            return Ok(written);
+            return Ok(());
         }
         if self.segment().checksums.first().is_none_or(|c| c.version != self.version())
             && let Err(e) = self.publish(&Checksum::file_name(self.version()), checksum.encode()).await
@@ -102,7 +112,7 @@ impl Snapshot {
         if let Err(e) = self.table().root().store().put(&key, PutPayload::from(hint.encode())).await {
             written.warnings.push(format!("`{LAST_CHECKPOINT}` was not written: {e}"));
         }
-        Ok(written)
+        Ok(())
     }
 
     /// Streams the file list into encoded files: one that stays open for a classic checkpoint, published sidecars for V2.

@@ -5,6 +5,7 @@
 //! Invariant: nothing is remembered but the keys of the tail.
 
 use super::Snapshot;
+use super::stand_in::{HandedOut, continued};
 use super::stats::{Facts, FilePruner, records_of};
 use crate::error::{Code, Error, Result};
 use crate::expr::BoundExpr;
@@ -66,6 +67,14 @@ impl FileBatch {
     pub(crate) fn rows(&self) -> &FileRows {
         &self.rows
     }
+    /// The files that have not been seen.
+    pub(super) fn without(self, seen: &SeenFiles) -> Result<FileBatch> {
+        if seen.is_empty() {
+            return Ok(self);
+        }
+        let unseen: BooleanArray = (0..self.len()).map(|row| Some(!seen.contains(self.rows.key(row)))).collect();
+        Ok(FileBatch::new(self.rows.filter(&unseen)?))
+    }
     pub fn len(&self) -> usize {
         self.rows.len()
     }
@@ -109,8 +118,15 @@ impl Snapshot {
             let pruner = query.filter.clone().map(|f| FilePruner::new(f, snapshot.state())).transpose()?;
             let read = Arc::new(Reading { seen, query, pruner });
             let tail = tail_files(Arc::clone(&snapshot), live, Arc::clone(&read));
-            let checkpoint = parts(&snapshot).map_ok(move |part| part.files(Arc::clone(&read))).try_flatten_unordered(FILES_AT_ONCE);
-            Ok::<_, Error>(tail.chain(checkpoint))
+            let handed_out = HandedOut::default();
+            let (reading, counter) = (Arc::clone(&read), handed_out.clone());
+            let checkpoint = parts(&snapshot)
+                .enumerate()
+                .map(move |(i, part)| part.map(|part| counter.count(i, part.files(Arc::clone(&reading)))))
+                .try_flatten_unordered(FILES_AT_ONCE)
+                .boxed();
+            let query = read.query.clone();
+            Ok::<_, Error>(tail.chain(continued(snapshot, query, read, handed_out, checkpoint)))
         };
         let files = stream::once(start).try_flatten();
         files.try_filter(|batch| std::future::ready(!batch.is_empty())).boxed()
@@ -140,17 +156,17 @@ impl Snapshot {
 }
 
 /// What stays the same while one stream is read.
-struct Reading {
+pub(super) struct Reading {
     seen: SeenFiles,
     query: FileQuery,
     pruner: Option<FilePruner>,
 }
 
 /// Where the tail's live files stand: piece and action.
-type Live = Vec<(u32, u32)>;
+pub(super) type Live = Vec<(u32, u32)>;
 
 /// Newest first. Inside one commit the later line wins, as it would in forward order. (REC-21, REC-22)
-fn replay_tail(tail: &LogTail, root: &TableRoot) -> (SeenFiles, Live) {
+pub(super) fn replay_tail(tail: &LogTail, root: &TableRoot) -> (SeenFiles, Live) {
     let mut seen = SeenFiles::new(root.url());
     let mut live = Live::new();
     for (p, piece) in tail.pieces().iter().enumerate().rev() {
@@ -184,13 +200,13 @@ fn tail_files(snapshot: Arc<Snapshot>, live: Live, read: Arc<Reading>) -> BoxStr
 }
 
 /// A file of a checkpoint that holds file actions.
-enum Part {
+pub(super) enum Part {
     Columns(ParquetFile),
     Actions(Vec<Action>),
 }
 
 /// The parts of the snapshot's checkpoint, opened as they are asked for; sidecars after the file that names them. (CKP-6)
-fn parts(snapshot: &Arc<Snapshot>) -> BoxStream<'static, Result<Part>> {
+pub(super) fn parts(snapshot: &Arc<Snapshot>) -> BoxStream<'static, Result<Part>> {
     let root = snapshot.table().root().clone();
     let files: Vec<LogFile> = snapshot.segment().checkpoint.iter().flat_map(|c| c.files.clone()).collect();
     let first = snapshot.first_file.clone();
@@ -229,7 +245,7 @@ fn sidecars_in(actions: &[Action]) -> Vec<Sidecar> {
 }
 
 impl Part {
-    fn files(self, read: Arc<Reading>) -> BoxStream<'static, Result<FileBatch>> {
+    pub(super) fn files(self, read: Arc<Reading>) -> BoxStream<'static, Result<FileBatch>> {
         match self {
             Part::Columns(file) => match column_files(&file, read) {
                 Ok(files) => files,
@@ -306,11 +322,7 @@ fn column_files(file: &ParquetFile, read: Arc<Reading>) -> Result<BoxStream<'sta
         .map(move |batch| {
             let batch = batch?;
             let rows = FileRows::from_column(&rows_with_path(&file, struct_column(&file, &batch, "add")?)?)?;
-            if read.seen.is_empty() {
-                return Ok(FileBatch::new(rows));
-            }
-            let unseen: BooleanArray = (0..rows.len()).map(|row| Some(!read.seen.contains(rows.key(row)))).collect();
-            Ok(FileBatch::new(rows.filter(&unseen)?))
+            FileBatch::new(rows).without(&read.seen)
         })
         .boxed())
 }

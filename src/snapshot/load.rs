@@ -12,6 +12,8 @@ use crate::log::read::read_tail;
 use crate::log::segment::{CheckpointFiles, LogSegment, choose, explain};
 use crate::log::{Action, LogFile, LogTail, Protocol, SmallFacts, Version};
 use crate::table::Table;
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use tokio::sync::OnceCell;
@@ -82,8 +84,10 @@ async fn read(table: &Table, segment: LogSegment, warnings: &mut Vec<String>) ->
     let (log, env) = (table.log(), table.env());
     let mut tail_warnings = Vec::new();
     let first_file = FirstFile::default();
-    let (tail, mut base) =
-        futures::try_join!(read_tail(log, env, &segment, &mut tail_warnings), read_base(table, &segment, &first_file, warnings))?;
+    let (tail, mut base) = futures::try_join!(
+        read_tail(log, env, &segment, &mut tail_warnings).boxed(),
+        read_base(table, &segment, &first_file, warnings).boxed()
+    )?;
     warnings.append(&mut tail_warnings);
     if let (Base::Checksum(version, checksum), Some(checkpoint)) = (&base, &segment.checkpoint) {
         if let Some(why) = contradicts(checksum, *version, &tail) {
@@ -197,12 +201,14 @@ fn contradicts(crc: &Checksum, version: Version, tail: &LogTail) -> Option<&'sta
 impl Snapshot {
     /// The same version without its checkpoint, which turned out to be broken; something older stands in. `LB-CKPT` (`cause`) when
     /// nothing can.
-    pub(crate) async fn without_checkpoint(&self, cause: Error) -> Result<Arc<Snapshot>> {
-        let Some(checkpoint) = &self.segment.checkpoint else { return Err(cause) };
-        let mut warnings = self.warnings.clone();
-        warnings.push(format!("the checkpoint {} was skipped: {}", checkpoint.name(), cause.message()));
-        let broken = BTreeSet::from([checkpoint.name().to_owned()]);
-        let again = load_without(&self.table, Some(self.version), broken, warnings).await;
-        again.map_err(|e| if matches!(e.code(), Code::LOG_GAP | Code::VERSION) { cause } else { e })
+    pub(crate) fn without_checkpoint(&self, cause: Error) -> BoxFuture<'_, Result<Arc<Snapshot>>> {
+        Box::pin(async move {
+            let Some(checkpoint) = &self.segment.checkpoint else { return Err(cause) };
+            let mut warnings = self.warnings.clone();
+            warnings.push(format!("the checkpoint {} was skipped: {}", checkpoint.name(), cause.message()));
+            let broken = BTreeSet::from([checkpoint.name().to_owned()]);
+            let again = load_without(&self.table, Some(self.version), broken, warnings).await;
+            again.map_err(|e| if matches!(e.code(), Code::LOG_GAP | Code::VERSION) { cause } else { e })
+        })
     }
 }

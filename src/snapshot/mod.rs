@@ -6,6 +6,7 @@ mod files;
 mod history;
 mod load;
 mod refresh;
+mod stand_in;
 mod stats;
 
 pub use files::{FileBatch, FileQuery};
@@ -13,7 +14,7 @@ pub use history::HistoryEntry;
 pub(crate) use stats::may_hold;
 
 use crate::env::Timestamp;
-use crate::error::Result;
+use crate::error::{Code, Result};
 use crate::features::TableState;
 use crate::log::checkpoint::{FirstFile, read_small};
 use crate::log::checksum::Checksum;
@@ -143,7 +144,15 @@ impl Snapshot {
     async fn older_txns(&self) -> Result<&BTreeMap<String, Txn>> {
         let read = || async {
             let Some(checkpoint) = self.segment.checkpoint.as_ref().filter(|_| !self.facts.txns_known) else { return Ok(BTreeMap::new()) };
-            let actions = read_small(self.table.root(), self.table.env(), checkpoint, &self.first_file).await?;
+            let actions = match read_small(self.table.root(), self.table.env(), checkpoint, &self.first_file).await {
+                Err(e) if e.code() == Code::CKPT => {
+                    let other = self.without_checkpoint(e).await?;
+                    let mut txns = Box::pin(other.older_txns()).await?.clone();
+                    txns.extend(other.facts.txns.clone());
+                    return Ok(txns);
+                }
+                read => read?,
+            };
             let txns = actions.into_iter().filter_map(|a| if let Action::Txn(t) = a { Some((t.app_id.clone(), t)) } else { None });
             Ok(txns.collect())
         };

@@ -12,5 +12,6 @@ mod outcomes;
 mod requests;
 #[cfg(feature = "server-tests")]
 mod servers;
+mod stand_in;
 mod states;
 mod support;

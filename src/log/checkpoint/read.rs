@@ -12,6 +12,7 @@ use crate::storage::{TableRoot, get};
 use arrow::array::{Array, BooleanArray, RecordBatch, StructArray, cast::AsArray};
 use arrow::compute::filter_record_batch;
 use arrow::json::LineDelimitedWriter;
+use futures::FutureExt;
 use futures::stream::{StreamExt, TryStreamExt};
 use parquet::arrow::arrow_reader::{ArrowPredicateFn, RowFilter};
 use std::sync::Arc;
@@ -31,7 +32,8 @@ const SMALL: [(&str, &str); 6] = [
 /// Everything of a checkpoint but file actions: protocol, metadata, txns, live domains, and for V2 the checkpoint metadata and
 /// sidecars. Reads only those columns; row groups whose statistics show none of them are skipped. `LB-CKPT` when it is broken.
 pub(crate) async fn read_small(root: &TableRoot, env: &Env, checkpoint: &CheckpointFiles, first: &FirstFile) -> Result<Vec<Action>> {
-    let parts = checkpoint.files.iter().enumerate().map(|(i, file)| read_part(root, file, (i == 0).then_some(first)));
+    let parts = checkpoint.files.iter().enumerate().map(|(i, file)| read_part(root, file, (i == 0).then_some(first)).boxed());
+    let parts: Vec<_> = parts.collect();
     let parts: Vec<Vec<Action>> = futures::stream::iter(parts).buffered(env.threads().max(4)).try_collect().await?;
     let live = |a: &Action| !matches!(a, Action::DomainMetadata(d) if d.removed);
     Ok(parts.into_iter().flatten().filter(live).collect())
@@ -55,7 +57,7 @@ pub(crate) struct FirstFile(Arc<OnceCell<ParquetFile>>);
 impl FirstFile {
     /// `file` must be the same in every call.
     pub async fn open(&self, root: &TableRoot, file: &LogFile) -> Result<&ParquetFile> {
-        self.0.get_or_try_init(|| open(root, file)).await
+        self.0.get_or_try_init(|| open(root, file).boxed()).await
     }
 }
 

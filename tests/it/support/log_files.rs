@@ -74,6 +74,10 @@ impl LogFiles {
     pub async fn parquet(&self, name: &str, lines: &[&str]) {
         self.put(name, parquet_of(&lines.join("\n"))).await;
     }
+    /// Its bytes.
+    pub fn parquet_body(&self, lines: &[String]) -> Vec<u8> {
+        parquet_of(&lines.join("\n"))
+    }
     /// The checkpoint that the commits of `commits` make.
     pub async fn checkpoint_of_commits(&self, version: u64, more: &[&str]) {
         let first = metadata("first", "{}");
@@ -115,7 +119,8 @@ fn parquet_of(lines: &str) -> Vec<u8> {
     ]));
     let rows = arrow::json::ReaderBuilder::new(Arc::clone(&schema)).build(std::io::Cursor::new(lines.as_bytes())).unwrap();
     let mut body = Vec::new();
-    let mut writer = parquet::arrow::ArrowWriter::try_new(&mut body, schema, None).unwrap();
+    let groups = parquet::file::properties::WriterProperties::builder().set_max_row_group_row_count(Some(1000)).build();
+    let mut writer = parquet::arrow::ArrowWriter::try_new(&mut body, schema, Some(groups)).unwrap();
     for batch in rows {
         writer.write(&batch.unwrap()).unwrap();
     }
