@@ -9,6 +9,7 @@ mod golden;
 mod log_snapshot;
 mod operations;
 mod outcomes;
+mod processes;
 mod requests;
 #[cfg(feature = "server-tests")]
 mod servers;
