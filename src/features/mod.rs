@@ -28,8 +28,8 @@ mod variant_shredding;
 mod variant_type;
 
 pub(crate) use commit::CommitDraft;
-pub(crate) use drafts::WritePlan;
-pub(crate) use new_table::{NewTable, change_table, new_table};
+pub(crate) use drafts::{RowCheck, WritePlan};
+pub(crate) use new_table::{NewTable, change_table, check_properties, new_table};
 pub(crate) use settings::{CheckpointPolicy, StatsColumns};
 pub use state::TableState;
 

@@ -11,7 +11,7 @@ use super::{ALL, TableFeature, TableState};
 use crate::env::Env;
 use crate::error::{Code, Error, Result};
 use crate::log::{Format, Metadata, Protocol, StringMap};
-use crate::schema::{Struct, check_new_schema};
+use crate::schema::{DataType, Field, Struct, check_new_schema};
 use std::collections::BTreeSet;
 
 /// What a user says about a table that is to be made.
@@ -61,6 +61,13 @@ pub(crate) fn change_table(
     let after = protocol.clone().unwrap_or_else(|| state.protocol().clone());
     TableState::new(after, metadata.clone(), state.domains().to_vec())?.check_writable()?;
     Ok((protocol, metadata))
+}
+
+/// Whether a table could be given these properties. `LB-PROPERTY` and `LB-FEATURE-WRITE` as `new_table`.
+pub(crate) fn check_properties(properties: &StringMap, env: &Env) -> Result<()> {
+    // What properties ask for does not depend on the columns.
+    let schema = Struct { fields: vec![Field::new("c", DataType::Long, true)] };
+    new_table(NewTable { schema, properties: properties.clone(), ..NewTable::default() }, env).map(|_| ())
 }
 
 impl TableDraft<'_> {

@@ -140,9 +140,13 @@ impl TableState {
                 .with("known", WRITER_VERSION_MAX));
         }
         let mut missing = [self.features.unknown_reader.as_slice(), &self.features.unknown_writer].concat();
+        let mut help = "write the table with the engine that switched them on, or with a newer lakebed";
         for spec in self.supported() {
             if !spec.is_readable() || spec.support != Support::Full && self.is_active(spec.feature) {
                 missing.push(spec.name.to_owned());
+                if let Support::Refused(next_step) = spec.support {
+                    help = next_step;
+                }
             }
         }
         if missing.is_empty() {
@@ -150,15 +154,17 @@ impl TableState {
         }
         Err(Error::new(Code::FEATURE_WRITE, "writing the table needs features that this build lacks")
             .with("features", missing.join(", "))
-            .help("write the table with the engine that switched them on, or with a newer lakebed"))
+            .help(help))
     }
 
     /// What stops readers and writers alike: the reader version, the format of data files, types.
     fn check_known(&self, code: Code) -> Result<()> {
         if self.protocol.min_reader_version > READER_VERSION_MAX {
-            return Err(Error::new(code, "the table needs a newer reader version than this build speaks")
+            let newer = Error::new(code, "the table needs a newer reader version than this build speaks")
                 .with("version", self.protocol.min_reader_version)
-                .with("known", READER_VERSION_MAX));
+                .with("known", READER_VERSION_MAX);
+            let unknown = self.features.unknown_reader.join(", ");
+            return Err(if unknown.is_empty() { newer } else { newer.with("features", unknown) });
         }
         if !self.metadata.format.provider.eq_ignore_ascii_case("parquet") {
             return Err(Error::new(code, "the data files of the table are not Parquet").with("provider", &self.metadata.format.provider));

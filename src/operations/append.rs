@@ -3,8 +3,9 @@
 use super::overwrite::{Removal, remove_all};
 use super::{Report, already_exists, json_text, newest, refused};
 use crate::data::write::{DataWriter, WriteOptions};
+use crate::env::Env;
 use crate::error::{Code, Error, Result};
-use crate::features::{NewTable, TableState, change_table, new_table};
+use crate::features::{NewTable, TableState, change_table, check_properties, new_table};
 use crate::log::{Add, Metadata, Protocol, StringMap, Version};
 use crate::schema::{Struct, evolve};
 use crate::snapshot::Snapshot;
@@ -103,7 +104,7 @@ impl Append {
         self.choices.partition_by = Some(columns.into_iter().map(Into::into).collect());
         self
     }
-    /// Properties of a table that this makes.
+    /// Properties of a table that this makes. A table that exists keeps its own, and the report says so.
     pub fn property(mut self, key: &str, value: &str) -> Self {
         self.choices.properties.insert(key.to_owned(), value.to_owned());
         self
@@ -149,6 +150,7 @@ impl Append {
             }
         }
         choices.check_version(base.as_deref())?;
+        let left_alone = base.as_ref().map(|base| choices.properties_left_alone(base.state(), &env)).transpose()?.flatten();
         let plan = choices.plan(&table, base.as_deref(), &schema)?;
         let removal = match &base {
             Some(base) if choices.mode == SaveMode::Overwrite => remove_all(base).await?,
@@ -179,7 +181,11 @@ impl Append {
             other => other,
         };
         match outcome {
-            Ok(CommitOutcome::Committed(done)) => Ok(Report::committed(OPERATION, done, metrics, &env, started)),
+            Ok(CommitOutcome::Committed(done)) => {
+                let mut report = Report::committed(OPERATION, done, metrics, &env, started);
+                report.warnings.extend(left_alone);
+                Ok(report)
+            }
             Ok(CommitOutcome::Conflicted(conflict)) => {
                 discard(&table, &adds).await;
                 choices.lost(&table, conflict, started).await
@@ -257,6 +263,17 @@ impl Choices {
         let after = protocol.clone().unwrap_or_else(|| state.protocol().clone());
         let state = Arc::new(TableState::new(after, metadata.clone(), state.domains().to_vec())?);
         Ok(Plan { state, metadata: Some(metadata), protocol })
+    }
+    /// What to say about properties that were given for a table that exists. `LB-PROPERTY` and `LB-FEATURE-WRITE` for those that no
+    /// table could have.
+    fn properties_left_alone(&self, state: &TableState, env: &Env) -> Result<Option<String>> {
+        if self.properties.is_empty() {
+            return Ok(None);
+        }
+        check_properties(&self.properties, env)?;
+        let differ: Vec<&str> =
+            self.properties.iter().filter(|(key, value)| state.property(key) != Some(value)).map(|(key, _)| key.as_str()).collect();
+        Ok((!differ.is_empty()).then(|| format!("the table exists, so its properties were left as they are: {}", differ.join(", "))))
     }
     fn check_partitioning(&self, state: &TableState) -> Result<()> {
         let Some(asked) = &self.partition_by else { return Ok(()) };

@@ -5,6 +5,7 @@ mod budget;
 mod cli;
 mod conformance;
 mod credentials;
+mod features;
 mod golden;
 mod log_snapshot;
 mod operations;

@@ -3,6 +3,7 @@
 //! Invariant: no file is part of the table before a commit names it, and a writer that is dropped leaves none in view that it had
 //! not finished.
 
+mod checks;
 mod file;
 mod options;
 mod partition;
@@ -23,6 +24,7 @@ use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow::compute::take;
 use arrow::datatypes::Field as ArrowField;
 use arrow::row::OwnedRow;
+use checks::Checks;
 use file::{DataFile, FilePlan};
 use futures::StreamExt;
 use futures::stream;
@@ -73,6 +75,7 @@ struct Layout {
     /// Which of them are partition columns (in partition order) and which go into files.
     partition: Vec<usize>,
     in_files: Vec<usize>,
+    checks: Checks,
     /// The partition columns under their physical names.
     partition_fields: Vec<Field>,
     splitter: Option<Splitter>,
@@ -112,6 +115,7 @@ impl Layout {
         let encoding = Encoding::from_properties(state.compression_codec()?.as_deref(), state.property("delta.parquet.format.version"))?;
         let types: Vec<_> = partition.iter().map(|i| stored[*i].data_type().clone()).collect();
         Ok(Layout {
+            checks: Checks::new(&stages.checks, state)?,
             partition_fields: of(physical, &partition).fields,
             splitter: if types.is_empty() { None } else { Some(Splitter::new(types)?) },
             plan: FilePlan {
@@ -165,7 +169,7 @@ impl DataWriter {
             return Ok(());
         }
         let Some(conform) = &self.conform else { return Ok(()) };
-        let columns = self.layout.prepare(conform, &batch, self.state.schema(), self.rows)?;
+        let columns = self.layout.prepare(conform, &batch, &self.state, self.rows)?;
         self.rows += batch.num_rows() as u64;
         for part in self.layout.split(columns, batch.num_rows())? {
             self.write_part(part).await?;
@@ -271,9 +275,11 @@ struct Part {
 }
 
 impl Layout {
-    /// The stored columns of a batch, partition columns with empty text as null.
-    fn prepare(&self, conform: &Conform, batch: &RecordBatch, table: &Struct, first_row: u64) -> Result<Vec<ArrayRef>> {
-        conform.apply(batch, table, &self.stored, &self.partition, first_row)
+    /// The stored columns of a batch, checked; partition columns with empty text as null.
+    fn prepare(&self, conform: &Conform, batch: &RecordBatch, state: &TableState, first_row: u64) -> Result<Vec<ArrayRef>> {
+        let columns = conform.apply(batch, state.schema(), &self.stored, &self.partition, first_row)?;
+        self.checks.check(conform, batch, state, &self.partition, first_row)?;
+        Ok(columns)
     }
     fn split(&mut self, columns: Vec<ArrayRef>, rows: usize) -> Result<Vec<Part>> {
         let in_files: Vec<ArrayRef> = self.in_files.iter().map(|i| columns[*i].clone()).collect();

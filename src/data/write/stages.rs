@@ -14,7 +14,7 @@ use arrow::util::display::FormatOptions;
 use std::sync::Arc;
 
 /// How many offending rows an error names.
-const ROWS_NAMED: usize = 5;
+pub(super) const ROWS_NAMED: usize = 5;
 
 /// The Arrow fields of a table's columns as its files hold them: physical names, every field nullable (what must not be null is
 /// checked on the rows), no void columns. `ids` gives the Parquet field id of a physical field.

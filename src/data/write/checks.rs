@@ -1,0 +1,71 @@
+//! Conditions that every written row must fulfil. Kind: pure. Spec: FEA.
+//!
+//! Invariant: a row is written only when every condition is TRUE for it.
+
+use super::stages::{Conform, ROWS_NAMED, file_fields, schema_of};
+use crate::error::{Code, Error, Result};
+use crate::expr::BoundExpr;
+use crate::features::{RowCheck, TableState};
+use crate::schema::DataType;
+use arrow::array::RecordBatch;
+use arrow::datatypes::{Field as ArrowField, SchemaRef};
+
+/// The conditions of a table, bound to its logical columns.
+pub(super) struct Checks {
+    conditions: Vec<(String, BoundExpr)>,
+    columns: Vec<ArrowField>,
+    schema: SchemaRef,
+}
+
+impl Checks {
+    /// `LB-FEATURE-WRITE` names a condition that cannot be evaluated over the table's columns.
+    pub(super) fn new(checks: &[RowCheck], state: &TableState) -> Result<Checks> {
+        let bind = |check: &RowCheck| {
+            let refused = |why: &str| {
+                Error::new(Code::FEATURE_WRITE, format!("a rule of the table cannot be enforced: {why}")).with("rule", &check.name)
+            };
+            let bound = check.condition.bind(state.schema()).map_err(|e| refused(e.message()).caused_by(e))?;
+            match bound.data_type() {
+                DataType::Boolean | DataType::Void => Ok((check.name.clone(), bound)),
+                other => Err(refused(&format!("it is a {other} and not a condition"))),
+            }
+        };
+        let columns = file_fields(state.schema(), &|_| None)?;
+        Ok(Checks {
+            conditions: checks.iter().map(bind).collect::<Result<_>>()?,
+            schema: schema_of(columns.clone()),
+            columns,
+        })
+    }
+    /// `LB-CONSTRAINT` names the first condition that rows break, and the first such rows. `first_row` counts the input's rows
+    /// before this batch.
+    pub(super) fn check(&self, conform: &Conform, batch: &RecordBatch, state: &TableState, partition: &[usize], first_row: u64) -> Result<()> {
+        if self.conditions.is_empty() {
+            return Ok(());
+        }
+        // Conditions name logical columns at every level; what goes into files may have other names.
+        let columns = conform.apply(batch, state.schema(), &self.columns, partition, first_row)?;
+        let rows = RecordBatch::try_new(self.schema.clone(), columns)?;
+        for (name, condition) in &self.conditions {
+            let holds = condition.matches(&rows).map_err(|e| e.with("rule", name))?;
+            if holds.true_count() == holds.len() {
+                continue;
+            }
+            let broken: Vec<String> = (0..holds.len())
+                .filter(|row| !holds.value(*row))
+                .take(ROWS_NAMED + 1)
+                .map(|row| (first_row + row as u64 + 1).to_string())
+                .collect();
+            let more = if broken.len() > ROWS_NAMED { ", …" } else { "" };
+            return Err(Error::new(Code::CONSTRAINT, format!("rows of the input break the {name}"))
+                .with("rule", name)
+                .with("rows", format!("{}{more}", broken[..broken.len().min(ROWS_NAMED)].join(", ")))
+                .help("correct these rows; the condition must be TRUE for every row, NULL is not enough"));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+#[path = "checks_tests.rs"]
+mod tests;
