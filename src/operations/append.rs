@@ -2,7 +2,7 @@
 
 use super::overwrite::{Removal, remove_all};
 use super::{Report, already_exists, json_text, newest, refused};
-use crate::data::write::{DataWriter, WriteOptions};
+use crate::data::write::{DataWriter, WriteOptions, discard};
 use crate::env::Env;
 use crate::error::{Code, Error, Result};
 use crate::features::{NewTable, TableState, change_table, check_properties, new_table};
@@ -15,7 +15,6 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use futures::StreamExt;
 use futures::stream::BoxStream;
-use object_store::ObjectStoreExt;
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
@@ -392,19 +391,6 @@ fn metrics(adds: &[Add], rows: u64, removal: Option<&Removal>) -> Map<String, Va
         out.insert("numRemovedBytes".to_owned(), removal.bytes.into());
     }
     out
-}
-
-/// Deletes files that no commit names. What cannot be deleted is left to vacuum.
-async fn discard(table: &Table, adds: &[Add]) {
-    for add in adds {
-        let deleted = match table.root().resolve(&add.path) {
-            Ok((store, key)) => store.delete(&key).await.map_err(|e| e.to_string()),
-            Err(e) => Err(e.to_string()),
-        };
-        if let Err(error) = deleted {
-            tracing::warn!(path = %add.path, %error, "a data file that no commit names could not be deleted");
-        }
-    }
 }
 
 fn moved_on(wanted: Version) -> Error {

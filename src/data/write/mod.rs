@@ -1,7 +1,7 @@
 //! Writing rows: batches in, `Add`s out. Kind: edge. Spec: DAT, STA.
 //!
-//! Invariant: no file is part of the table before a commit names it, and a writer that is dropped leaves none in view that it had
-//! not finished.
+//! Invariant: no file is part of the table before a commit names it; a writer that fails deletes what it had finished, and one that is
+//! dropped leaves none in view that it had not finished.
 
 mod checks;
 mod file;
@@ -28,6 +28,7 @@ use checks::Checks;
 use file::{DataFile, FilePlan};
 use futures::StreamExt;
 use futures::stream;
+use object_store::ObjectStoreExt;
 use options::Encoding;
 use partition::Splitter;
 use stages::{Conform, TextRule};
@@ -60,6 +61,19 @@ pub struct DataWriter {
     job: uuid::Uuid,
     threads: Arc<Semaphore>,
     memory: Option<Reservation>,
+}
+
+/// Deletes files that no commit names. What cannot be deleted is left to vacuum.
+pub(crate) async fn discard(table: &Table, adds: &[Add]) {
+    for add in adds {
+        let deleted = match table.root().resolve(&add.path) {
+            Ok((store, key)) => store.delete(&key).await.map_err(|e| e.to_string()),
+            Err(e) => Err(e.to_string()),
+        };
+        if let Err(error) = deleted {
+            tracing::warn!(path = %add.path, %error, "a data file that no commit names could not be deleted");
+        }
+    }
 }
 
 struct Open {
@@ -189,13 +203,18 @@ impl DataWriter {
         }
         drop(closing);
         self.done.sort_by(|a, b| a.path.cmp(&b.path));
-        failure.map_or(Ok(self.done), Err)
+        if let Some(e) = failure {
+            discard(&self.table, &self.done).await;
+            return Err(e);
+        }
+        Ok(self.done)
     }
-    /// Gives up: unfinished uploads are taken back. Finished files stay, out of the table, for vacuum.
+    /// Gives up: unfinished uploads are taken back, finished files deleted.
     pub async fn abort(self) {
         for open in self.open {
             open.file.abort().await;
         }
+        discard(&self.table, &self.done).await;
     }
     async fn write_part(&mut self, part: Part) -> Result<()> {
         self.turn += 1;

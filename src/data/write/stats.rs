@@ -262,7 +262,7 @@ impl Source<'_> {
                 (Content::Nulls(i) | Content::Parquet(i, _), Part::Nulls) => self.nulls(*i).map(|n| n.to_string()),
                 (Content::WatchedNulls(i) | Content::Float(i, _), Part::Nulls) => Some(self.observed.columns[*i].nulls.to_string()),
                 (Content::Parquet(i, t), _) => self.bound(*i, part).and_then(|b| self.text(&b, t, part)),
-                (Content::Float(i, t), _) => self.float_bound(*i, part).map(|v| stats_text::float(v, t)),
+                (Content::Float(i, t), _) => self.float_bound(*i, part).and_then(|v| stats_text::float(v, t)),
             };
             eligible = true;
             if let Some(value) = value {

@@ -1,6 +1,6 @@
 //! One bound as JSON text, as Spark writes it. Kind: pure. Spec: STA.
 
-use crate::schema::DataType;
+use crate::schema::{DataType, Scalar};
 use chrono::{DateTime, Duration, NaiveDate};
 
 /// A smallest or greatest value as Parquet keeps it.
@@ -85,18 +85,11 @@ fn decimal(v: i128, scale: usize) -> String {
     format!("{}{whole}.{fraction}", if v < 0 { "-" } else { "" })
 }
 
-/// A number, or the name of what JSON has no number for. A `float` gets the shortest text that is this `float`.
-pub(super) fn float(v: f64, t: &DataType) -> String {
-    if v.is_nan() {
-        return "\"NaN\"".to_owned();
-    }
-    if v.is_infinite() {
-        return if v > 0.0 { "\"Infinity\"" } else { "\"-Infinity\"" }.to_owned();
-    }
-    match t {
-        DataType::Float => format!("{:?}", v as f32),
-        _ => format!("{v:?}"),
-    }
+/// A number as Java spells it, or the name of what JSON has no number for. A `float` gets the shortest text that is this `float`.
+pub(super) fn float(v: f64, t: &DataType) -> Option<String> {
+    let value = if *t == DataType::Float { Scalar::Float(v as f32) } else { Scalar::Double(v) };
+    let text = value.to_partition_text().ok()??;
+    Some(if v.is_finite() { text } else { quoted(&text) })
 }
 
 #[cfg(test)]

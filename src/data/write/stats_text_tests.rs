@@ -80,11 +80,13 @@ fn dates_have_years_of_four_digits_or_a_sign() {
 #[test]
 fn floats_are_shortest_and_special_ones_are_named() {
     // spec: STA-8
-    assert_eq!(float(f64::from(0.1f32), &DataType::Float), "0.1");
-    assert_eq!(float(-0.0, &DataType::Double), "-0.0");
-    assert_eq!(float(f64::NAN, &DataType::Double), "\"NaN\"");
-    assert_eq!(float(f64::NEG_INFINITY, &DataType::Float), "\"-Infinity\"");
-    let back: f64 = serde_json::from_str(&float(f64::MAX, &DataType::Double)).unwrap();
+    let float = |v, t| float(v, &t).unwrap();
+    assert_eq!(float(f64::from(0.1f32), DataType::Float), "0.1");
+    assert_eq!(float(16_777_216.0, DataType::Float), "1.6777216E7");
+    assert_eq!(float(-0.0, DataType::Double), "-0.0");
+    assert_eq!(float(f64::NAN, DataType::Double), "\"NaN\"");
+    assert_eq!(float(f64::NEG_INFINITY, DataType::Float), "\"-Infinity\"");
+    let back: f64 = serde_json::from_str(&float(f64::MAX, DataType::Double)).unwrap();
     assert_eq!(back, f64::MAX);
 }
 

@@ -2,6 +2,7 @@
 
 mod interop;
 mod processes;
+mod statistics;
 mod stores;
 
 use lakebed::{StorageOptions, Table};
