@@ -76,6 +76,12 @@ fn the_error_page_lists_every_code() {
 }
 
 #[test]
+fn the_page_of_failures_names_tests_that_exist() {
+    let repository = Repository::load();
+    report("spec/failures.md and the tests differ", &spec::failures(&repository));
+}
+
+#[test]
 fn the_public_api_changes_on_purpose() {
     let repository = Repository::load();
     report("spec/public-api.txt and src/lib.rs differ (LAKEBED_BLESS=1 writes it anew)", &spec::public_api(&repository));
@@ -90,6 +96,10 @@ fn the_rules_find_what_they_ban() {
             file("spec/layers.toml", "[ranks]\nerror = 0\nschema = 1\nexpr = 1\nlog = 3\n"),
             file("spec/conformance.md", "| `someFeature` (`someFeature-preview`) | W |"),
             file("spec/protocol/x.md", "- ABC-1: something\n- ABC-2: another\n"),
+            file(
+                "spec/failures.md",
+                "| # | what |\n|---|---|\n| A1 | x | `f` |\n| A2 | x | `is_nowhere` |\n| A3 | x | not shown |\n| A4 | x | y |\n",
+            ),
             file("src/lib.rs", "//! lib\npub use log::{A, B};\n"),
             file("src/schema/mod.rs", "//! s\nuse crate::log::{self};\nuse crate::{error::Code, expr::Expr};\n"),
             file("src/expr/mod.rs", "//! e\nuse crate::schema::DataType;\n"),
@@ -122,6 +132,7 @@ fn the_rules_find_what_they_ban() {
     assert_eq!(rules::headers(&broken), ["src/log/mod.rs"]);
     assert_eq!(rules::unlisted_tests(&broken), ["src/log/mod_tests.rs", "tests/it/b.rs"]);
     assert_eq!(rules::machine_traces(&broken).len(), 1);
+    assert_eq!(spec::failures(&broken), ["A2: there is no test `is_nowhere`", "A4 names no test"]);
     let ids = spec::requirements(&broken);
     assert_eq!(ids.len(), 2, "{ids:?}");
 }

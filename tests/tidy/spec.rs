@@ -80,6 +80,26 @@ pub fn errors(repository: &Repository) -> Vec<String> {
     findings
 }
 
+/// Tests that `spec/failures.md` names and that do not exist; rows that name none and do not say why.
+pub fn failures(repository: &Repository) -> Vec<String> {
+    let mut findings = Vec::new();
+    let rows = repository.text("spec/failures.md").lines().filter(|line| line.starts_with("| ") && !line.starts_with("| #"));
+    for row in rows {
+        let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
+        let (number, tests) = (cells[0], cells[cells.len() - 1]);
+        if !tests.contains('`') && tests != "not shown" && tests != "not built" {
+            findings.push(format!("{number} names no test"));
+        }
+        for name in tests.split('`').skip(1).step_by(2) {
+            let is_there = |file: &SourceFile| file.path.ends_with(".rs") && file.text.contains(&format!("fn {name}("));
+            if !repository.files.iter().any(is_there) {
+                findings.push(format!("{number}: there is no test `{name}`"));
+            }
+        }
+    }
+    findings
+}
+
 fn quoted_codes(text: &str, quote: char) -> BTreeSet<&str> {
     text.split(quote).filter(|part| part.starts_with("LB-") && part.chars().all(|c| c.is_ascii_uppercase() || c == '-')).collect()
 }

@@ -218,7 +218,9 @@ impl DataWriter {
     }
     async fn write_part(&mut self, part: Part) -> Result<()> {
         self.turn += 1;
-        let at = match self.open.iter().position(|o| o.key == part.key) {
+        // Not inside the match: its iterator may not be held while a file is opened, or the future could not change threads.
+        let open = self.open.iter().position(|o| o.key == part.key);
+        let at = match open {
             Some(at) => at,
             None => {
                 if self.open.len() >= self.options.open_files_max.max(1) {
