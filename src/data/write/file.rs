@@ -34,9 +34,12 @@ pub(super) struct DataFile {
     env: Env,
     /// As many encoders run at once as the environment has threads.
     threads: Arc<Semaphore>,
-    /// Bytes that the file has so far, and bytes it holds in memory, as of the last encoded batch.
+    /// Bytes that the file has so far, and bytes that the encoder and the rows on their way into it hold, as of the last encoded
+    /// batch.
     size: u64,
-    held: u64,
+    encoding: u64,
+    /// Whether a row group has begun.
+    begun: bool,
 }
 
 enum Encoder {
@@ -65,26 +68,35 @@ impl DataFile {
         let options = ArrowWriterOptions::new().with_properties(plan.properties.clone()).with_skip_arrow_metadata(true);
         let parquet = ArrowWriter::try_new_with_options(Chunks::default(), plan.schema.clone(), options).map_err(encode_failed)?;
         let state = Box::new(State { parquet, observer: plan.stats.observer() });
-        Ok(DataFile { path, partition_values, upload, encoder: Encoder::Idle(state), env, threads, size: 0, held: 0 })
+        Ok(DataFile { path, partition_values, upload, encoder: Encoder::Idle(state), env, threads, size: 0, encoding: 0, begun: false })
     }
     /// Takes a batch of exactly the file's schema. Returns when the batch before it is encoded.
     pub(super) async fn write(&mut self, batch: RecordBatch) -> Result<()> {
+        self.settle().await?;
+        self.encoding += batch.get_array_memory_size() as u64;
+        self.begun = true;
         self.run(move |state| {
             state.observer.watch(&batch);
             state.parquet.write(&batch)
         })
         .await
     }
-    /// Ends the current row group, so that its memory is given back once it is uploaded.
+    /// Ends the current row group: what is held then is what the store has not taken yet.
     pub(super) async fn flush(&mut self) -> Result<()> {
         self.run(|state| state.parquet.flush()).await?;
+        self.begun = false;
         self.settle().await
+    }
+    /// Whether rows were written since the last row group ended.
+    pub(super) fn has_rows(&self) -> bool {
+        self.begun
     }
     pub(super) fn size(&self) -> u64 {
         self.size
     }
+    /// Bytes in memory: rows, encoder, and what waits for the store.
     pub(super) fn held(&self) -> u64 {
-        self.held
+        self.encoding + self.upload.held()
     }
     /// Ends the file; the `add` that makes it part of a table.
     pub(super) async fn finish(mut self, plan: &FilePlan) -> Result<Add> {
@@ -147,8 +159,8 @@ impl DataFile {
             self.encoder = Encoder::Gone;
             let mut state = done??;
             self.size = (state.parquet.bytes_written() + state.parquet.in_progress_size()) as u64;
-            self.held = state.parquet.memory_size() as u64;
             let ready = state.parquet.inner_mut().take_full();
+            self.encoding = (state.parquet.memory_size() + state.parquet.inner().filling.capacity()) as u64;
             self.encoder = Encoder::Idle(state);
             for bytes in ready {
                 self.upload.push(bytes).await?;

@@ -5,6 +5,7 @@
 
 mod checks;
 mod file;
+mod open;
 mod options;
 mod partition;
 mod stages;
@@ -29,10 +30,12 @@ use file::{DataFile, FilePlan};
 use futures::StreamExt;
 use futures::stream;
 use object_store::ObjectStoreExt;
+use open::Open;
 use options::Encoding;
 use partition::Splitter;
 use stages::{Conform, TextRule};
 use stats::StatsPlan;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 use upload::Upload;
@@ -43,8 +46,8 @@ const FILE_BYTES: u64 = 128 << 20;
 const MEMORY_WANTED: u64 = 192 << 20;
 const MEMORY_LEAST: u64 = 8 << 20;
 
-/// Writes batches into partitioned, rolling Parquet files with statistics. Memory: the row groups of open files, bounded by a
-/// share of `Env::memory`; a file up to 8 MiB costs one request.
+/// Writes batches into partitioned, rolling Parquet files with statistics. Memory: what open files hold (rows that wait, row groups,
+/// bytes on their way to the store), bounded by a share of `Env::memory`; a file up to 8 MiB costs one request.
 pub struct DataWriter {
     table: Table,
     state: Arc<TableState>,
@@ -52,7 +55,8 @@ pub struct DataWriter {
     options: WriteOptions,
     file_bytes: u64,
     conform: Option<Conform>,
-    open: Vec<Open>,
+    /// By partition; the one key of an unpartitioned table is `None`.
+    open: BTreeMap<Option<OwnedRow>, Open>,
     done: Vec<Add>,
     rows: u64,
     files: u64,
@@ -74,12 +78,6 @@ pub(crate) async fn discard(table: &Table, adds: &[Add]) {
             tracing::warn!(path = %add.path, %error, "a data file that no commit names could not be deleted");
         }
     }
-}
-
-struct Open {
-    key: Option<OwnedRow>,
-    file: DataFile,
-    used: u64,
 }
 
 /// How the columns of a table are spread over folders and files.
@@ -157,7 +155,7 @@ impl DataWriter {
             options,
             file_bytes,
             conform: None,
-            open: Vec::new(),
+            open: BTreeMap::new(),
             done: Vec::new(),
             rows: 0,
             files: 0,
@@ -193,7 +191,7 @@ impl DataWriter {
     /// Closes and syncs all files. Nothing is part of the table before a commit names it.
     pub async fn finish(mut self) -> Result<Vec<Add>> {
         let (plan, threads) = (&self.layout.plan, self.table.env().threads());
-        let mut closing = stream::iter(self.open.drain(..).map(|open| open.file.finish(plan))).buffer_unordered(threads);
+        let mut closing = stream::iter(std::mem::take(&mut self.open).into_values().map(|open| open.finish(plan))).buffer_unordered(threads);
         let mut failure = None;
         while let Some(add) = closing.next().await {
             match add {
@@ -211,32 +209,26 @@ impl DataWriter {
     }
     /// Gives up: unfinished uploads are taken back, finished files deleted.
     pub async fn abort(self) {
-        for open in self.open {
-            open.file.abort().await;
+        for open in self.open.into_values() {
+            open.abort().await;
         }
         discard(&self.table, &self.done).await;
     }
     async fn write_part(&mut self, part: Part) -> Result<()> {
         self.turn += 1;
-        // Not inside the match: its iterator may not be held while a file is opened, or the future could not change threads.
-        let open = self.open.iter().position(|o| o.key == part.key);
-        let at = match open {
-            Some(at) => at,
-            None => {
-                if self.open.len() >= self.options.open_files_max.max(1) {
-                    let oldest = (0..self.open.len()).min_by_key(|i| self.open[*i].used).unwrap_or(0);
-                    self.close(oldest).await?;
-                }
-                let file = self.start(part.values)?;
-                self.open.push(Open { key: part.key, file, used: 0 });
-                self.open.len() - 1
+        if !self.open.contains_key(&part.key) {
+            if self.open.len() >= self.options.open_files_max.max(1) {
+                let oldest = self.open.iter().min_by_key(|(_, o)| o.used).map(|(key, _)| key.clone());
+                self.close(oldest.flatten()).await?;
             }
-        };
-        let open = &mut self.open[at];
+            let file = self.start(part.values)?;
+            self.open.insert(part.key.clone(), Open::new(file, self.file_bytes));
+        }
+        let Some(open) = self.open.get_mut(&part.key) else { return Ok(()) };
         open.used = self.turn;
-        open.file.write(part.batch).await?;
-        if open.file.size() >= self.file_bytes {
-            self.close(at).await?;
+        open.write(part.batch).await?;
+        if open.size() >= self.file_bytes {
+            self.close(part.key).await?;
         }
         Ok(())
     }
@@ -252,18 +244,32 @@ impl DataWriter {
         let upload = Upload::new(Arc::clone(root.store()), root.key(&name), env.clone());
         DataFile::start(&self.layout.plan, partition::log_path(&name), values, upload, env.clone(), Arc::clone(&self.threads))
     }
-    async fn close(&mut self, at: usize) -> Result<()> {
-        let open = self.open.swap_remove(at);
-        self.done.push(open.file.finish(&self.layout.plan).await?);
+    async fn close(&mut self, key: Option<OwnedRow>) -> Result<()> {
+        if let Some(open) = self.open.remove(&key) {
+            self.done.push(open.finish(&self.layout.plan).await?);
+        }
         Ok(())
     }
-    /// Ends the row groups of the fullest files until open files hold no more than the writer's share.
+    /// Until open files hold no more than the writer's share: ends the row group of the fullest one, or closes it.
     async fn keep_within_memory(&mut self) -> Result<()> {
-        let held: u64 = self.open.iter().map(|o| o.file.held()).sum();
-        if held <= MEMORY_LEAST {
-            return Ok(());
+        let share = self.share();
+        let mut held: u64 = self.open.values().map(Open::held).sum();
+        while held > share {
+            let Some((key, fullest)) = self.open.iter_mut().max_by_key(|(_, o)| o.held()) else { break };
+            let before = fullest.held();
+            if fullest.shrink().await? {
+                held = (held + fullest.held()).saturating_sub(before);
+            } else {
+                let key = key.clone();
+                self.close(key).await?;
+                held = held.saturating_sub(before);
+            }
         }
-        if self.memory.is_none() {
+        Ok(())
+    }
+    /// How much open files may hold.
+    fn share(&mut self) -> u64 {
+        if self.memory.is_none() && self.open.values().map(Open::held).sum::<u64>() > MEMORY_LEAST {
             // What is free now, never waiting: whoever feeds the rows may hold the rest and wait for this writer.
             let budget = self.table.env().memory();
             let mut wanted = MEMORY_WANTED.min(budget.limit() / 2);
@@ -272,19 +278,7 @@ impl DataWriter {
                 wanted /= 2;
             }
         }
-        let share = self.memory.as_ref().map_or(MEMORY_LEAST, Reservation::bytes).max(MEMORY_LEAST);
-        let mut held = held;
-        while held > share {
-            let Some(fullest) = self.open.iter_mut().max_by_key(|o| o.file.held()) else { break };
-            let before = fullest.file.held();
-            fullest.file.flush().await?;
-            let freed = before.saturating_sub(fullest.file.held());
-            if freed == 0 {
-                break;
-            }
-            held = held.saturating_sub(freed);
-        }
-        Ok(())
+        self.memory.as_ref().map_or(MEMORY_LEAST, Reservation::bytes).max(MEMORY_LEAST)
     }
 }
 

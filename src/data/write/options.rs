@@ -24,7 +24,7 @@ pub struct WriteOptions {
 
 impl Default for WriteOptions {
     fn default() -> Self {
-        WriteOptions { target_file_size: None, open_files_max: 64, parse_text: false }
+        WriteOptions { target_file_size: None, open_files_max: 512, parse_text: false }
     }
 }
 

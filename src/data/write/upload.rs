@@ -48,6 +48,13 @@ impl Upload {
         }
         Ok(())
     }
+    /// Bytes that it may hold: what was not sent yet, and parts on their way.
+    pub(super) fn held(&self) -> u64 {
+        match &self.parts {
+            None => self.size,
+            Some(_) => ((1 + PARTS_IN_FLIGHT) * PART_BYTES) as u64,
+        }
+    }
     /// Makes the object visible; its size.
     pub(super) async fn finish(mut self) -> Result<u64> {
         let Some(parts) = self.parts.take() else {
