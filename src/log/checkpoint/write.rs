@@ -126,8 +126,9 @@ impl Encoder {
     /// By way of their JSON, so that an action is declared once.
     fn actions(&mut self, actions: &[Action]) -> Result<()> {
         let fields: Vec<FieldRef> = self.schema.fields().iter().filter(|f| f.name() != "add").cloned().collect();
-        let mut decoder =
-            ReaderBuilder::new(Arc::new(Schema::new(fields))).with_batch_size(GROUP_ROWS).build_decoder().map_err(encoding)?;
+        // The decoder's buffers grow with this, and a small table's checkpoint has few rows.
+        let rows = actions.len().clamp(1, GROUP_ROWS);
+        let mut decoder = ReaderBuilder::new(Arc::new(Schema::new(fields))).with_batch_size(rows).build_decoder().map_err(encoding)?;
         for chunk in actions.chunks(GROUP_ROWS) {
             let body = encode_commit(chunk);
             let mut rest: &[u8] = &body;

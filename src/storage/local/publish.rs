@@ -162,6 +162,10 @@ impl Disk {
     }
     fn put(&self, key: &Path, temp: &str, payload: &PutPayload, existing: Existing) -> Result<PutResult> {
         let target = self.target(key)?;
+        // Who comes too late need not write and sync a file to hear so; the link below decides for the others.
+        if existing == Existing::Keep && target.symlink_metadata().is_ok() {
+            return Err(io_error(io::Error::from(io::ErrorKind::AlreadyExists), key));
+        }
         let mut staged = self.stage(&target, temp, key)?;
         for part in payload {
             staged.file.write_all(part).map_err(|e| io_error(e, key))?;
