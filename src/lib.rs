@@ -1,5 +1,11 @@
 //! lakebed: a transactional lakehouse storage engine for the Delta Lake table format.
 #![forbid(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    warn(clippy::unwrap_used, clippy::todo, clippy::unimplemented, clippy::dbg_macro, clippy::print_stdout, clippy::print_stderr)
+)]
+// Tests take time, threads and runtimes as they need them; the library takes them from `Env` (`clippy.toml`).
+#![cfg_attr(test, allow(clippy::disallowed_methods, clippy::single_range_in_vec_init))]
 
 mod data;
 mod env;

@@ -1,5 +1,8 @@
 //! One operation of lakebed in a fresh process, for benches/compare. usage: compare OP TABLE [ARG…]; prints one number, the check that peers must agree on.
 
+// Bans of `clippy.toml` are for the library.
+#![allow(clippy::disallowed_methods)]
+
 use arrow::array::{Int64Array, RecordBatch};
 use arrow::datatypes::{DataType, Field, Schema};
 use futures::{StreamExt, TryStreamExt};

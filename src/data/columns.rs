@@ -447,7 +447,7 @@ pub(super) fn wanted(
 ) -> Result<Vec<Wanted>> {
     let one = |i: usize| {
         let field = &logical.fields[i];
-        let partition = partitions.iter().any(|p| *p == field.name);
+        let partition = partitions.contains(&field.name);
         Wanted::new(field, &physical.fields[i], partition, id)
     };
     match names {

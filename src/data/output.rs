@@ -177,7 +177,7 @@ impl EncoderFactory for Encoders {
                 let texts = variant_texts(array.as_struct()).map_err(|e| ArrowError::ExternalError(Box::new(e)))?;
                 if self.raw_variants { Box::new(RawText(texts)) } else { Box::new(QuotedText(texts)) }
             }
-            ArrowType::Float32 => Box::new(RawText(float_texts(array.as_primitive::<Float32Type>(), |v| f64::from(v)))),
+            ArrowType::Float32 => Box::new(RawText(float_texts(array.as_primitive::<Float32Type>(), f64::from))),
             ArrowType::Float64 => Box::new(RawText(float_texts(array.as_primitive::<Float64Type>(), |v| v))),
             ArrowType::Map(entries, _) => {
                 let ArrowType::Struct(pair) = entries.data_type() else { return Ok(None) };
@@ -213,7 +213,7 @@ where
 fn key_texts(keys: &ArrayRef) -> Result<Vec<String>, ArrowError> {
     let options = FormatOptions::new();
     let formatter = ArrayFormatter::try_new(keys, &options)?;
-    (0..keys.len()).map(|row| Ok(formatter.value(row).try_to_string()?)).collect()
+    (0..keys.len()).map(|row| formatter.value(row).try_to_string()).collect()
 }
 
 struct RawText(Vec<String>);

@@ -35,7 +35,7 @@ impl Binder<'_> {
             Node::And(terms) => conjunction(self.predicates(terms, depth)?),
             Node::Or(terms) => disjunction(self.predicates(terms, depth)?),
             Node::Not(inner) => predicate(below(inner)?)?.negate(),
-            Node::IsNull(inner) => below(inner)?.0.is_null(),
+            Node::IsNull(inner) => below(inner)?.0.null_test(),
             Node::In(value, list) => within(below(value)?, list.iter().map(below).collect::<Result<_>>()?)?,
             Node::Like { value, pattern, escape, ignore_case } => Node::Like {
                 value: Box::new(convert(below(value)?, &DataType::String)?),
@@ -185,11 +185,11 @@ fn disjunction(terms: Vec<Node>) -> Node {
 
 /// FALSE, or NULL where `value` is null.
 fn never(value: Node) -> Node {
-    Node::And(vec![value.is_null(), Node::null(DataType::Boolean)])
+    Node::And(vec![value.null_test(), Node::null(DataType::Boolean)])
 }
 /// TRUE, or NULL where `value` is null.
 fn always(value: Node) -> Node {
-    Node::Or(vec![value.is_null().negate(), Node::null(DataType::Boolean)])
+    Node::Or(vec![value.null_test().negate(), Node::null(DataType::Boolean)])
 }
 
 fn cannot_compare(a: &Typed, b: &Typed) -> Error {
@@ -211,7 +211,7 @@ pub(super) fn compare(op: Comparison, left: Typed, right: Typed) -> Result<Node>
     let (op, left, mut right) = if left.0.is_literal() && !right.0.is_literal() { (op.flipped(), right, left) } else { (op, left, right) };
     if !is_atomic(&left.1) || !is_atomic(&right.1) {
         if right.0.is_null_literal() && op == Comparison::NullSafeEq {
-            return Ok(left.0.is_null());
+            return Ok(left.0.null_test());
         }
         return Err(cannot_compare(&left, &right));
     }
@@ -219,7 +219,7 @@ pub(super) fn compare(op: Comparison, left: Typed, right: Typed) -> Result<Node>
         && !left.0.is_literal()
     {
         if *value == Scalar::Null {
-            return Ok(if op == Comparison::NullSafeEq { left.0.is_null() } else { Node::null(DataType::Boolean) });
+            return Ok(if op == Comparison::NullSafeEq { left.0.null_test() } else { Node::null(DataType::Boolean) });
         }
         if common_type(&left.1, &right.1).is_none() {
             return Err(cannot_compare(&left, &right));

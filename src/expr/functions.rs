@@ -234,7 +234,7 @@ pub(super) fn call(name: &str, args: Vec<Typed>) -> Result<Node> {
             arity(1, 1)?;
             let value = convert(next(), &T::Double)?;
             let is_nan = value.clone().compare(Comparison::Eq, Node::Literal(Scalar::Double(f64::NAN), T::Double));
-            Ok(Node::And(vec![value.is_null().negate(), is_nan]))
+            Ok(Node::And(vec![value.null_test().negate(), is_nan]))
         }
         "greatest" | "least" => {
             arity(2, 64)?;
@@ -253,13 +253,13 @@ pub(super) fn call(name: &str, args: Vec<Typed>) -> Result<Node> {
                 arity(2, 2)?
             };
             let all: Vec<Typed> = given.collect();
-            let whens = all[..all.len() - 1].iter().map(|(v, _)| v.clone().is_null().negate()).collect();
+            let whens = all[..all.len() - 1].iter().map(|(v, _)| v.clone().null_test().negate()).collect();
             Ok(case(whens, all)?.0)
         }
         "nvl2" => {
             arity(3, 3)?;
             let value = next();
-            Ok(case(vec![value.0.is_null().negate()], vec![next(), next()])?.0)
+            Ok(case(vec![value.0.null_test().negate()], vec![next(), next()])?.0)
         }
         "if" => {
             arity(3, 3)?;
@@ -275,8 +275,8 @@ pub(super) fn call(name: &str, args: Vec<Typed>) -> Result<Node> {
             let same = compare(Comparison::Eq, a.clone(), b)?;
             Ok(case(vec![same], vec![(Node::null(T::Void), T::Void), a])?.0)
         }
-        "isnull" => arity(1, 1).map(|()| next().0.is_null()),
-        "isnotnull" => arity(1, 1).map(|()| next().0.is_null().negate()),
+        "isnull" => arity(1, 1).map(|()| next().0.null_test()),
+        "isnotnull" => arity(1, 1).map(|()| next().0.null_test().negate()),
         "date" | "to_date" => arity(1, 1).and_then(|()| convert(next(), &T::Date)),
         "timestamp" | "to_timestamp" => arity(1, 1).and_then(|()| convert(next(), &T::Timestamp)),
         "string" => arity(1, 1).and_then(|()| convert(next(), &T::String)),

@@ -106,7 +106,7 @@ impl Node {
     pub fn negate(self) -> Node {
         Node::Not(Box::new(self))
     }
-    pub fn is_null(self) -> Node {
+    pub fn null_test(self) -> Node {
         Node::IsNull(Box::new(self))
     }
     pub fn cast(self, to: DataType) -> Node {
@@ -248,11 +248,11 @@ impl Expr {
     }
     /// `self IS NULL`.
     pub fn is_null(self) -> Expr {
-        Expr { node: self.node.is_null() }
+        Expr { node: self.node.null_test() }
     }
     /// `self IS NOT NULL`.
     pub fn is_not_null(self) -> Expr {
-        Expr { node: self.node.is_null().negate() }
+        Expr { node: self.node.null_test().negate() }
     }
     /// `self IN (…)`; an empty list matches nothing.
     pub fn in_list(self, list: impl IntoIterator<Item = Expr>) -> Expr {

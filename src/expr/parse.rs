@@ -212,7 +212,7 @@ impl<'a> Parser<'a> {
         if self.take_word("is") {
             let negative = self.take_word("not");
             let node = if self.take_word("null") || self.take_word("unknown") {
-                left.is_null()
+                left.null_test()
             } else if self.take_word("true") {
                 left.compare(Comparison::NullSafeEq, Node::bool(true))
             } else if self.take_word("false") {

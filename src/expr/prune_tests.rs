@@ -5,12 +5,15 @@ use arrow::compute::concat;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+/// Minimum, maximum and null count.
+type Leaf = (Option<ArrayRef>, Option<ArrayRef>, Option<UInt64Array>);
+
 /// Statistics as literal columns.
 #[derive(Default)]
 struct Stats {
     containers: usize,
     rows: Option<UInt64Array>,
-    columns: HashMap<FieldPath, (Option<ArrayRef>, Option<ArrayRef>, Option<UInt64Array>)>,
+    columns: HashMap<FieldPath, Leaf>,
 }
 
 impl ColumnStats for Stats {

@@ -19,7 +19,7 @@ mod store;
 mod tail;
 
 pub use action::{
-    Action, Add, Cdc, CheckpointMetadata, CommitInfo, DomainMetadata, Format, Metadata, NullableMap, Protocol, Remove, Sidecar, StringMap,
+    Action, Add, CheckpointMetadata, CommitInfo, DomainMetadata, Format, Metadata, NullableMap, Protocol, Remove, Sidecar, StringMap,
     Txn, VectorDescriptor,
 };
 pub(crate) use json::{decode_commit, decode_commit_info, encode_commit};

@@ -70,13 +70,6 @@ impl LogFile {
         };
         Some(LogFile { version, kind, name: name.to_owned(), size, modified })
     }
-    /// A commit that this process has just written; its time is not known before the next listing.
-    pub(crate) fn written_commit(version: Version, size: u64) -> LogFile {
-        let name = LogFile::commit_name(version);
-        LogFile { version, kind: LogFileKind::Commit, name, size, modified: LogFile::UNKNOWN_TIME }
-    }
-    /// Stands in `modified` when no listing has shown the file yet.
-    pub(crate) const UNKNOWN_TIME: i64 = i64::MIN;
     /// The name of a commit.
     pub fn commit_name(version: Version) -> String {
         format!("{:020}.json", version.0)

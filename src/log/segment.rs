@@ -200,7 +200,7 @@ impl<'a> Log<'a> {
                     log.checkpoints.push(CheckpointFiles { version: file.version, files: vec![file.clone()] });
                 }
                 LogFileKind::CheckpointPart { part, parts: count } => {
-                    drop(parts.entry((file.version, count)).or_default().insert(part, file))
+                    parts.entry((file.version, count)).or_default().insert(part, file);
                 }
                 LogFileKind::Compaction { .. } => log.compactions.push(file),
                 LogFileKind::Checksum => log.checksums.push(file),

@@ -39,7 +39,7 @@ fn world(ops: &[Op], attempts: u32, faults: u32, plant: Option<Plant>) -> World 
         let id = format!("w{i}");
         let work = stage(&id, op, &FILES.map(str::to_owned).into(), &metadata()).work(&id, base.version);
         let machine = Mutant::new(&id, work, base.clone(), policy.clone(), i as u64, plant);
-        Writer::new(id, op.clone(), (!create).then(|| metadata()), machine)
+        Writer::new(id, op.clone(), (!create).then(metadata), machine)
     });
     let log = if create { Vec::new() } else { vec![first_commit()] };
     World::new(log, writers.collect(), faults, plant)

@@ -322,7 +322,7 @@ fn order_of(rows: &FileRows, columns: &FileColumns) -> Result<Vec<u32>> {
     }
     let first = columns.stats.leaves().iter().find(|leaf| leaf.has_bounds());
     if let (Some(leaf), Some(texts)) = (first, rows.stats()) {
-        let stats = StatsReader::new(vec![leaf.clone()]).from_json(texts);
+        let stats = StatsReader::new(vec![leaf.clone()]).read_json(texts);
         keys.extend(stats.leaves.into_iter().filter_map(|l| l.bounds).map(|(least, _)| least));
     }
     let mut order: Vec<u32> = (0..rows.len() as u32).collect();

@@ -135,21 +135,16 @@ impl Snapshot {
             return Ok(Timestamp(time));
         }
         if self.state.keeps_commit_times() {
-            match self.table.log().read_commit(self.version).await? {
-                Some(body) => {
-                    let info = decode_commit_info(&LogFile::commit_name(self.version), &body)?;
-                    if let Some(time) = info.and_then(|i| i.in_commit_timestamp()) {
-                        return Ok(Timestamp(time));
-                    }
+            // Only the checkpoint may be left of this version.
+            if let Some(body) = self.table.log().read_commit(self.version).await? {
+                let info = decode_commit_info(&LogFile::commit_name(self.version), &body)?;
+                if let Some(time) = info.and_then(|i| i.in_commit_timestamp()) {
+                    return Ok(Timestamp(time));
                 }
-                // Only the checkpoint is left of this version.
-                None => {}
             }
         }
         let known = |files: &[LogFile]| adjusted(files).last().filter(|(v, _)| *v == self.version).map(|(_, t)| *t);
-        if self.segment.commits.iter().all(|f| f.modified != LogFile::UNKNOWN_TIME)
-            && let Some(time) = known(&self.segment.commits)
-        {
+        if let Some(time) = known(&self.segment.commits) {
             return Ok(time);
         }
         let mut listing = list(self.table.log(), self.segment.commits.first().map_or(self.version, |f| f.version)).await?;

@@ -2,7 +2,7 @@ use super::*;
 use proptest::prelude::*;
 
 fn commit(version: u64, modified: i64) -> LogFile {
-    LogFile { modified, ..LogFile::written_commit(Version(version), 1) }
+    LogFile::parse(&LogFile::commit_name(Version(version)), 1, modified).expect("a commit")
 }
 
 // spec: TT-2

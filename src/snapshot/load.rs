@@ -89,11 +89,11 @@ async fn read(table: &Table, segment: LogSegment, warnings: &mut Vec<String>) ->
         read_base(table, &segment, &first_file, warnings).boxed()
     )?;
     warnings.append(&mut tail_warnings);
-    if let (Base::Checksum(version, checksum), Some(checkpoint)) = (&base, &segment.checkpoint) {
-        if let Some(why) = contradicts(checksum, *version, &tail) {
-            warnings.push(format!("{} was ignored: {why}", Checksum::file_name(*version)));
-            base = read_checkpoint(table, checkpoint, &first_file).await?;
-        }
+    if let (Base::Checksum(version, checksum), Some(checkpoint)) = (&base, &segment.checkpoint)
+        && let Some(why) = contradicts(checksum, *version, &tail)
+    {
+        warnings.push(format!("{} was ignored: {why}", Checksum::file_name(*version)));
+        base = read_checkpoint(table, checkpoint, &first_file).await?;
     }
     let mut facts = SmallFacts::empty();
     let mut from = Version(0);

@@ -44,15 +44,6 @@ impl Snapshot {
         Ok(Arc::new(self.advance(segment, tail.pieces(), warnings)?))
     }
 
-    /// The version after this one, from the commit that this process has just made. No request.
-    pub(crate) fn with_commit(self: &Arc<Self>, actions: Vec<Action>, size: u64) -> Result<Arc<Snapshot>> {
-        let version = self.version.next();
-        let mut segment = LogSegment { version, ..self.segment.clone() };
-        segment.commits.push(LogFile::written_commit(version, size));
-        let piece = Arc::new(TailPiece { from: version, to: version, actions, size });
-        Ok(Arc::new(self.advance(segment, &[piece], self.warnings.clone())?))
-    }
-
     fn advance(&self, segment: LogSegment, new: &[Arc<TailPiece>], warnings: Vec<String>) -> Result<Snapshot> {
         let mut facts = self.facts.clone();
         let stateful = |a: &Action| matches!(a, Action::Protocol(_) | Action::Metadata(_) | Action::DomainMetadata(_));
@@ -92,8 +83,7 @@ impl Snapshot {
             },
             (None, None) => return false,
         };
-        let same_time = |theirs: &LogFile| ours.modified == LogFile::UNKNOWN_TIME || ours.modified == theirs.modified;
-        files.iter().any(|theirs| theirs.name == ours.name && theirs.size == ours.size && same_time(theirs))
+        files.iter().any(|theirs| theirs.name == ours.name && theirs.size == ours.size && theirs.modified == ours.modified)
     }
 
     fn segment_files(&self) -> Vec<LogFile> {

@@ -104,8 +104,8 @@ impl FilePruner {
             return Ok(self.keep_exact(schema, &partitions, rows.len()));
         }
         let stats = match (facts, rows.stats_parsed(), rows.stats()) {
-            (Facts::All, Some(parsed), _) => Some(self.reader.from_parsed(parsed)),
-            (Facts::All, None, Some(texts)) => Some(self.reader.from_json(texts)),
+            (Facts::All, Some(parsed), _) => Some(self.reader.read_parsed(parsed)),
+            (Facts::All, None, Some(texts)) => Some(self.reader.read_json(texts)),
             _ => None,
         };
         let stats = OfFiles { pruner: self, rows: rows.len(), partitions, stats: stats.map(|s| widen(s, self.reader.leaves())) };
@@ -343,10 +343,10 @@ impl ColumnStats for OfRowGroups<'_> {
 pub(super) fn records_of(rows: &FileRows) -> Option<Int64Array> {
     let reader = StatsReader::new(Vec::new());
     match (rows.stats_parsed(), rows.stats()) {
-        (Some(parsed), None) => Some(reader.from_parsed(parsed).records),
-        (None, Some(texts)) => Some(reader.from_json(texts).records),
+        (Some(parsed), None) => Some(reader.read_parsed(parsed).records),
+        (None, Some(texts)) => Some(reader.read_json(texts).records),
         (Some(parsed), Some(texts)) => {
-            let (parsed, texts) = (reader.from_parsed(parsed).records, reader.from_json(texts).records);
+            let (parsed, texts) = (reader.read_parsed(parsed).records, reader.read_json(texts).records);
             Some(parsed.iter().zip(&texts).map(|(p, t)| t.or(p)).collect())
         }
         (None, None) => None,

@@ -1,11 +1,11 @@
-//! Reads, whole and by range, checked for length. Kind: edge. Spec: STO.
+//! Reads of whole objects, checked for length. Kind: edge. Spec: STO.
 //!
 //! Invariant: whoever asks for n bytes gets n bytes or an error; a store that ends early is asked again, a bounded number of times.
 
 use super::failure;
 use crate::error::{Code, Error, Result};
 use bytes::{Bytes, BytesMut};
-use futures::stream::{self, BoxStream, StreamExt};
+use futures::stream::{BoxStream, StreamExt};
 use object_store::path::Path;
 use object_store::{GetOptions, GetRange, ObjectStore};
 use std::ops::Range;
@@ -23,25 +23,6 @@ pub(crate) async fn get(store: &dyn ObjectStore, key: &Path) -> Result<Option<By
     let (size, etag) = (first.meta.size, first.meta.e_tag.clone());
     let head = collect(first.into_stream(), size).await;
     complete(store, key, 0..size, head, etag).await.map(Some)
-}
-
-/// A range of the object; a short answer is asked for again and then an error, and so is an absent object.
-pub(crate) async fn get_range(store: &dyn ObjectStore, key: &Path, range: Range<u64>) -> Result<Bytes> {
-    if range.is_empty() {
-        return Ok(Bytes::new());
-    }
-    complete(store, key, range, BytesMut::new(), None).await
-}
-
-/// Whole objects in the order of `keys`, at most `window` requests at a time.
-pub(crate) fn get_all<'a>(store: &'a dyn ObjectStore, keys: Vec<Path>, window: usize) -> BoxStream<'a, Result<(Path, Option<Bytes>)>> {
-    stream::iter(keys)
-        .map(move |key| async move {
-            let bytes = get(store, &key).await?;
-            Ok((key, bytes))
-        })
-        .buffered(window.max(1))
-        .boxed()
 }
 
 /// Asks for what is missing of `range` after `have`. With an ETag, a changed object is an error and not a mixture.

@@ -147,7 +147,7 @@ fn a_staged_file_has_a_dot_name_until_one_step_gives_it_its_own() {
     let stage = || s.disk.stage(&target, &temp, &name).unwrap();
     let mut staged = stage();
     std::io::Write::write_all(&mut staged.file, b"whole").unwrap();
-    assert_eq!(names(), [temp.clone()]);
+    assert_eq!(names(), [temp.as_str()]);
     s.disk.publisher.publish(staged, &target, publish::Existing::Keep, &name).unwrap();
     assert_eq!((names(), std::fs::read(&target).unwrap()), (vec!["f".to_owned()], b"whole".to_vec()));
     let second = s.disk.publisher.publish(stage(), &target, publish::Existing::Keep, &name);

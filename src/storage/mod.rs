@@ -14,6 +14,6 @@ mod resolve;
 pub use create::PutOutcome;
 pub(crate) use create::create;
 pub(crate) use failure::failure;
-pub(crate) use fetch::{get, get_all, get_range};
+pub(crate) use fetch::get;
 pub use locate::TableRoot;
 pub use options::{Durability, StorageOptions};

@@ -318,7 +318,7 @@ async fn new_tables_get_the_protocols_that_spark_gives_them() {
             assert_eq!(protocol, &versions(1, 2), "{property:?}");
             continue;
         };
-        let mut writers = vec!["appendOnly", "invariants", feature];
+        let mut writers = ["appendOnly", "invariants", feature];
         writers.sort_unstable();
         assert_eq!((&protocol["minReaderVersion"], &protocol["minWriterVersion"]), (&json!(reader), &json!(7)), "{property:?}");
         assert_eq!((sorted(&protocol["readerFeatures"]), sorted(&protocol["writerFeatures"])), (

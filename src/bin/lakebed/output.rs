@@ -41,10 +41,8 @@ impl Write for Stdout {
 }
 
 fn noted<T>(written: io::Result<T>) -> io::Result<T> {
-    if let Err(e) = &written {
-        if e.kind() == io::ErrorKind::BrokenPipe {
-            PIPE_IS_BROKEN.store(true, Ordering::Relaxed);
-        }
+    if written.as_ref().is_err_and(|e| e.kind() == io::ErrorKind::BrokenPipe) {
+        PIPE_IS_BROKEN.store(true, Ordering::Relaxed);
     }
     written
 }

@@ -101,18 +101,18 @@ impl Input {
         let (send, receive) = mpsc::channel(BATCHES_AHEAD);
         let task = env.spawn_blocking(move || {
             for input in prepared {
-                let sent = input.rows(&all).and_then(|(name, rows)| {
-                    for batch in rows {
-                        let batch = batch.map_err(|e| e.with("input", &name));
-                        if send.blocking_send(batch).is_err() {
-                            break;
-                        }
+                let (name, rows) = match input.rows(&all) {
+                    Ok(opened) => opened,
+                    Err(e) => {
+                        let _ = send.blocking_send(Err(e));
+                        return;
                     }
-                    Ok(())
-                });
-                if let Err(e) = sent {
-                    let _ = send.blocking_send(Err(e));
-                    return;
+                };
+                for batch in rows {
+                    // Nobody listens any more when it cannot be sent.
+                    if send.blocking_send(batch.map_err(|e| e.with("input", &name))).is_err() {
+                        return;
+                    }
                 }
             }
         });

@@ -68,7 +68,7 @@ impl Source {
         let length = footer_length(&tail, size)?;
         let footer = match (tail.len() as u64).checked_sub(length + TRAILER) {
             Some(start) => tail.slice(start as usize..tail.len() - TRAILER as usize),
-            None => source.ranges(&[size - TRAILER - length..size - TRAILER]).await?.pop().unwrap_or_default(),
+            None => source.ranges(std::slice::from_ref(&(size - TRAILER - length..size - TRAILER))).await?.pop().unwrap_or_default(),
         };
         source.metadata = Arc::new(ParquetMetaDataReader::decode_metadata(&footer).map_err(from_parquet)?);
         if source.metadata.row_groups().iter().any(|group| group.num_rows() < 0) {

@@ -50,7 +50,7 @@ pub(crate) fn stats_struct(reader: &StatsReader, stats: &FileStats) -> Result<St
 pub(crate) fn partition_struct(rows: &FileRows, columns: &[Field]) -> Result<Option<StructArray>> {
     let mut top = Node::default();
     for column in columns {
-        top.insert(&[column.name.clone()], partition_column(rows, &column.name, &column.data_type)?.values);
+        top.insert(std::slice::from_ref(&column.name), partition_column(rows, &column.name, &column.data_type)?.values);
     }
     if columns.is_empty() { Ok(None) } else { top.build().map(Some) }
 }

@@ -6,7 +6,8 @@ mod read;
 mod sidecar;
 mod write;
 
-pub(crate) use columns::{partition_struct, stats_struct};
+#[cfg(test)]
+pub(crate) use columns::stats_struct;
 pub(crate) use parquet_file::{ParquetFile, ReadPlan};
 pub(crate) use read::{FirstFile, is_json, open, open_sidecar, present, read_json, read_small, read_small_of};
 pub(crate) use write::{Content, Encoder, FileColumns, GROUP_ROWS, Tally};

@@ -64,7 +64,8 @@ impl ParquetFile {
         let bytes = store.get_range(&key, start..size).await.map_err(|e| unreadable(name, e))?;
         let length = footer_length(&bytes, size).map_err(|why| broken(name, why))?;
         let held = (start, bytes);
-        let footer = fetch(store.as_ref(), &key, name, &held, &[size - TRAILER - length..size - TRAILER]).await?.pop().unwrap_or_default();
+        let footer = size - TRAILER - length..size - TRAILER;
+        let footer = fetch(store.as_ref(), &key, name, &held, std::slice::from_ref(&footer)).await?.pop().unwrap_or_default();
         let metadata = guarded(|| arrow_metadata(ParquetMetaDataReader::decode_metadata(&footer)?));
         let metadata = metadata.map_err(|why| broken(name, why))?.map_err(|e| broken(name, e))?;
         Ok(ParquetFile { name: name.into(), store, key, held, metadata })

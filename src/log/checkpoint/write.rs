@@ -159,11 +159,6 @@ impl Encoder {
         RecordBatch::try_new(Arc::clone(&self.schema), columns).map_err(encoding)
     }
 
-    /// How many bytes have been encoded so far.
-    pub fn bytes(&self) -> usize {
-        self.writer.bytes_written() + self.writer.in_progress_size()
-    }
-
     /// The file, after it has been read again and holds what was put in. (CKP-11)
     pub fn finish(self) -> Result<(Bytes, Tally)> {
         let expected = self.tally;
@@ -242,7 +237,7 @@ fn add_column(rows: &FileRows, columns: &FileColumns) -> Result<StructArray> {
             push("partitionValues_parsed", Arc::new(parsed));
         }
         let stats = match rows.stats() {
-            Some(texts) => columns.stats.from_json(texts),
+            Some(texts) => columns.stats.read_json(texts),
             None => columns.stats.unknown(rows.len()),
         };
         push("stats_parsed", Arc::new(stats_struct(&columns.stats, &stats)?));

@@ -1,7 +1,7 @@
 use super::*;
 use crate::log::checkpoint::{ParquetFile, ReadPlan, read_small_of};
 use crate::log::stats::{StatsLeaf, leaves_of};
-use crate::log::{Add, DomainMetadata, Metadata, NullableMap, Protocol, Txn, VectorDescriptor, decode_commit};
+use crate::log::{Add, DomainMetadata, NullableMap, Protocol, Txn, VectorDescriptor, decode_commit};
 use crate::schema::{DataType as Type, Struct};
 use futures::TryStreamExt;
 use object_store::memory::InMemory;
@@ -180,5 +180,5 @@ fn damaged_bytes_do_not_pass_for_a_checkpoint() {
     assert!(count(body.slice(..body.len() - 1)).is_err());
     let mut torn = body.to_vec();
     torn[4..200].fill(0xAA);
-    assert!(count(torn.into()).is_ok_and(|t| t == tally) == false);
+    assert!(!count(torn.into()).is_ok_and(|t| t == tally));
 }

@@ -125,7 +125,7 @@ impl StatsReader {
     }
 
     /// From statistics texts.
-    pub fn from_json(&self, texts: &StringViewArray) -> FileStats {
+    pub fn read_json(&self, texts: &StringViewArray) -> FileStats {
         let rows = texts.len();
         let mut records = Int64Builder::with_capacity(rows);
         let mut tight = BooleanBuilder::with_capacity(rows);
@@ -153,7 +153,7 @@ impl StatsReader {
     }
 
     /// From a `stats_parsed` column, whose types may be narrower than today's.
-    pub fn from_parsed(&self, parsed: &StructArray) -> FileStats {
+    pub fn read_parsed(&self, parsed: &StructArray) -> FileStats {
         let rows = parsed.len();
         let long = |path: &[&str]| typed(find(parsed, path), &ArrowType::Int64, rows).as_primitive::<Int64Type>().clone();
         let leaves = self.leaves.iter().map(|leaf| {
@@ -170,7 +170,7 @@ impl StatsReader {
 
     /// Nothing is known of any file.
     pub fn unknown(&self, rows: usize) -> FileStats {
-        self.from_json(&StringViewArray::new_null(rows))
+        self.read_json(&StringViewArray::new_null(rows))
     }
 }
 

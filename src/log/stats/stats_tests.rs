@@ -6,7 +6,7 @@ fn reader(leaves: &[(&str, DataType)]) -> StatsReader {
     StatsReader::new(leaves.iter().map(leaf).collect())
 }
 fn read(column: &str, data_type: DataType, text: &str) -> FileStats {
-    reader(&[(column, data_type)]).from_json(&StringViewArray::from(vec![text]))
+    reader(&[(column, data_type)]).read_json(&StringViewArray::from(vec![text]))
 }
 fn bounds(stats: &FileStats, leaf: usize) -> (ArrayRef, ArrayRef) {
     stats.leaves[leaf].bounds.clone().unwrap()
@@ -19,7 +19,7 @@ fn picks_the_wanted_columns_out_of_nested_and_escaped_text() {
         "minValues":{"z":"\\\"","s":{"a":-5,"b":{"c":"q\"\u00e9"}},"a":1},"maxValues":{"s":{"a":7,"b":{"c":"z"}},"a":2},
         "nullCount":{"s":{"a":0,"b":{"c":1}},"a":null},"tightBounds":false} "#;
     let reader = reader(&[("s.a", DataType::Long), ("s.b.c", DataType::String), ("a", DataType::Integer)]);
-    let stats = reader.from_json(&StringViewArray::from(vec![text]));
+    let stats = reader.read_json(&StringViewArray::from(vec![text]));
     assert_eq!(stats.records.value(0), 3);
     assert!(!stats.tight.value(0) && stats.tight.is_valid(0));
     assert_eq!(bounds(&stats, 0).0.as_primitive::<Int64Type>().value(0), -5);
@@ -122,8 +122,8 @@ fn parsed_statistics_round_trip_through_their_text() {
     ];
     let text = r#"{"numRecords":7,"minValues":{"l":-1,"d":-0.005,"f":"NaN","t":"2020-01-01T00:00:00.000001Z","n":"2020-01-01T00:00:00.5","y":"1969-12-31","s":"a\"b"},"maxValues":{"l":5},"nullCount":{"l":0,"s":7},"tightBounds":false}"#;
     let reader = reader(&leaves);
-    let first = reader.from_json(&StringViewArray::from(vec![text]));
+    let first = reader.read_json(&StringViewArray::from(vec![text]));
     let again = stats_text(&super::super::checkpoint::stats_struct(&reader, &first).unwrap(), 0).unwrap();
-    let second = reader.from_json(&StringViewArray::from(vec![again.as_str()]));
+    let second = reader.read_json(&StringViewArray::from(vec![again.as_str()]));
     assert_eq!(format!("{first:?}"), format!("{second:?}"), "{again}");
 }

@@ -109,7 +109,7 @@ async fn spark_and_deltalake_read_what_lakebed_writes() {
             }
         }
         // Spark can go on writing, and lakebed reads that.
-        spark(location, &[&format!("INSERT INTO {{t}} SELECT * FROM {{t}} LIMIT 1")]);
+        spark(location, &["INSERT INTO {t} SELECT * FROM {t} LIMIT 1"]);
         assert_eq!(digest_of_table(&table).await, spark_digest(location, "SELECT * FROM {t}"), "{}: after Spark's insert", kind.name);
     }
 }

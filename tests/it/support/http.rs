@@ -139,11 +139,6 @@ pub fn s3(script: impl Fn(&Ask, usize, &Objects) -> Option<Say> + Send + Sync + 
     (server, objects)
 }
 
-/// Keys of uploads in parts that have neither been completed nor aborted.
-pub fn unfinished(objects: &Objects) -> Vec<String> {
-    objects.lock().unwrap().keys().filter_map(|k| k.strip_prefix('!')).filter(|k| !k.contains('#')).map(str::to_owned).collect()
-}
-
 fn xml(text: String) -> Say {
     Say::Status(200, vec![("etag", "\"1\"".to_owned())], format!("<?xml version=\"1.0\"?>{text}").into_bytes())
 }
