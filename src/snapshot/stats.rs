@@ -183,8 +183,8 @@ fn lower(min: &ArrayRef, data_type: &DataType) -> ArrayRef {
                 min.as_primitive::<Float64Type>().iter().map(|v| v.filter(|v| !v.is_nan()).map(|v| if v == 0.0 { -0.0 } else { v }));
             Arc::new(widened.collect::<Float64Array>())
         }
-        // Before 1970 some writers cut towards zero, which is upwards.
-        DataType::Timestamp | DataType::TimestampNtz => times(min, |v| if v < 0 { v.checked_sub(LOST_MICROS) } else { Some(v) }),
+        // Before 1970 some writers cut towards zero, which is upwards, up to zero itself.
+        DataType::Timestamp | DataType::TimestampNtz => times(min, |v| if v <= 0 { v.checked_sub(LOST_MICROS) } else { Some(v) }),
         _ => Arc::clone(min),
     }
 }

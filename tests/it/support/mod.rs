@@ -5,4 +5,6 @@ pub mod http;
 pub mod log_files;
 #[cfg(feature = "server-tests")]
 pub mod peers;
+pub mod random;
 pub mod stores;
+pub mod traps;
