@@ -137,6 +137,19 @@ async fn times_cut_to_milliseconds_and_odd_floats_stay_in() {
         ],
     )
     .await;
+    // Statistics of a column that was float when they were written.
+    kept_everywhere(
+        &file("widened", "null", &stats("0.1", "0.1", "f")),
+        &[("f = 0.10000000149011612D", &["widened"]), ("f = 0.1D", &["widened"]), ("f < 0.0999999D", &[])],
+    )
+    .await;
+    // What was cut towards zero from before 1970 may read as 1970 itself.
+    let epoch = r#""1970-01-01T00:00:00.000Z""#;
+    kept_everywhere(
+        &file("epoch", "null", &stats(epoch, epoch, "t")),
+        &[("t = TIMESTAMP '1969-12-31 23:59:59.9995Z'", &["epoch"]), ("t < TIMESTAMP '1969-12-31 23:59:59.998Z'", &[])],
+    )
+    .await;
 }
 
 // spec: REC-21 REC-22 REC-23

@@ -167,6 +167,13 @@ fn widen(mut stats: FileStats, leaves: &[StatsLeaf]) -> FileStats {
     stats
 }
 
+/// The float whose text a bound may be: a column that is double now may have been float when its statistics were written, and the text
+/// `0.1` of a float stands for a number a little above 0.1.
+fn as_float(v: f64) -> f64 {
+    let float = v as f32;
+    if float.is_finite() { f64::from(float) } else { v }
+}
+
 /// Milliseconds are all that most writers keep of a time.
 const LOST_MICROS: i64 = 1_000;
 
@@ -179,8 +186,8 @@ fn lower(min: &ArrayRef, data_type: &DataType) -> ArrayRef {
             Arc::new(widened.collect::<Float32Array>())
         }
         DataType::Double => {
-            let widened =
-                min.as_primitive::<Float64Type>().iter().map(|v| v.filter(|v| !v.is_nan()).map(|v| if v == 0.0 { -0.0 } else { v }));
+            let least = |v: f64| if v == 0.0 { -0.0 } else { v.min(as_float(v)) };
+            let widened = min.as_primitive::<Float64Type>().iter().map(|v| v.filter(|v| !v.is_nan()).map(least));
             Arc::new(widened.collect::<Float64Array>())
         }
         // Before 1970 some writers cut towards zero, which is upwards, up to zero itself.
@@ -197,8 +204,8 @@ fn upper(max: &ArrayRef, data_type: &DataType) -> ArrayRef {
             Arc::new(widened.collect::<Float32Array>())
         }
         DataType::Double => {
-            let widened =
-                max.as_primitive::<Float64Type>().iter().map(|v| v.filter(|v| !v.is_nan()).map(|v| if v == 0.0 { 0.0 } else { v }));
+            let greatest = |v: f64| if v == 0.0 { 0.0 } else { v.max(as_float(v)) };
+            let widened = max.as_primitive::<Float64Type>().iter().map(|v| v.filter(|v| !v.is_nan()).map(greatest));
             Arc::new(widened.collect::<Float64Array>())
         }
         DataType::Timestamp | DataType::TimestampNtz => times(max, |v| v.checked_add(LOST_MICROS)),

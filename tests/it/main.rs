@@ -19,6 +19,7 @@ mod processes;
 mod requests;
 #[cfg(feature = "server-tests")]
 mod servers;
+mod scan_flow;
 mod skipping;
 mod stand_in;
 mod states;

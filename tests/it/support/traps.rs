@@ -39,11 +39,12 @@ fn columns() -> Vec<(&'static str, DataType)> {
 const NESTED: [&str; 2] = ["k", "t"];
 
 /// What a file may hold instead of the table's type.
-fn narrower(data_type: &DataType) -> DataType {
+fn narrower(random: &mut Random, data_type: &DataType) -> DataType {
     match data_type {
         DataType::Integer => DataType::Short,
         DataType::Long => DataType::Integer,
-        DataType::Double => DataType::Float,
+        DataType::Double => random.pick(&[DataType::Float, DataType::Integer]),
+        DataType::TimestampNtz => DataType::Date,
         DataType::Decimal { .. } => DataType::Decimal { precision: 7, scale: 2 },
         other => other.clone(),
     }
@@ -60,7 +61,19 @@ fn value(random: &mut Random, data_type: &DataType) -> Scalar {
         DataType::Float => Scalar::Float(random.pick(&[-1.5, -0.0, 0.0, 0.1, f32::NAN, f32::INFINITY, f32::MAX])),
         DataType::Double => Scalar::Double(random.pick(&[-1.5, -0.0, 0.0, 0.1, f64::NAN, f64::NEG_INFINITY, 1e300])),
         DataType::String => {
-            let texts = ["", "a", "abcde", "abcdf", "abcd\u{10ffff}", "abcd\u{10ffff}\u{10ffff}z", "\u{ffff}xxxx", "😀😀😀😀😀", "é", "zzzzzzz", "%_\\"];
+            let texts = [
+                "",
+                "a",
+                "abcde",
+                "abcdf",
+                "abcd\u{10ffff}",
+                "abcd\u{10ffff}\u{10ffff}z",
+                "\u{ffff}xxxx",
+                "😀😀😀😀😀",
+                "é",
+                "zzzzzzz",
+                "%_\\",
+            ];
             Scalar::String(random.pick(&texts).to_owned())
         }
         DataType::Decimal { precision, scale } => {
@@ -215,7 +228,7 @@ fn add(folder: &Path, random: &mut Random, physical: &dyn Fn(&str) -> String, fi
     let [mut lows, mut highs, mut nulls] = stats;
     for (name, data_type) in columns() {
         let narrow = random.below(3) == 0;
-        let data_type = if narrow { narrower(&data_type) } else { data_type };
+        let data_type = if narrow { narrower(random, &data_type) } else { data_type };
         let missing = random.below(12) == 0;
         let pool: Vec<Scalar> = (0..variety).map(|_| value(random, &data_type)).collect();
         let values: Vec<Scalar> = (0..rows).map(|_| if missing { Scalar::Null } else { random.pick(&pool) }).collect();
@@ -265,7 +278,8 @@ fn add(folder: &Path, random: &mut Random, physical: &dyn Fn(&str) -> String, fi
             stats.insert(name.into(), found);
         }
     }
-    let mut add = json!({"path": path, "size": std::fs::metadata(folder.join(&path)).unwrap().len(), "modificationTime": 0, "dataChange": true});
+    let mut add =
+        json!({"path": path, "size": std::fs::metadata(folder.join(&path)).unwrap().len(), "modificationTime": 0, "dataChange": true});
     let deleted: roaring::RoaringTreemap = (0..rows as u64).filter(|_| random.below(4) == 0).collect();
     if random.below(3) == 0 && !deleted.is_empty() {
         add["deletionVector"] = vector(&deleted);

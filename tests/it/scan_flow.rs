@@ -1,0 +1,129 @@
+//! How a scan flows: within its memory, as fast as it is drained, in pieces that run elsewhere.
+
+use crate::support::digest::Rows;
+use crate::support::stores::Counting;
+use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+use futures::{StreamExt, TryStreamExt, stream};
+use lakebed::{Env, Expr, FileTask, PathLogStore, Scan, Struct, Table, TableRoot};
+use object_store::ObjectStore;
+use object_store::memory::InMemory;
+use object_store::path::Path;
+use std::sync::Arc;
+
+const FILES: i64 = 24;
+const ROWS: i64 = 500;
+
+/// A table of many files on a store that counts.
+async fn table() -> Arc<Counting> {
+    let store = Counting::new(Arc::new(InMemory::new()));
+    let table = handle(&store, Env::system());
+    table.create(Struct::from_sql("id BIGINT, s STRING, p BIGINT").unwrap()).partition_by(["p"]).run().await.unwrap();
+    let ids = Int64Array::from_iter_values(0..FILES * ROWS);
+    let texts = StringArray::from_iter_values(ids.values().iter().map(|id| format!("{id:0>40}")));
+    let parts = Int64Array::from_iter_values(ids.values().iter().map(|id| id / ROWS));
+    let columns: [(&str, ArrayRef); 3] = [("id", Arc::new(ids)), ("s", Arc::new(texts)), ("p", Arc::new(parts))];
+    let rows = RecordBatch::try_from_iter(columns).unwrap();
+    table.append(rows.schema(), stream::iter([Ok(rows)]).boxed()).run().await.unwrap();
+    store
+}
+
+/// A handle of its own, as another process would have.
+fn handle(store: &Arc<Counting>, env: Env) -> Table {
+    let url = url::Url::parse("memory:///t/").unwrap();
+    let root = TableRoot::with_store(url, Arc::clone(store) as Arc<dyn ObjectStore>, Path::from("t"));
+    Table::with_log(root.clone(), Arc::new(PathLogStore::new(root)), env)
+}
+
+async fn scan(store: &Arc<Counting>, env: Env) -> Scan {
+    handle(store, env).snapshot().await.unwrap().scan().build().unwrap()
+}
+
+/// Lets everything that can go on go on.
+async fn settle() {
+    for _ in 0..2_000 {
+        tokio::task::yield_now().await;
+    }
+}
+
+// spec: DAT-12
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn scan_of_many_files_ends_within_a_small_memory_limit() {
+    let store = table().await;
+    // Room for one file, for a few, for all.
+    for limit in [64 << 10, 256 << 10, 64 << 20] {
+        let env = Env::system().with_memory_limit(limit).with_threads(4);
+        let memory = env.memory().clone();
+        let batches: Vec<RecordBatch> = scan(&store, env).await.stream().try_collect().await.unwrap();
+        assert_eq!(batches.iter().map(|b| b.num_rows() as i64).sum::<i64>(), FILES * ROWS);
+        assert!(memory.high_water() > 0 && memory.high_water() <= limit / 2, "{} of {limit} bytes were held", memory.high_water());
+        assert!(memory.try_reserve(limit).is_some(), "everything was given back");
+    }
+}
+
+// spec: DAT-12
+#[tokio::test]
+async fn slow_consumer_holds_the_producer_back() {
+    let store = table().await;
+    let env = Env::system().with_threads(2);
+    let scan = scan(&store, env).await;
+    let mut batches = scan.clone().stream();
+    store.take();
+    settle().await;
+    assert_eq!(store.take().len(), 0, "nothing is read before the first batch is asked for");
+    batches.next().await.unwrap().unwrap();
+    settle().await;
+    // One was taken; two wait to be taken, and two files are in flight.
+    let ahead = scan.metrics().files_read;
+    assert!(ahead <= 5, "{ahead} files were read for one batch");
+    let rest: Vec<RecordBatch> = batches.try_collect().await.unwrap();
+    assert_eq!(rest.len() as i64, FILES - 1);
+    assert_eq!(scan.metrics().files_read as i64, FILES);
+}
+
+// spec: DAT-12
+#[tokio::test]
+async fn dropped_stream_stops_the_work_and_gives_memory_back() {
+    let store = table().await;
+    let env = Env::system().with_threads(2).with_memory_limit(1 << 20);
+    let memory = env.memory().clone();
+    let scan = scan(&store, env).await;
+    let mut batches = scan.clone().stream();
+    batches.next().await.unwrap().unwrap();
+    drop(batches);
+    settle().await;
+    let read = scan.metrics().files_read;
+    store.take();
+    settle().await;
+    assert_eq!((store.take().len(), scan.metrics().files_read), (0, read));
+    assert!((read as i64) < FILES && memory.try_reserve(1 << 20).is_some());
+}
+
+// spec: DAT-15
+#[tokio::test]
+async fn file_tasks_run_from_their_text_in_another_handle() {
+    let store = table().await;
+    let filter = || Expr::sql("id % 3 = 0 AND p BETWEEN 2 AND 9 AND s IS NOT NULL").unwrap();
+    let build = async || {
+        let snapshot = handle(&store, Env::system()).snapshot().await.unwrap();
+        snapshot.scan().columns(["p", "id"]).filter(filter()).build().unwrap()
+    };
+    let tasks: Vec<FileTask> = build().await.tasks().try_collect().await.unwrap();
+    assert_eq!(tasks.len(), 8);
+    let texts: Vec<String> = tasks.iter().map(|task| serde_json::to_string(task).unwrap()).collect();
+
+    let elsewhere = build().await;
+    let (mut pieces, mut whole) = (Rows::default(), Rows::default());
+    for text in texts {
+        let task: FileTask = serde_json::from_str(&text).unwrap();
+        let mut batches = elsewhere.read(task);
+        while let Some(batch) = batches.try_next().await.unwrap() {
+            pieces.push(&batch);
+        }
+    }
+    let mut batches = build().await.stream();
+    while let Some(batch) = batches.try_next().await.unwrap() {
+        whole.push(&batch);
+    }
+    assert!(pieces.len() > 1_000 && pieces.len() == whole.len());
+    assert_eq!(pieces.sha256(), whole.sha256());
+}
