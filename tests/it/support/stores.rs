@@ -1,4 +1,4 @@
-//! A store that counts requests and rounds of dependent requests.
+//! Stores that watch or disturb: one counts requests and rounds of dependent requests, one fails on demand.
 //! (A slow one is object_store's own `throttle::ThrottledStore`.)
 
 use async_trait::async_trait;
@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures::stream::{self, BoxStream, StreamExt};
 use object_store::path::Path;
 use object_store::{
-    CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMode,
+    CopyOptions, Error, GetOptions, GetResult, GetResultPayload, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMode,
     PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
 use std::fmt;
@@ -159,5 +159,120 @@ impl ObjectStore for Counting {
         let result = self.inner.copy_opts(from, to, options).await;
         Counting::answered(&self.seen, round).await;
         result
+    }
+}
+
+/// What goes wrong with a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// It fails and nothing has happened.
+    Refuse,
+    /// It happens, and the answer is an error.
+    ApplyThenFail,
+    /// It happens, and the answer is "already exists".
+    ApplyThenExists,
+    /// "Already exists", although nothing is there.
+    Exists,
+    /// "Precondition failed", although nothing is there.
+    Precondition,
+    /// The answer of a GET ends after so many bytes.
+    Short(u64),
+    /// A GET or HEAD answers "not found".
+    Missing,
+}
+
+type Plan = dyn Fn(Kind, &str, usize) -> Option<Fault> + Send + Sync;
+
+/// Fails on demand: `plan` gets the kind, the key and how many requests of that kind and key came before.
+pub struct Faulty {
+    inner: Arc<dyn ObjectStore>,
+    plan: Box<Plan>,
+    before: Mutex<std::collections::HashMap<(Kind, String), usize>>,
+}
+
+impl Faulty {
+    pub fn new(inner: Arc<dyn ObjectStore>, plan: impl Fn(Kind, &str, usize) -> Option<Fault> + Send + Sync + 'static) -> Arc<Self> {
+        Arc::new(Faulty { inner, plan: Box::new(plan), before: Mutex::default() })
+    }
+    fn fault(&self, kind: Kind, key: &Path) -> Option<Fault> {
+        let mut before = self.before.lock().unwrap();
+        let n = before.entry((kind, key.to_string())).or_default();
+        *n += 1;
+        (self.plan)(kind, key.as_ref(), *n - 1)
+    }
+}
+
+fn broken(why: &'static str) -> Error {
+    Error::Generic { store: "faulty", source: why.into() }
+}
+
+impl fmt::Debug for Faulty {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Faulty({})", self.inner)
+    }
+}
+
+impl fmt::Display for Faulty {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Faulty({})", self.inner)
+    }
+}
+
+#[async_trait]
+impl ObjectStore for Faulty {
+    async fn put_opts(&self, location: &Path, payload: PutPayload, opts: PutOptions) -> Result<PutResult> {
+        let kind = if opts.mode == PutMode::Create { Kind::Create } else { Kind::Put };
+        let path = location.to_string();
+        match self.fault(kind, location) {
+            Some(Fault::Refuse) => Err(broken("refused before it was applied")),
+            Some(Fault::Exists) => Err(Error::AlreadyExists { path, source: "409".into() }),
+            Some(Fault::Precondition) => Err(Error::Precondition { path, source: "412".into() }),
+            Some(Fault::ApplyThenFail) => {
+                self.inner.put_opts(location, payload, opts).await?;
+                Err(broken("the answer was lost"))
+            }
+            Some(Fault::ApplyThenExists) => {
+                self.inner.put_opts(location, payload, opts).await?;
+                Err(Error::AlreadyExists { path, source: "412 for our own object".into() })
+            }
+            _ => self.inner.put_opts(location, payload, opts).await,
+        }
+    }
+    async fn put_multipart_opts(&self, location: &Path, opts: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
+        match self.fault(Kind::Multipart, location) {
+            Some(_) => Err(broken("refused before it was applied")),
+            None => self.inner.put_multipart_opts(location, opts).await,
+        }
+    }
+    async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
+        let kind = if options.head { Kind::Head } else { Kind::Get };
+        match self.fault(kind, location) {
+            Some(Fault::Missing) => Err(Error::NotFound { path: location.to_string(), source: "hidden".into() }),
+            Some(Fault::Short(bytes)) => {
+                let answer = self.inner.get_opts(location, options).await?;
+                let (meta, range, attributes) = (answer.meta.clone(), answer.range.clone(), answer.attributes.clone());
+                let body = answer.bytes().await?;
+                let cut = body.slice(..body.len().min(bytes as usize));
+                let payload = GetResultPayload::Stream(stream::once(async move { Ok(cut) }).boxed());
+                Ok(GetResult { payload, meta, range, attributes })
+            }
+            Some(_) => Err(broken("refused")),
+            None => self.inner.get_opts(location, options).await,
+        }
+    }
+    fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
+        self.inner.delete_stream(locations)
+    }
+    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
+        match self.fault(Kind::List, &prefix.cloned().unwrap_or_default()) {
+            Some(_) => stream::once(async { Err(broken("refused")) }).boxed(),
+            None => self.inner.list(prefix),
+        }
+    }
+    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
+        self.inner.list_with_delimiter(prefix).await
+    }
+    async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
+        self.inner.copy_opts(from, to, options).await
     }
 }
