@@ -40,3 +40,8 @@ pub use snapshot::{At, CountEffort, Counts, FileBatch, FileQuery, HistoryEntry, 
 pub use storage::{Durability, PutOutcome, StorageOptions, TableRoot};
 pub use table::{Table, TableBuilder};
 pub use transaction::{CommitOutcome, CommitPolicy, Committed, Conflicted, OperationInfo, ReadScope, Transaction};
+
+/// The examples of the README are compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -198,9 +198,9 @@ pub enum Command {
         /// With --mode overwrite: the rows' columns replace the table's
         #[arg(long)]
         overwrite_schema: bool,
-        /// Partition columns of a table that this makes
+        /// Partition columns of a table that this makes; an empty text for none
         #[arg(long, value_name = "A,B", value_delimiter = ',')]
-        partition_by: Vec<String>,
+        partition_by: Option<Vec<String>>,
         /// Writes nothing when this application version is recorded already
         #[arg(long, value_name = "APP=VERSION", value_parser = app_version)]
         txn: Option<(String, i64)>,

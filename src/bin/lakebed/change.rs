@@ -40,7 +40,7 @@ pub struct Rows<'a> {
     pub mode: Mode,
     pub merge_schema: bool,
     pub overwrite_schema: bool,
-    pub partition_by: &'a [String],
+    pub partition_by: Option<&'a [String]>,
     pub txn: Option<&'a (String, i64)>,
     pub user_metadata: Option<&'a str>,
     pub properties: &'a [(String, String)],
@@ -61,8 +61,8 @@ impl Rows<'_> {
         if self.overwrite_schema {
             append = append.overwrite_schema();
         }
-        if !self.partition_by.is_empty() {
-            append = append.partition_by(self.partition_by.iter().map(|c| c.trim()));
+        if let Some(columns) = self.partition_by {
+            append = append.partition_by(columns.iter().map(|c| c.trim()).filter(|c| !c.is_empty()));
         }
         if let Some((app, version)) = self.txn {
             append = append.app_version(app, *version);

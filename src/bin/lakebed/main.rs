@@ -21,14 +21,14 @@ use std::io::{IsTerminal, stderr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use tracing::Level;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::registry::LookupSpan;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
-/// How long clean-up that nobody waits for may take when the process ends early.
-const CLEAN_UP: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -80,12 +80,8 @@ fn run(cli: &Cli) -> Result<()> {
         let _signals = session.stop.listen(&session.env).map_err(|e| Failure::Panicked(format!("signals cannot be heard: {e}")))?;
         session.stop.run(command(&session, &cli.command)).await
     });
-    if outcome.is_ok() {
-        // Nothing is left to do; a thread may still wait for standard input.
-        runtime.shutdown_background();
-    } else {
-        runtime.shutdown_timeout(CLEAN_UP);
-    }
+    // Whatever mattered has ended; a thread may still wait for standard input.
+    runtime.shutdown_background();
     outcome
 }
 
@@ -111,7 +107,7 @@ async fn command(session: &Session, command: &Command) -> Result<()> {
                 mode: *mode,
                 merge_schema: *merge_schema,
                 overwrite_schema: *overwrite_schema,
-                partition_by,
+                partition_by: partition_by.as_deref(),
                 txn: txn.as_ref(),
                 user_metadata: user_metadata.as_deref(),
                 properties: property,
@@ -170,6 +166,28 @@ fn coloured(global: &Global) -> bool {
     }
 }
 
+/// Log lines as people read them: `warning: what happened key=value`.
+struct PlainLines;
+
+impl<S, N> FormatEvent<S, N> for PlainLines
+where
+    S: tracing::Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(&self, context: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &tracing::Event<'_>) -> std::fmt::Result {
+        let level = match *event.metadata().level() {
+            Level::ERROR => "error",
+            Level::WARN => "warning",
+            Level::INFO => "info",
+            Level::DEBUG => "debug",
+            Level::TRACE => "trace",
+        };
+        write!(writer, "{level}: ")?;
+        context.format_fields(writer.by_ref(), event)?;
+        writeln!(writer)
+    }
+}
+
 fn start_log(global: &Global, colour: bool) {
     let level = match global.verbose {
         _ if global.quiet => "off",
@@ -186,7 +204,7 @@ fn start_log(global: &Global, colour: bool) {
     };
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr).with_ansi(colour);
     match global.log_format {
-        LogFormat::Text => log.without_time().with_target(global.verbose > 0).init(),
+        LogFormat::Text => log.event_format(PlainLines).init(),
         LogFormat::Json => log.json().init(),
     }
 }

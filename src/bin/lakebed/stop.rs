@@ -22,6 +22,9 @@ const READ_GRACE: Duration = Duration::from_secs(1);
 /// How long writing work may take to take back what it wrote.
 const WRITE_GRACE: Duration = Duration::from_secs(30);
 
+/// How long clean-up may take that nobody waits for.
+const CLEAN_UP: Duration = Duration::from_secs(2);
+
 /// Whether the work is to end. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Stop {
@@ -76,9 +79,14 @@ impl Stop {
         let mut command = Box::pin(command);
         let outcome = tokio::select! {
             outcome = &mut command => outcome,
-            () = self.asked() => if self.is_writing() {
-                tokio::time::timeout(WRITE_GRACE, command).await.unwrap_or(Err(Failure::Interrupted))
+            () = self.asked() => if !self.is_writing() {
+                Err(Failure::Interrupted)
+            } else if let Ok(outcome) = tokio::time::timeout(WRITE_GRACE, &mut command).await {
+                outcome
             } else {
+                // Uploads that are dropped take themselves back, given a moment.
+                drop(command);
+                let _ = tokio::time::timeout(CLEAN_UP, future::pending::<()>()).await;
                 Err(Failure::Interrupted)
             },
         };
