@@ -19,17 +19,21 @@ impl Progress {
     }
     /// Work of unknown length; its position counts rows.
     pub fn rows(self, what: &str) -> Bar {
-        self.bar("{spinner} {msg}: {human_pos} rows, {per_sec}, {elapsed}", what)
+        self.bar(None, "{spinner} {msg}: {human_pos} rows, {per_sec}, {elapsed}", what)
     }
     /// Work of unknown length that counts nothing.
     pub fn busy(self, what: &str) -> Bar {
-        self.bar("{spinner} {msg}, {elapsed}", what)
+        self.bar(None, "{spinner} {msg}, {elapsed}", what)
     }
-    fn bar(self, template: &str, what: &str) -> Bar {
+    /// Work of a known number of steps.
+    pub fn steps(self, what: &str, length: u64) -> Bar {
+        self.bar(Some(length), "{spinner} {msg} {bar:30} {human_pos}/{human_len}, {eta} left", what)
+    }
+    fn bar(self, length: Option<u64>, template: &str, what: &str) -> Bar {
         if !self.shown {
             return Bar(ProgressBar::hidden());
         }
-        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10)).with_message(what.to_owned());
+        let bar = ProgressBar::with_draw_target(length, ProgressDrawTarget::stderr_with_hz(10)).with_message(what.to_owned());
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }
