@@ -213,6 +213,37 @@ async fn a_checkpoint_says_what_the_commits_said() {
     }
 }
 
+// spec: CKP-7
+#[tokio::test]
+async fn the_policy_of_the_table_decides_the_kind() {
+    for (configuration, v2) in [(&[][..], false), (&[("delta.checkpointPolicy", "classic")], false), (&[("delta.checkpointPolicy", "v2")], true)] {
+        let f = fixture();
+        f.commit(0, &start(configuration)).await;
+        f.commit(1, &(0..5).map(|i| Action::Add(add(&format!("f{i}"), None, i))).collect::<Vec<_>>()).await;
+        let written = f.table.snapshot().await.unwrap().write_checkpoint().await.unwrap();
+        assert_eq!((written.ours, written.files), (true, 5));
+        let listed: Vec<_> = f.store.list(Some(&Path::from("t/_delta_log"))).collect().await;
+        let listed: Vec<_> = listed.into_iter().map(|m| m.unwrap()).collect();
+        let named = |part: &str| listed.iter().filter(|m| m.location.as_ref().contains(part)).collect::<Vec<_>>();
+        let sidecars = named("/_sidecars/");
+        assert_eq!((named(".checkpoint.").len(), sidecars.len()), (1, usize::from(v2)));
+        assert_eq!(named("00000000000000000001.checkpoint.parquet").is_empty(), v2);
+        let hint = f.store.get(&Path::from("t/_delta_log/_last_checkpoint")).await.unwrap().bytes().await.unwrap();
+        let hint: serde_json::Value = serde_json::from_slice(&hint).unwrap();
+        assert!(hint["version"] == 1 && hint["numOfAddFiles"] == 5 && hint["checksum"].is_string(), "{hint}");
+        if v2 {
+            let snapshot = f.table.snapshot().await.unwrap();
+            let checkpoint = snapshot.segment().checkpoint.clone().unwrap();
+            let small = crate::log::checkpoint::open(f.table.root(), &checkpoint.files[0]).await.unwrap();
+            let small = crate::log::checkpoint::read_small_of(&small).await.unwrap();
+            let tags = small.iter().find_map(|a| if let Action::CheckpointMetadata(m) = a { m.tags.clone() } else { None }).unwrap();
+            let tag = |name: &str| tags[name].clone().unwrap();
+            assert_eq!((tag("numOfAddFiles"), tag("sidecarNumActions")), ("5".to_owned(), "5".to_owned()));
+            assert_eq!(tag("sidecarSizeInBytes"), sidecars[0].size.to_string());
+        }
+    }
+}
+
 // spec: CKP-10
 #[tokio::test]
 async fn expired_tombstones_and_application_versions_are_left_out() {

@@ -5,6 +5,7 @@
 
 mod broken;
 mod budget;
+mod checkpoints;
 mod cli;
 mod conformance;
 mod credentials;

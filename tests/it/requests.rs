@@ -68,7 +68,7 @@ async fn ten_commits_open_with_twelve_requests_in_two_rounds() {
     assert_eq!(log.store.take(), [], "commits are read once");
 }
 
-// spec: LOG-13
+// spec: LOG-13, CKP-2
 #[tokio::test(start_paused = true)]
 async fn a_checkpoint_and_four_commits_open_with_seven_requests_in_two_rounds() {
     let log = LogFiles::new();

@@ -26,3 +26,7 @@ pub(crate) fn sidecar_key(root: &TableRoot, path: &str) -> Result<(Arc<dyn Objec
     }
     Ok((root.store().clone(), root.log_key(&format!("_sidecars/{name}"))))
 }
+
+#[cfg(test)]
+#[path = "sidecar_tests.rs"]
+mod tests;

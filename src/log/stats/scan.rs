@@ -113,7 +113,7 @@ impl<'a> Cursor<'a> {
             b'{' | b'[' => self.nested().map(|()| Token::Nothing),
             _ => {
                 let rest = &self.text[self.at..];
-                let end = rest.iter().position(|b| matches!(b, b',' | b'}' | b']' | b' ' | b'\n' | b'\r' | b'\t'))?;
+                let end = rest.iter().position(|b| ENDS_BARE[usize::from(*b)])?;
                 self.at += end;
                 match &rest[..end] {
                     b"" => None,
@@ -150,6 +150,7 @@ impl<'a> Cursor<'a> {
         let mut at = start;
         let mut escaped = false;
         loop {
+            at = skip_plain(self.text, at);
             match *self.text.get(at)? {
                 b'"' => {
                     self.at = at + 1;
@@ -163,6 +164,34 @@ impl<'a> Cursor<'a> {
             }
         }
     }
+}
+
+/// What ends a number or a word.
+const ENDS_BARE: [bool; 256] = {
+    let mut ends = [false; 256];
+    let mut i = 0;
+    while i < ENDS.len() {
+        ends[ENDS[i] as usize] = true;
+        i += 1;
+    }
+    ends
+};
+const ENDS: &[u8] = b",}] \n\r\t";
+
+/// Past eight bytes at a time that are neither quote nor backslash, up to such a byte or nearly the end.
+fn skip_plain(text: &[u8], mut at: usize) -> usize {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    // The lowest marked byte is a zero byte; bytes above it may be marked wrongly.
+    let zeros = |word: u64| word.wrapping_sub(ONES) & !word & (ONES << 7);
+    while let Some(chunk) = text.get(at..).and_then(|rest| rest.first_chunk()) {
+        let word = u64::from_le_bytes(*chunk);
+        let found = zeros(word ^ (ONES * b'"' as u64)) | zeros(word ^ (ONES * b'\\' as u64));
+        if found != 0 {
+            return at + found.trailing_zeros() as usize / 8;
+        }
+        at += 8;
+    }
+    at
 }
 
 /// A JSON string without its quotes -> its text.

@@ -31,6 +31,23 @@ fn picks_the_wanted_columns_out_of_nested_and_escaped_text() {
 
 // spec: SKIP-3
 #[test]
+fn texts_of_every_length_end_where_they_end() {
+    for length in 0..40 {
+        for special in ["", "\"", "\\", "\u{1}", "\u{80}\u{a2}\u{dc}", "!#[]"] {
+            let value = format!("{}{special}{}", "x".repeat(length), "y".repeat(length % 7));
+            let quoted = serde_json::Value::from(value.as_str());
+            let text = format!(r#"{{"minValues":{{"other":{quoted},"a":{quoted}}},"numRecords":{length}}}"#);
+            let stats = read("a", DataType::String, &text);
+            assert_eq!(bounds(&stats, 0).0.as_string::<i32>().value(0), value);
+            assert_eq!(stats.records.value(0), length as i64);
+            let torn = &text[..text.len() - 2 - length.to_string().len() - 14];
+            assert!(read("a", DataType::String, torn).records.is_null(0), "{torn}");
+        }
+    }
+}
+
+// spec: SKIP-3
+#[test]
 fn text_that_is_no_object_says_nothing() {
     for text in ["", "null", "[1]", "{", r#"{"numRecords":1"#, r#"{"numRecords":1}x"#, r#"{"numRecords"}"#, r#"{numRecords:1}"#, "{\"a\\"] {
         let stats = read("a", DataType::Long, text);
