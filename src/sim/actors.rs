@@ -20,6 +20,7 @@ use crate::snapshot::{At, FileQuery, Snapshot};
 use crate::storage::TableRoot;
 use crate::table::Table;
 use crate::transaction::{Base, CommitOutcome, CommitPolicy, Ending, Footprint, OperationInfo, drive};
+use bytes::Bytes;
 use futures::TryStreamExt;
 use futures::future::{BoxFuture, join_all};
 use object_store::ObjectStoreExt;
@@ -48,22 +49,27 @@ pub(crate) struct Run {
 }
 
 /// Runs one seed to its end.
-#[allow(clippy::disallowed_methods)] // a test owns its runtime
 pub(crate) fn run(way: Way, seed: u64, plant: Option<Plant>) -> Run {
+    on_a_clock_of_its_own(scene(way, seed, plant))
+}
+
+/// Runs a scene where time stands still unless everybody waits.
+#[allow(clippy::disallowed_methods)] // a test owns its runtime
+pub(super) fn on_a_clock_of_its_own<T>(scene: impl Future<Output = T>) -> T {
     // One thread for blocking work, so that it ends in the order in which it began.
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     let runtime = runtime.enable_time().start_paused(true).max_blocking_threads(1).build().unwrap();
-    runtime.block_on(scene(way, seed, plant))
+    runtime.block_on(scene)
 }
 
 /// What the actors of a run share.
 #[derive(Clone)]
-struct Stage {
+pub(super) struct Stage {
     way: Way,
     seed: u64,
     plant: Option<Plant>,
-    fate: Arc<Fate>,
-    store: FaultStore,
+    pub(super) fate: Arc<Fate>,
+    pub(super) store: FaultStore,
     env: Env,
     started: tokio::time::Instant,
     tried: Arc<Mutex<Vec<Tried>>>,
@@ -71,14 +77,9 @@ struct Stage {
 }
 
 async fn scene(way: Way, seed: u64, plant: Option<Plant>) -> Run {
-    let fate = Arc::new(Fate::new(seed));
-    let store = FaultStore::new(Arc::clone(&fate), plant);
-    let (tried, looks) = (Arc::default(), Arc::default());
-    let stage = Stage { way, seed, plant, fate, store, env: Env::system(), started: tokio::time::Instant::now(), tried, looks };
+    let stage = Stage::new(way, seed, plant);
     join_all((0..ACTORS).map(|number| stage.actor(number).act())).await;
-    // Every request that is still under way arrives before the log is judged.
-    tokio::time::sleep(Duration::from_secs(120)).await;
-    stage.fate.relent();
+    stage.settle().await;
     let end = stage.actor(ACTORS).end().await;
     let log = stage.read_all().await;
     let verdict = match end {
@@ -89,7 +90,20 @@ async fn scene(way: Way, seed: u64, plant: Option<Plant>) -> Run {
 }
 
 impl Stage {
-    fn actor(&self, number: usize) -> Actor {
+    pub(super) fn new(way: Way, seed: u64, plant: Option<Plant>) -> Stage {
+        let fate = Arc::new(Fate::new(seed));
+        let store = FaultStore::new(Arc::clone(&fate), plant);
+        let (tried, looks) = (Arc::default(), Arc::default());
+        Stage { way, seed, plant, fate, store, env: Env::system(), started: tokio::time::Instant::now(), tried, looks }
+    }
+
+    /// Lets every request that is still under way arrive, and no other go wrong.
+    pub(super) async fn settle(&self) {
+        tokio::time::sleep(Duration::from_secs(120)).await;
+        self.fate.relent();
+    }
+
+    pub(super) fn actor(&self, number: usize) -> Actor {
         let clock = Arc::new(CrookedClock { started: self.started, skew: AtomicI64::new(0) });
         let root = TableRoot::with_store("memory:///t/".parse().unwrap(), Arc::new(self.store.clone()), Path::from("t"));
         let entropy = Arc::new(SeededEntropy::new(self.seed.wrapping_mul(31) ^ number as u64));
@@ -98,16 +112,18 @@ impl Stage {
         Actor { name: format!("w{number}"), stage: self.clone(), table, clock, known: Known::default() }
     }
 
-    async fn read_all(&self) -> Vec<Arc<Footprint>> {
-        let mut log = Vec::new();
-        // A gap must be seen, so versions beyond the first one that is missing are looked at too.
+    /// The commits that are there. A gap must be seen, so versions beyond the first one that is missing are looked at too.
+    pub(super) async fn commits(&self) -> Vec<(Version, Bytes)> {
+        let mut found = Vec::new();
         for version in (0..(ACTORS * OPS * 8) as u64).map(Version) {
             let path = Path::from("t/_delta_log").join(LogFile::commit_name(version));
-            if let Some(body) = self.store.peek(&path).await {
-                log.push(Arc::new(Footprint::read(version, &body).unwrap()));
-            }
+            found.extend(self.store.peek(&path).await.map(|body| (version, body)));
         }
-        log
+        found
+    }
+
+    async fn read_all(&self) -> Vec<Arc<Footprint>> {
+        self.commits().await.into_iter().map(|(version, body)| Arc::new(Footprint::read(version, &body).unwrap())).collect()
     }
 
     async fn judge(&self, log: &[Arc<Footprint>]) -> Result<(), String> {
@@ -147,10 +163,10 @@ struct Known {
     snapshot: Option<Arc<Snapshot>>,
 }
 
-struct Actor {
-    name: String,
-    stage: Stage,
-    table: Table,
+pub(super) struct Actor {
+    pub(super) name: String,
+    pub(super) stage: Stage,
+    pub(super) table: Table,
     clock: Arc<CrookedClock>,
     known: Known,
 }
@@ -159,13 +175,7 @@ impl Actor {
     async fn act(mut self) {
         let fate = Arc::clone(&self.stage.fate);
         for number in 0..OPS {
-            let jump = fate.throw(|d| d.chance(20).then(|| d.below(7_200_000) as i64 - 3_600_000));
-            if let Some(jump) = jump {
-                fate.count("clock jump");
-                self.clock.skew.fetch_add(jump, Ordering::Relaxed);
-            }
-            let pause = fate.throw(|d| d.below(30));
-            tokio::time::sleep(Duration::from_millis(pause)).await;
+            self.idle().await;
             // A stale base is as good as a fresh one, and more telling.
             if self.known.next == 0 || fate.throw(|d| d.chance(70)) {
                 let _ = self.catch_up().await;
@@ -177,6 +187,18 @@ impl Actor {
             let crash = fate.throw(|d| d.chance(10).then(|| Duration::from_millis(d.below(150))));
             let _ = self.attempt(number, op, crash).await;
         }
+    }
+
+    /// Some time passes, perhaps more or less than it seems.
+    pub(super) async fn idle(&self) {
+        let fate = &self.stage.fate;
+        let jump = fate.throw(|d| d.chance(20).then(|| d.below(7_200_000) as i64 - 3_600_000));
+        if let Some(jump) = jump {
+            fate.count("clock jump");
+            self.clock.skew.fetch_add(jump, Ordering::Relaxed);
+        }
+        let pause = fate.throw(|d| d.below(30));
+        tokio::time::sleep(Duration::from_millis(pause)).await;
     }
 
     /// With no more faults, everything that landed can be read, and one more commit lands.

@@ -6,7 +6,7 @@ use super::actors::{Way, run};
 use super::mutant::Plant;
 use super::store::Counts;
 
-fn number(name: &str) -> Option<u64> {
+pub(super) fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
 

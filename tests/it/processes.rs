@@ -66,7 +66,8 @@ pub async fn write(open: impl Fn(&str) -> Table) {
     let first = if repeats { before.done.keys().max().map_or(0, |k| k + 1) } else { before.begun + 1 };
     for k in first..commits {
         diary.write_all(format!("begin {k}\n").as_bytes()).unwrap();
-        let mut append = table.append(schema(), futures::stream::iter([Ok(rows(writer, k))]).boxed()).user_metadata(&format!("{writer} {k}"));
+        let mut append =
+            table.append(schema(), futures::stream::iter([Ok(rows(writer, k))]).boxed()).user_metadata(&format!("{writer} {k}"));
         if repeats {
             append = append.app_version(&format!("writer-{writer}"), k);
         }
@@ -163,7 +164,10 @@ pub async fn judge(hidden_test: &'static str, url: &str, table: Table, commits: 
             let at = landed.get(&format!("{writer} {k}"));
             assert!(at.is_some(), "commit {k} of writer {writer} was acknowledged and is not there");
             assert!(version.is_none_or(|v| at == Some(&v)), "commit {k} of writer {writer} is at {at:?}, not at {version:?}");
-            assert!(found.contains(&(writer, *k, 0)) && found.contains(&(writer, *k, 1)), "rows of commit {k} of writer {writer} are not there");
+            assert!(
+                found.contains(&(writer, *k, 0)) && found.contains(&(writer, *k, 1)),
+                "rows of commit {k} of writer {writer} are not there"
+            );
         }
         if writer % 2 == 0 {
             assert_eq!(diary.done.len() as i64, commits, "writer {writer} acknowledged another number of commits");

@@ -119,7 +119,7 @@ async fn a_long_log_is_listed_from_its_hint_on_in_one_more_round() {
     assert_eq!(snapshot.version(), Version(1004));
 }
 
-// spec: LOG-13
+// spec: LOG-13, COM-12
 #[tokio::test(start_paused = true)]
 async fn a_cold_append_takes_nine_requests_in_four_rounds_and_a_warm_one_two() {
     let written = Written::up_to(14, &[("delta.checkpointInterval", "10")]).await;
