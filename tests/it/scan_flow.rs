@@ -1,7 +1,7 @@
 //! How a scan flows: within its memory, as fast as it is drained, in pieces that run elsewhere.
 
 use crate::support::digest::Rows;
-use crate::support::stores::Counting;
+use crate::support::stores::{Counting, Kind};
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use futures::{StreamExt, TryStreamExt, stream};
 use lakebed::{Env, Expr, FileTask, PathLogStore, Scan, Struct, Table, TableRoot};
@@ -126,4 +126,22 @@ async fn file_tasks_run_from_their_text_in_another_handle() {
     }
     assert!(pieces.len() > 1_000 && pieces.len() == whole.len());
     assert_eq!(pieces.sha256(), whole.sha256());
+}
+
+// spec: DAT-14
+#[tokio::test]
+async fn count_asks_for_data_only_when_the_log_does_not_decide() {
+    let store = table().await;
+    let count = async |filter: Option<&str>| {
+        let snapshot = handle(&store, Env::system()).snapshot().await.unwrap();
+        let scan = snapshot.scan();
+        let scan = if let Some(filter) = filter { scan.filter(Expr::sql(filter).unwrap()) } else { scan };
+        store.take();
+        let rows = scan.build().unwrap().count().await.unwrap() as i64;
+        (rows, store.take().iter().filter(|r| r.kind == Kind::Get && r.key.ends_with(".parquet")).count() > 0)
+    };
+    assert_eq!(count(None).await, (FILES * ROWS, false));
+    assert_eq!(count(Some("p < 3 OR p = 9")).await, (4 * ROWS, false));
+    assert_eq!(count(Some("p IS NULL")).await, (0, false));
+    assert_eq!(count(Some("id < 700")).await, (700, true));
 }
