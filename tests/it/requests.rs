@@ -1,6 +1,6 @@
 //! What operations ask of a store: exact numbers of requests, and of rounds of requests that wait for each other.
 
-use crate::support::log_files::{LogFiles, PROTOCOL_V2, add, metadata};
+use crate::support::log_files::{LogFiles, PROTOCOL, PROTOCOL_V2, add, metadata};
 use crate::support::stores::{Counting, Kind, Request, rounds};
 use arrow::array::{ArrayRef, Int64Array, RecordBatch};
 use futures::{StreamExt, stream};
@@ -110,7 +110,7 @@ async fn version_and_schema_of_a_checkpoint_with_ten_sidecars_need_none_of_them(
 #[tokio::test(start_paused = true)]
 async fn a_long_log_is_listed_from_its_hint_on_in_one_more_round() {
     let log = LogFiles::new();
-    log.checkpoint(1000, &[crate::support::log_files::PROTOCOL, &metadata("first", "{}"), &add("f", 1)]).await;
+    log.checkpoint(1000, &[PROTOCOL, &metadata("first", "{}"), &add("f", 1)]).await;
     log.commits(1001, 1004).await;
     log.put("_last_checkpoint", r#"{"version":1000,"size":3}"#).await;
     let snapshot = log.table.snapshot().await.unwrap();
@@ -160,7 +160,7 @@ async fn a_refresh_past_five_commits_takes_six_requests_in_two_rounds_whatever_t
         let log = LogFiles::new();
         let adds: Vec<String> = (0..files).map(|i| add(&format!("g{i}"), 10)).collect();
         let first = metadata("first", "{}");
-        let lines: Vec<&str> = [crate::support::log_files::PROTOCOL, &first].into_iter().chain(adds.iter().map(String::as_str)).collect();
+        let lines: Vec<&str> = [PROTOCOL, &first].into_iter().chain(adds.iter().map(String::as_str)).collect();
         log.checkpoint(10, &lines).await;
         log.commits(11, 12).await;
         let snapshot = log.table.snapshot().await.unwrap();
@@ -169,4 +169,31 @@ async fn a_refresh_past_five_commits_takes_six_requests_in_two_rounds_whatever_t
         assert_eq!(snapshot.refresh().await.unwrap().version(), Version(17));
         assert_eq!(cost(&log.store.take()), (vec![(Kind::Get, 5), (Kind::List, 1)], 2));
     }
+}
+
+fn bytes(requests: &[Request]) -> u64 {
+    requests.iter().filter(|r| r.key.contains("checkpoint")).map(|r| r.bytes).sum()
+}
+
+// spec: CKP-1, CKP-2
+#[tokio::test(start_paused = true)]
+async fn version_and_schema_of_a_large_checkpoint_come_in_three_rounds_without_its_files() {
+    let log = LogFiles::new();
+    let mut lines = vec![PROTOCOL.to_owned(), metadata("first", "{}")];
+    let stats = |i: u64| (0..40).map(|k| format!("{:016x}", (i * 41 + k).wrapping_mul(0x9e37_79b9_7f4a_7c15))).collect::<String>();
+    let wide =
+        |i: u64| add(&format!("f{i}"), 10).replace(r#"{\"numRecords\":1}"#, &format!(r#"{{\"numRecords\":1,\"x\":\"{}\"}}"#, stats(i)));
+    lines.extend((0..12_000).map(wide));
+    let body = log.parquet_body(&lines);
+    let size = body.len() as u64;
+    assert!(size > 6 << 20, "{size} bytes");
+    log.put(&format!("{:020}.checkpoint.parquet", 5), body).await;
+    let snapshot = log.table.snapshot().await.unwrap();
+    let small = log.store.take();
+    assert!(bytes(&small) < 3 << 19, "{small:?}");
+    assert_eq!((small.len(), rounds(&small)), (4, 3), "the end, then all small columns: {small:?}");
+    assert_eq!(snapshot.version(), Version(5));
+    assert_eq!(snapshot.counts(CountEffort::Exact).await.unwrap().unwrap().bytes, 120_000);
+    let listed = log.store.take();
+    assert!(bytes(&listed) < size && listed.iter().all(|r| r.kind == Kind::Get), "{listed:?}");
 }

@@ -96,7 +96,7 @@ async fn a_checkpoint_that_breaks_with_nothing_else_there_is_an_error_that_names
     assert_eq!((e.code(), e.context().iter().find(|(k, _)| *k == "path").map(|(_, v)| v.to_string())), (Code::CKPT, Some(name)));
 }
 
-// spec: LOG-8, CKP-6
+// spec: LOG-8
 #[tokio::test]
 async fn a_missing_or_torn_sidecar_is_made_up_for_by_the_commits() {
     let lines = lines_at_2(PROTOCOL_V2).await;

@@ -27,6 +27,8 @@ const WHOLE: u64 = 4 << 20;
 const TAIL: u64 = 512 << 10;
 /// The largest footer that is decoded.
 const FOOTER_MAX: u64 = 64 << 20;
+/// So many column chunks, and bytes of them, are fetched ahead at most.
+const AHEAD: (usize, u64) = (1000, 16 << 20);
 /// Footer length and magic number.
 const TRAILER: u64 = 8;
 
@@ -36,8 +38,8 @@ pub(crate) struct ParquetFile {
     name: Arc<str>,
     store: Arc<dyn ObjectStore>,
     key: Path,
-    /// The end of the file, or all of it.
-    held: (u64, Bytes),
+    /// What is here already: the end of the file, or all of it, and columns that were fetched ahead.
+    held: Vec<(u64, Bytes)>,
     metadata: ArrowReaderMetadata,
 }
 
@@ -63,12 +65,29 @@ impl ParquetFile {
         let start = if size <= WHOLE { 0 } else { size - TAIL };
         let bytes = store.get_range(&key, start..size).await.map_err(|e| unreadable(name, e))?;
         let length = footer_length(&bytes, size).map_err(|why| broken(name, why))?;
-        let held = (start, bytes);
+        let held = vec![(start, bytes)];
         let footer = size - TRAILER - length..size - TRAILER;
         let footer = fetch(store.as_ref(), &key, name, &held, std::slice::from_ref(&footer)).await?.pop().unwrap_or_default();
         let metadata = guarded(|| arrow_metadata(ParquetMetaDataReader::decode_metadata(&footer)?));
         let metadata = metadata.map_err(|why| broken(name, why))?.map_err(|e| broken(name, e))?;
         Ok(ParquetFile { name: name.into(), store, key, held, metadata })
+    }
+    /// The same file with some columns of some row groups fetched, all at once, so that decoding them waits for nothing; fetched
+    /// later, where they are used, when they are many or large.
+    pub async fn with_columns(&self, row_groups: &[usize], leaves: &[usize]) -> Result<ParquetFile> {
+        let chunks = guarded(|| {
+            let chunk = |g: &usize, l: &usize| self.metadata().row_group(*g).column(*l).byte_range();
+            row_groups.iter().flat_map(|g| leaves.iter().map(move |l| chunk(g, l))).collect::<Vec<_>>()
+        });
+        let chunks = chunks.map_err(|why| self.broken(why))?;
+        if chunks.len() > AHEAD.0 || chunks.iter().fold(0u64, |sum, (_, length)| sum.saturating_add(*length)) > AHEAD.1 {
+            return Ok(self.clone());
+        }
+        let ranges: Vec<Range<u64>> = chunks.into_iter().map(|(start, length)| start..start.saturating_add(length)).collect();
+        let bytes = fetch(self.store.as_ref(), &self.key, &self.name, &self.held, &ranges).await?;
+        let mut file = self.clone();
+        file.held.extend(ranges.into_iter().map(|r| r.start).zip(bytes));
+        Ok(file)
     }
     pub fn name(&self) -> &str {
         &self.name
@@ -156,17 +175,23 @@ fn footer_length(end: &[u8], size: u64) -> std::result::Result<u64, String> {
 }
 
 /// The bytes of each range: from what is held, else from the store, neighbours in one request.
-async fn fetch(store: &dyn ObjectStore, key: &Path, name: &str, held: &(u64, Bytes), ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
-    let inside = |r: &Range<u64>| (r.start >= held.0).then(|| ((r.start - held.0) as usize, (r.end.saturating_sub(held.0)) as usize));
-    let missing: Vec<Range<u64>> = ranges.iter().filter(|r| inside(r).is_none()).cloned().collect();
+async fn fetch(store: &dyn ObjectStore, key: &Path, name: &str, held: &[(u64, Bytes)], ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
+    let size_at = |start: u64, bytes: &Bytes| start.saturating_add(bytes.len() as u64);
+    let holds = |r: &Range<u64>| held.iter().find(|(start, bytes)| *start <= r.start && r.end <= size_at(*start, bytes));
+    let missing: Vec<Range<u64>> = ranges.iter().filter(|r| holds(r).is_none()).cloned().collect();
+    // The end of the file is held first: what reaches beyond it is not in the file.
+    let end = held.first().map_or(0, |(start, bytes)| size_at(*start, bytes));
+    if missing.iter().any(|r| r.start > r.end || r.end > end) {
+        return Err(broken(name, ParquetError::EOF("a column lies behind the end of the file".to_owned())));
+    }
     let fetched = if missing.is_empty() { Vec::new() } else { store.get_ranges(key, &missing).await.map_err(|e| unreadable(name, e))? };
     let mut fetched = fetched.into_iter();
     ranges
         .iter()
         .map(|r| {
-            let bytes = match inside(r) {
-                Some((a, b)) if a <= b && b <= held.1.len() => held.1.slice(a..b),
-                Some(_) => return Err(broken(name, ParquetError::EOF("a column lies behind the end of the file".to_owned()))),
+            let bytes = match holds(r) {
+                Some((start, bytes)) if r.start <= r.end => bytes.slice((r.start - start) as usize..(r.end - start) as usize),
+                Some(_) => return Err(broken(name, ParquetError::EOF("a column ends before it begins".to_owned()))),
                 None => fetched.next().unwrap_or_default(),
             };
             if bytes.len() as u64 != r.end - r.start {

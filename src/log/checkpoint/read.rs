@@ -80,9 +80,10 @@ pub(crate) async fn read_small_of(parquet: &ParquetFile) -> Result<Vec<Action>> 
         }
         Ok(any)
     });
-    let columns = parquet.mask(parquet.leaves(|parts| SMALL.iter().any(|(name, _)| parts[0] == *name)));
+    let columns: Vec<usize> = parquet.leaves(|parts| SMALL.iter().any(|(name, _)| parts[0] == *name)).collect();
+    let parquet = parquet.with_columns(&groups, &columns).await?;
     let mut rows = parquet.read(ReadPlan {
-        columns,
+        columns: parquet.mask(columns),
         row_groups: Some(groups),
         filter: Some(RowFilter::new(vec![Box::new(holds_any)])),
         batch_rows: 8192,

@@ -35,6 +35,8 @@ pub struct Request {
     pub key: String,
     /// 1 for requests that waited for no other; 1 more than the last answered one for those that did.
     pub round: usize,
+    /// What a GET was answered with.
+    pub bytes: u64,
 }
 
 /// Counts requests and rounds. Use it under `#[tokio::test(start_paused = true)]`: every request takes a millisecond of the paused clock, so
@@ -64,7 +66,7 @@ impl Counting {
     fn ask(&self, kind: Kind, key: &str) -> usize {
         let mut seen = self.seen.lock().unwrap();
         let round = seen.answered + 1;
-        seen.requests.push(Request { kind, key: key.to_owned(), round });
+        seen.requests.push(Request { kind, key: key.to_owned(), round, bytes: 0 });
         round
     }
     async fn answered(seen: &Mutex<Seen>, round: usize) {
@@ -78,7 +80,7 @@ impl Counting {
             let round = {
                 let mut seen = seen.lock().unwrap();
                 let round = seen.answered + 1;
-                seen.requests.push(Request { kind: Kind::List, key, round });
+                seen.requests.push(Request { kind: Kind::List, key, round, bytes: 0 });
                 round
             };
             Counting::answered(&seen, round).await;
@@ -116,7 +118,13 @@ impl ObjectStore for Counting {
     }
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
         let round = self.ask(if options.head { Kind::Head } else { Kind::Get }, location.as_ref());
+        let whole = !options.head;
         let result = self.inner.get_opts(location, options).await;
+        if let (Ok(answer), true) = (&result, whole) {
+            let mut seen = self.seen.lock().unwrap();
+            let asked = seen.requests.iter_mut().rev().find(|r| r.kind == Kind::Get && r.key == location.as_ref() && r.bytes == 0);
+            asked.into_iter().for_each(|r| r.bytes = answer.range.end - answer.range.start);
+        }
         Counting::answered(&self.seen, round).await;
         result
     }
@@ -138,7 +146,7 @@ impl ObjectStore for Counting {
             let mut seen = seen.lock().unwrap();
             let round = seen.answered + 1;
             let key = location.as_ref().map(ToString::to_string).unwrap_or_default();
-            seen.requests.push(Request { kind: Kind::Delete, key, round });
+            seen.requests.push(Request { kind: Kind::Delete, key, round, bytes: 0 });
         });
         self.inner.delete_stream(counted.boxed())
     }
