@@ -53,6 +53,7 @@ impl Snapshot {
         if self.segment().checkpoint.as_ref().is_some_and(|c| c.version == self.version()) {
             return Ok(written);
         }
+        self.table().root().check_writable().await?;
         match self.encode_and_publish(&mut written).await {
             // It cannot be built from what is broken, but perhaps from what lies before it.
             Err(e) if e.code() == Code::CKPT && self.segment().checkpoint.is_some() => {

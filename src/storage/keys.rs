@@ -120,6 +120,8 @@ pub(super) static KEYS: &[Key] = &[
     key(Azure, Store, "azure_container_name", &[]),
     key(Azure, Store, "azure_skip_signature", &[]),
     key(Azure, Store, "azure_disable_tagging", &[]),
+    key(Azure, NoEffect, "azure_credential_type", &[]),
+    key(Azure, NoEffect, "azure_storage_encryption_key", &["azure_encryption_key"]),
     key(Google, Store, "google_service_account", &["google_service_account_path"]),
     key(Google, Store, "google_service_account_key", &[]),
     key(Google, Store, "google_application_credentials", &[]),

@@ -17,6 +17,7 @@ mod log_snapshot;
 mod operations;
 mod outcomes;
 mod processes;
+mod remote;
 mod requests;
 #[cfg(feature = "server-tests")]
 mod servers;

@@ -3,7 +3,7 @@
 //! The store's size of the file counts, not the log's. Invariant: bytes that are handed on have exactly the length asked for.
 
 use crate::error::{Code, Error, Result};
-use crate::storage::TableRoot;
+use crate::storage::{TableRoot, failure};
 use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -39,10 +39,10 @@ fn damaged(what: impl Into<String>) -> Error {
     Error::new(Code::FILE, what).help("restore the file, or go back to a version that does not need it")
 }
 
-fn from_store(e: object_store::Error) -> Error {
+fn from_store(e: object_store::Error, key: &Path) -> Error {
     match e {
-        object_store::Error::NotFound { .. } => damaged("a data file is missing").caused_by(e),
-        e => Error::new(Code::STORE, format!("a data file cannot be read: {e}")).caused_by(e),
+        object_store::Error::NotFound { .. } => damaged("a data file is missing"),
+        e => failure(e, "reading a data file", key.as_ref()),
     }
 }
 
@@ -99,7 +99,7 @@ impl Source {
         if let Some(range) = ranges.iter().find(|range| range.start > range.end || range.end > self.size) {
             return Err(damaged(format!("a part of a data file at {range:?} lies beyond its {} bytes", self.size)));
         }
-        let parts = self.store.get_ranges(&self.key, ranges).await.map_err(from_store)?;
+        let parts = self.store.get_ranges(&self.key, ranges).await.map_err(|e| from_store(e, &self.key))?;
         if parts.len() != ranges.len() || parts.iter().zip(ranges).any(|(part, range)| part.len() as u64 != range.end - range.start) {
             return Err(damaged("the store gave fewer bytes of a data file than were asked for"));
         }
@@ -117,11 +117,12 @@ fn empty() -> Result<ParquetMetaData> {
 
 /// The true size of the file and its last bytes.
 async fn tail(store: &dyn ObjectStore, key: &Path, size_in_log: u64) -> Result<(u64, Bytes)> {
-    let mut size = size_in_log;
+    let (mut size, mut is_known) = (size_in_log, false);
     for _ in 0..2 {
         if size == 0 {
+            is_known = true;
             let head = GetOptions { head: true, ..Default::default() };
-            size = store.get_opts(key, head).await.map_err(from_store)?.meta.size;
+            size = store.get_opts(key, head).await.map_err(|e| from_store(e, key))?.meta.size;
         }
         let wanted = size.saturating_sub(TAIL)..size;
         if wanted.is_empty() {
@@ -130,17 +131,17 @@ async fn tail(store: &dyn ObjectStore, key: &Path, size_in_log: u64) -> Result<(
         let options = GetOptions { range: Some(GetRange::Bounded(wanted.clone())), ..Default::default() };
         match store.get_opts(key, options).await {
             Ok(got) if got.meta.size == size => {
-                let bytes = got.bytes().await.map_err(from_store)?;
+                let bytes = got.bytes().await.map_err(|e| from_store(e, key))?;
                 if bytes.len() as u64 != wanted.end - wanted.start {
                     return Err(damaged("the store gave fewer bytes of a data file than were asked for"));
                 }
                 return Ok((size, bytes));
             }
             Ok(got) => size = got.meta.size,
-            Err(e @ object_store::Error::NotFound { .. }) => return Err(from_store(e)),
+            Err(e @ object_store::Error::NotFound { .. }) => return Err(from_store(e, key)),
             // The log's size may be wrong: then the range may lie beyond the file.
-            Err(_) if size == size_in_log => size = 0,
-            Err(e) => return Err(from_store(e)),
+            Err(_) if !is_known => size = 0,
+            Err(e) => return Err(from_store(e, key)),
         }
     }
     Err(damaged(format!("a data file has {size} bytes, which is no Parquet file")))

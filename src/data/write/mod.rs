@@ -171,7 +171,8 @@ impl DataWriter {
         self.rows
     }
     /// Takes a batch whose columns match the table's by name; values are cast when nothing is lost. `LB-SCHEMA` names the column
-    /// that does not fit, `LB-CONSTRAINT` the rule that refused a row. After an error the writer is of no use: `abort` it.
+    /// that does not fit, `LB-CONSTRAINT` the rule that refused a row, `LB-STORE-NOCAS` and `LB-STORE-LOCK` the store before the first
+    /// file. After an error the writer is of no use: `abort` it.
     pub async fn write(&mut self, batch: RecordBatch) -> Result<()> {
         if !self.conform.as_ref().is_some_and(|c| c.fits(batch.schema_ref())) {
             let text = if self.options.parse_text { TextRule::Parse } else { TextRule::Keep };
@@ -221,6 +222,7 @@ impl DataWriter {
                 let oldest = self.open.iter().min_by_key(|(_, o)| o.used).map(|(key, _)| key.clone());
                 self.close(oldest.flatten()).await?;
             }
+            self.table.root().check_writable().await?;
             let file = self.start(part.values)?;
             self.open.insert(part.key.clone(), Open::new(file, self.file_bytes));
         }

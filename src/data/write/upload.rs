@@ -4,10 +4,12 @@
 
 use crate::env::Env;
 use crate::error::{Code, Error, Result};
+use crate::storage::failure;
 use bytes::Bytes;
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt, PutPayload, WriteMultipart};
+use object_store::{MultipartUpload, ObjectStore, ObjectStoreExt, PutPayload, WriteMultipart};
 use std::sync::Arc;
+use tokio::sync::oneshot;
 
 /// Bytes of one part, and the size up to which an object is sent whole.
 const PART_BYTES: usize = 8 << 20;
@@ -36,7 +38,7 @@ impl Upload {
             if self.size <= PART_BYTES as u64 {
                 return Ok(());
             }
-            let upload = self.store.put_multipart(&self.key).await.map_err(|e| failed(&self.key, e))?;
+            let upload = begin(Arc::clone(&self.store), self.key.clone(), &self.env).await?;
             let mut parts = WriteMultipart::new_with_chunk_size(upload, PART_BYTES);
             self.whole.drain(..).for_each(|b| parts.put(b));
             self.parts = Some(parts);
@@ -92,14 +94,34 @@ impl Drop for Upload {
     }
 }
 
+/// Begins an upload in parts. Whoever is stopped while the store answers leaves nothing there either.
+async fn begin(store: Arc<dyn ObjectStore>, key: Path, env: &Env) -> Result<Box<dyn MultipartUpload>> {
+    let (tell, told) = oneshot::channel();
+    let path = key.clone();
+    env.clean_up(async move {
+        if let Err(Ok(mut unwanted)) = tell.send(store.put_multipart(&key).await)
+            && let Err(e) = unwanted.abort().await
+        {
+            left_behind(&key, e);
+        }
+    });
+    let begun = told.await.map_err(|_| Error::new(Code::CANCELLED, "the runtime ended while an upload began").with("path", &path))?;
+    begun.map_err(|e| failed(&path, e))
+}
+
 async fn abort(parts: WriteMultipart, key: &Path) {
     if let Err(e) = parts.abort().await {
-        tracing::warn!(%key, error = %e, "an unfinished upload could not be aborted; the store's own clean-up must remove its parts");
+        left_behind(key, e);
     }
 }
 
+fn left_behind(key: &Path, e: object_store::Error) {
+    let e = failed(key, e);
+    tracing::warn!(%key, error = %e, "an unfinished upload could not be aborted; the store's own clean-up must remove its parts");
+}
+
 fn failed(key: &Path, e: object_store::Error) -> Error {
-    Error::new(Code::STORE, format!("a data file could not be written: {e}")).with("path", key).caused_by(e)
+    failure(e, "writing a data file", key.as_ref())
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 
 use crate::env::guarded;
 use crate::error::{Code, Error, Result};
+use crate::storage::failure;
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef, TimeUnit};
 use bytes::Bytes;
@@ -233,7 +234,7 @@ fn broken(name: &str, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>
 
 fn unreadable(name: &str, cause: object_store::Error) -> Error {
     match cause {
-        object_store::Error::NotFound { .. } => Error::new(Code::CKPT, "a checkpoint file is missing").with("path", name).caused_by(cause),
-        other => Error::new(Code::STORE, format!("a checkpoint file could not be read: {other}")).with("path", name).caused_by(other),
+        object_store::Error::NotFound { .. } => Error::new(Code::CKPT, "a checkpoint file is missing").with("path", name),
+        other => failure(other, "reading a checkpoint", name),
     }
 }

@@ -143,6 +143,11 @@ fn xml(text: String) -> Say {
     Say::Status(200, vec![("etag", "\"1\"".to_owned())], format!("<?xml version=\"1.0\"?>{text}").into_bytes())
 }
 
+/// Keys of uploads in parts that have neither been completed nor aborted.
+pub fn unfinished(objects: &Objects) -> Vec<String> {
+    objects.lock().unwrap().keys().filter_map(|k| k.strip_prefix('!')).filter(|k| !k.contains('#')).map(str::to_owned).collect()
+}
+
 /// What an S3 answers. An upload in parts is kept under `!key` and its parts under `!key#00001`; there is one a key.
 pub fn plain_s3(ask: &Ask, objects: &Objects) -> Say {
     let mut objects = objects.lock().unwrap();
