@@ -22,7 +22,9 @@ fn peak_mib_of(test: &str, table: &Path) -> u64 {
         .unwrap();
     let out = String::from_utf8_lossy(&child.stdout);
     assert!(child.status.success(), "{out}{}", String::from_utf8_lossy(&child.stderr));
-    out.lines().find_map(|l| l.rsplit_once("peak KiB ")?.1.trim().parse::<u64>().ok()).expect("the child says its peak") / 1024
+    let peak = out.lines().find_map(|l| l.rsplit_once("peak KiB ")?.1.trim().parse::<u64>().ok()).expect("the child says its peak") / 1024;
+    println!("{test}: {peak} MiB");
+    peak
 }
 
 /// The table that the child works on, under the limit; `None` in the parent.

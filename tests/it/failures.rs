@@ -250,6 +250,7 @@ impl lakebed::LogStore for Odd {
 }
 
 // D1, D3: a checkpoint that is disturbed at any of its requests.
+// spec: CKP-11, CKP-13
 #[tokio::test]
 async fn a_checkpoint_disturbed_at_any_request_is_whole_or_not_there() {
     for policy in ["classic", "v2"] {
