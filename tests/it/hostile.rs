@@ -1,4 +1,4 @@
-//! Logs with seeded damage: never a panic, never more than a bounded time and memory, and the right rows or an error with a code of its own.
+//! Logs and data files with seeded damage: never a panic, never more than a bounded time and memory, and the right rows or an error with a code of its own.
 //!
 //! `LAKEBED_SEED=<n>` runs one case alone; `LAKEBED_TEST_SCALE=<n>` runs n times as many.
 
@@ -13,8 +13,6 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Cases at scale 1.
-const CASES: u64 = 700;
 /// What one case may take.
 const TIME: Duration = Duration::from_secs(20);
 /// What the whole run may add to the peak memory of the process.
@@ -37,8 +35,8 @@ impl Dice {
 /// A golden table in memory.
 struct Golden {
     name: String,
-    /// Files of the log that the damage may hit, with their bytes.
-    log: Vec<(Path, Vec<u8>)>,
+    /// Files that the damage may hit, with their bytes.
+    files: Vec<(Path, Vec<u8>)>,
     store: Arc<InMemory>,
     newest: u64,
     /// Digests of the newest version and of version 0, where they can be read.
@@ -53,22 +51,22 @@ fn files_below(folder: &std::path::Path, into: &mut Vec<std::path::PathBuf>) {
 }
 
 impl Golden {
-    async fn load(folder: &std::path::Path) -> Golden {
+    async fn load(folder: &std::path::Path, of_the_log: bool) -> Golden {
         let mut paths = Vec::new();
         files_below(folder, &mut paths);
         paths.sort();
         let store = Arc::new(InMemory::new());
-        let mut log = Vec::new();
+        let mut files = Vec::new();
         for path in paths {
             let name = path.strip_prefix(folder).unwrap().to_str().unwrap();
             let (key, body) = (Path::parse(format!("t/{name}")).unwrap(), std::fs::read(&path).unwrap());
             store.put(&key, body.clone().into()).await.unwrap();
-            if name.starts_with("_delta_log/") && !name.contains("/.") {
-                log.push((key, body));
+            if name.starts_with("_delta_log/") == of_the_log && !name.contains("/.") && !name.starts_with('.') {
+                files.push((key, body));
             }
         }
         let name = folder.parent().unwrap().file_name().unwrap().to_str().unwrap().to_owned();
-        let mut golden = Golden { name, log, store, newest: 0, rows: [Err(String::new()), Err(String::new())] };
+        let mut golden = Golden { name, files, store, newest: 0, rows: [Err(String::new()), Err(String::new())] };
         golden.newest = golden.table().snapshot().await.map_or(0, |s| s.version().0);
         golden.rows = golden.read().await.map(|r| r.map_err(|e| e.0));
         golden
@@ -219,8 +217,8 @@ fn peak_memory_kib() -> u64 {
 /// What is wrong with how a case ended.
 async fn judge(golden: &Golden, seed: u64) -> Option<String> {
     let mut dice = Dice(seed);
-    let (key, body) = &golden.log[dice.below(golden.log.len())];
-    let other = &golden.log[dice.below(golden.log.len())].1;
+    let (key, body) = &golden.files[dice.below(golden.files.len())];
+    let other = &golden.files[dice.below(golden.files.len())].1;
     let damage = DAMAGES[dice.below(DAMAGES.len())];
     match damage.done(body, other, &mut dice) {
         Some(damaged) => _ = golden.store.put(key, damaged.into()).await.unwrap(),
@@ -253,22 +251,21 @@ async fn judge(golden: &Golden, seed: u64) -> Option<String> {
     None
 }
 
-// spec: LOG-22
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn damaged_logs_end_in_the_right_rows_or_in_an_error_with_a_code() {
+async fn run(of_the_log: bool, cases: u64) {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/golden");
     let mut folders: Vec<_> = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path().join("table")).filter(|p| p.exists()).collect();
     folders.sort();
     let mut tables = Vec::new();
     for folder in folders {
-        tables.push(Golden::load(&folder).await);
+        tables.push(Golden::load(&folder, of_the_log).await);
     }
     let readable = tables.iter().filter(|t| t.rows[0].is_ok()).count();
     assert!(readable * 10 > tables.len() * 8, "only {readable} of {} tables read at all", tables.len());
+    tables.retain(|t| !t.files.is_empty());
     let number = |name: &str| std::env::var(name).ok().and_then(|v| v.parse::<u64>().ok());
     let seeds = match number("LAKEBED_SEED") {
         Some(seed) => seed..seed + 1,
-        None => 0..CASES * number("LAKEBED_TEST_SCALE").unwrap_or(1),
+        None => 0..cases * number("LAKEBED_TEST_SCALE").unwrap_or(1),
     };
     let before = peak_memory_kib();
     let mut wrong = Vec::new();
@@ -284,4 +281,16 @@ async fn damaged_logs_end_in_the_right_rows_or_in_an_error_with_a_code() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+// spec: LOG-22
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn damaged_logs_end_in_the_right_rows_or_in_an_error_with_a_code() {
+    run(true, 700).await;
+}
+
+// spec: LOG-22
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn damaged_data_files_and_vectors_end_in_the_right_rows_or_in_an_error_with_a_code() {
+    run(false, 400).await;
 }
