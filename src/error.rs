@@ -246,3 +246,7 @@ impl From<arrow::error::ArrowError> for Error {
 
 /// A result with lakebed's error.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+#[cfg(test)]
+#[path = "error_tests.rs"]
+mod tests;

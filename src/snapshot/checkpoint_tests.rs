@@ -1,5 +1,6 @@
 use super::*;
 use crate::env::{Env, SeededEntropy};
+use crate::log::checkpoint::{FirstFile, read_small};
 use crate::log::{Add, DomainMetadata, Metadata, Protocol, Txn, VectorDescriptor, encode_commit};
 use crate::snapshot::At;
 use crate::storage::TableRoot;
@@ -317,4 +318,31 @@ async fn files_are_sorted_by_partition_and_first_column() {
     }
     assert_eq!(keys.len(), 300);
     assert!(keys.is_sorted(), "{keys:?}");
+}
+
+// spec: CKP-7
+#[tokio::test]
+async fn the_policy_decides_between_a_manifest_with_sidecars_and_one_file() {
+    for (policy, v2) in [("v2", true), ("classic", false)] {
+        let f = fixture();
+        f.commit(0, &start(&[("delta.checkpointPolicy", policy)])).await;
+        f.commit(1, &[Action::Add(add("x", Some(1), 5)), Action::Add(add("y", Some(2), 6))]).await;
+        f.table.snapshot().await.unwrap().write_checkpoint().await.unwrap();
+        let listed: Vec<_> = f.store.list(Some(&Path::from("t/_delta_log"))).map(|o| o.unwrap().location).collect().await;
+        let named = |part: &str| listed.iter().filter(|p| p.as_ref().contains(part)).count();
+        assert_eq!((named(".checkpoint."), named("_sidecars/")), (1, usize::from(v2)), "{listed:?}");
+        assert_eq!(named("00000000000000000001.checkpoint.parquet"), usize::from(!v2), "{listed:?}");
+        f.drop_commits_to(1).await;
+        let snapshot = f.table.snapshot().await.unwrap();
+        let checkpoint = snapshot.segment().checkpoint.clone().unwrap();
+        let small = read_small(f.table.root(), f.table.env(), &checkpoint, &FirstFile::default()).await.unwrap();
+        let sidecars = small.iter().filter(|a| matches!(a, Action::Sidecar(_))).count();
+        let marks: Vec<_> = small.iter().filter_map(|a| if let Action::CheckpointMetadata(m) = a { Some(m) } else { None }).collect();
+        assert_eq!((sidecars, marks.len()), (usize::from(v2), usize::from(v2)));
+        if let [mark] = marks[..] {
+            assert_eq!(mark.version, 1);
+            assert!(format!("{:?}", mark.tags).contains("\"2\""), "the two files are counted: {:?}", mark.tags);
+        }
+        assert_eq!(state(&f.table).await.0.len(), 2);
+    }
 }

@@ -182,3 +182,51 @@ fn damaged_bytes_do_not_pass_for_a_checkpoint() {
     torn[4..200].fill(0xAA);
     assert!(!count(torn.into()).is_ok_and(|t| t == tally));
 }
+
+/// A checkpoint as another writer might make it: wider and narrower types, other forms of text, unknown columns, missing ones, structs that
+/// are there although they hold nothing, and an Arrow schema beside the Parquet schema.
+fn foreign() -> Bytes {
+    use arrow::array::{ArrayRef, Int32Array, Int64Array, LargeStringArray, StringViewArray, StructArray};
+    use std::sync::Arc;
+    let columns = |fields: Vec<(&str, ArrayRef)>| -> ArrayRef { Arc::new(StructArray::try_from(fields).unwrap()) };
+    let large = |values: Vec<Option<&str>>| -> ArrayRef { Arc::new(LargeStringArray::from(values)) };
+    let view = |values: Vec<Option<&str>>| -> ArrayRef { Arc::new(StringViewArray::from(values)) };
+    let schema = r#"{"type":"struct","fields":[]}"#;
+    let batch = RecordBatch::try_from_iter([
+        ("unknown", large(vec![Some("x"), None, None])),
+        (
+            "protocol",
+            columns(vec![
+                ("minReaderVersion", Arc::new(Int64Array::from(vec![Some(1), None, None])) as ArrayRef),
+                ("minWriterVersion", Arc::new(Int64Array::from(vec![Some(2), None, None]))),
+                ("surprise", large(vec![None, None, None])),
+            ]),
+        ),
+        ("metaData", columns(vec![("id", large(vec![None, Some("one"), None])), ("schemaString", view(vec![None, Some(schema), None]))])),
+        ("add", columns(vec![("path", view(vec![None, None, Some("f")])), ("size", Arc::new(Int32Array::from(vec![None, None, Some(7)])))])),
+    ])
+    .unwrap();
+    let mut writer = parquet::arrow::ArrowWriter::try_new(Vec::new(), batch.schema(), None).unwrap();
+    writer.write(&batch).unwrap();
+    writer.into_inner().unwrap().into()
+}
+
+// spec: CKP-3, CKP-4
+#[tokio::test]
+async fn a_checkpoint_of_other_types_is_read_and_structs_of_nulls_are_no_actions() {
+    let file = opened(foreign()).await;
+    let small = read_small_of(&file).await.unwrap();
+    let kinds: Vec<&str> = small
+        .iter()
+        .map(|a| match a {
+            Action::Protocol(p) if (p.min_reader_version, p.min_writer_version) == (1, 2) => "protocol",
+            Action::Metadata(m) if m.id == "one" && m.schema_string.contains("struct") => "metadata",
+            _ => "other",
+        })
+        .collect();
+    assert!(kinds.len() == 2 && kinds.contains(&"protocol") && kinds.contains(&"metadata"), "{small:?}");
+    let batch = &column(&file, "add").await[0];
+    let c = batch.column(0).as_struct();
+    let rows = FileRows::from_column(arrow::compute::filter(c, &super::super::present(c, 0)).unwrap().as_struct()).unwrap();
+    assert_eq!((rows.len(), rows.add(0).path, rows.add(0).size), (1, "f".to_owned(), 7));
+}
