@@ -48,7 +48,10 @@ pub(super) async fn load_without(
                 listing = list(log, Version(0)).await?;
                 continue;
             }
-            Err(why) => return Err(unusable.unwrap_or_else(|| explain(&listing.files, target, why))),
+            Err(why) => {
+                let why = || explain(&listing.files, target, why).with("location", table.root().url());
+                return Err(unusable.unwrap_or_else(why));
+            }
         };
         let mut notes = Vec::new();
         let checkpoint = segment.checkpoint.as_ref().map(|c| c.name().to_owned());

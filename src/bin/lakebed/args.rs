@@ -305,3 +305,7 @@ fn size(text: &str) -> Result<u64, String> {
         _ => Err("expected a size of at least 1KiB, such as 512MiB".to_owned()),
     }
 }
+
+#[cfg(test)]
+#[path = "args_tests.rs"]
+mod tests;

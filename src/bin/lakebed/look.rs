@@ -23,7 +23,7 @@ const HISTORY_KEYS: &[&str] = &[
     "engineInfo",
     "txnId",
 ];
-const HISTORY_SHOWN: &[&str] = &["version", "timestamp", "operation", "operationParameters", "operationMetrics", "userMetadata"];
+const HISTORY_SHOWN: &[&str] = &["version", "timestamp", "operation", "operationMetrics", "userMetadata", "operationParameters"];
 const FILE_KEYS: &[&str] = &["path", "size", "partition_values", "num_records", "deleted_records", "modification_time"];
 const LOG_KEYS: &[&str] = &["version", "kind", "action"];
 

@@ -6,7 +6,7 @@ use crate::args::Format;
 use crate::failure::{Result, printable};
 use arrow::array::{Array, ArrayRef, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use comfy_table::{Cell, ContentArrangement, Row, Table, presets};
+use comfy_table::{ContentArrangement, Table, presets};
 use lakebed::{Report, RowFormat, RowWriter, columns_as_text};
 use serde_json::{Map, Value, json};
 use std::io::{self, BufWriter, IsTerminal, Write};
@@ -15,10 +15,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Rows of one printed table; more of them become further tables.
 const TABLE_ROWS: usize = 1_000;
-/// Columns and frame need about this much of a terminal's line.
-const COLUMN_WIDTH: usize = 9;
-/// Characters of one cell.
+/// Characters of one cell, at most.
 const CELL_CHARS: usize = 500;
+/// Characters of one cell on a terminal, at most, and what makes a cut column worth showing.
+const CUT_CHARS: usize = 40;
+const LEAST_CHARS: usize = 12;
+/// Characters that a column needs besides its cells.
+const COLUMN_FRAME: usize = 3;
+/// A terminal that is narrower than this does not know its width.
+const WIDTH_LEAST: usize = 20;
 const BUFFER_BYTES: usize = 64 << 10;
 
 static PIPE_IS_BROKEN: AtomicBool = AtomicBool::new(false);
@@ -100,9 +105,8 @@ impl Output {
     pub fn object(self, object: Map<String, Value>) -> Result<()> {
         match self.style {
             Style::Table => {
-                let lines = object.iter().map(|(key, value)| vec![Some(key.clone()), text_of(value)]).collect::<Vec<_>>();
                 let mut out = sink();
-                write_table(&mut out, &[], &lines, false)?;
+                write_pairs(&mut out, &object)?;
                 Ok(out.flush()?)
             }
             Style::Json | Style::Ndjson => print(&format!("{}\n", Value::Object(object))),
@@ -244,7 +248,7 @@ impl Records {
     fn write_held(&mut self) -> Result<()> {
         let held = std::mem::take(&mut self.held);
         if self.style == Style::Table {
-            return write_table(&mut self.out, &self.keys, &held, true);
+            return write_table(&mut self.out, &self.keys, &held);
         }
         let fields: Vec<Field> = self.keys.iter().map(|key| Field::new(key, DataType::Utf8, true)).collect();
         let schema = Arc::new(Schema::new(fields));
@@ -290,7 +294,7 @@ impl Rows {
                 for row in 0..batch.num_rows() {
                     held.push(columns.iter().map(|c| c.is_valid(row).then(|| c.value(row).to_owned())).collect());
                     if held.len() >= TABLE_ROWS {
-                        write_table(out, names, &std::mem::take(held), true)?;
+                        write_table(out, names, &std::mem::take(held))?;
                     }
                 }
             }
@@ -307,7 +311,7 @@ impl Rows {
             }
             Kind::Table { names, held, mut out } => {
                 if !held.is_empty() || self.written == 0 {
-                    write_table(&mut out, &names, &held, true)?;
+                    write_table(&mut out, &names, &held)?;
                 }
                 writeln!(out, "{} row{}", self.written, if self.written == 1 { "" } else { "s" })?;
                 out.flush()?;
@@ -317,35 +321,70 @@ impl Rows {
     }
 }
 
-/// A table that fits the terminal; in a file or pipe it is as wide as it needs to be. `cut`: one line a row.
-fn write_table(out: &mut Sink, names: &[String], lines: &[Vec<Option<String>>], cut: bool) -> Result<()> {
+/// A table that fits the terminal: columns that find no room are left out, long cells are cut. In a file or pipe it is as wide as it
+/// needs to be.
+fn write_table(out: &mut Sink, names: &[String], lines: &[Vec<Option<String>>]) -> Result<()> {
+    let cell = |cell: &Option<String>| cell.as_ref().map_or_else(|| "NULL".to_owned(), |text| printable(&shortened(text, CELL_CHARS)));
+    let names: Vec<String> = names.iter().map(|name| printable(name)).collect();
+    let lines: Vec<Vec<String>> = lines.iter().map(|line| line.iter().map(cell).collect()).collect();
+    let rooms = match terminal_width() {
+        None => vec![usize::MAX; names.len()],
+        Some(width) => rooms(width, &names, &lines),
+    };
+    let cut = |cells: &[String]| cells.iter().zip(&rooms).map(|(cell, room)| shortened(cell, *room)).collect::<Vec<_>>();
     let mut table = Table::new();
-    table.load_preset(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
-    let width = io::stdout().is_terminal().then(|| table.width()).flatten();
-    let shown = width.map_or(usize::MAX, |width| (usize::from(width) / COLUMN_WIDTH).max(2));
-    if !names.is_empty() {
-        table.set_header(names.iter().take(shown).map(|name| printable(name)));
-    }
-    for line in lines {
-        let mut row = Row::from(line.iter().take(shown).map(|cell| match cell {
-            None => Cell::new("NULL"),
-            Some(text) => Cell::new(printable(&shortened(text))),
-        }));
-        if cut && width.is_some() {
-            row.max_height(1);
-        }
-        table.add_row(row);
-    }
+    table.load_preset(presets::UTF8_FULL_CONDENSED).set_header(cut(&names)).add_rows(lines.iter().map(|line| cut(line)));
     writeln!(out, "{table}")?;
-    if names.len() > shown {
-        writeln!(out, "{} of {} columns are shown; choose them with --columns, or take another --format", shown, names.len())?;
+    if rooms.len() < names.len() {
+        writeln!(out, "{} of {} columns fit the terminal; --format json shows all", rooms.len(), names.len())?;
     }
     Ok(())
 }
 
-fn shortened(text: &str) -> String {
-    match text.char_indices().nth(CELL_CHARS) {
-        Some((end, _)) => format!("{}…", &text[..end]),
+/// Characters for each of the columns that fit, in order.
+fn rooms(width: usize, names: &[String], lines: &[Vec<String>]) -> Vec<usize> {
+    let mut left = width.saturating_sub(1);
+    let mut rooms = Vec::new();
+    for (i, name) in names.iter().enumerate() {
+        let longest = lines.iter().map(|line| &line[i]).chain([name]).map(|cell| cell.chars().count()).max().unwrap_or(0);
+        let room = longest.min(CUT_CHARS).min(left.saturating_sub(COLUMN_FRAME));
+        if room < longest.min(LEAST_CHARS) && rooms.len() >= 2 {
+            break;
+        }
+        left = left.saturating_sub(room + COLUMN_FRAME);
+        rooms.push(room.max(1));
+    }
+    rooms
+}
+
+/// Keys and values, one pair a line; long values are wrapped.
+fn write_pairs(out: &mut Sink, object: &Map<String, Value>) -> Result<()> {
+    let mut table = Table::new();
+    table.load_preset(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
+    if let Some(width) = terminal_width() {
+        table.set_width(u16::try_from(width).unwrap_or(u16::MAX));
+    }
+    for (key, value) in object {
+        let value = text_of(value).unwrap_or_else(|| "NULL".to_owned());
+        table.add_row([printable(key), printable(&value)]);
+    }
+    Ok(writeln!(out, "{table}")?)
+}
+
+/// The width of the terminal; `None` where there is none.
+fn terminal_width() -> Option<usize> {
+    let width = io::stdout().is_terminal().then(|| Table::new().width())?;
+    // Some terminals do not know their width.
+    Some(width.map(usize::from).filter(|width| *width >= WIDTH_LEAST).unwrap_or(WIDTH_LEAST * 4))
+}
+
+fn shortened(text: &str, chars: usize) -> String {
+    match text.char_indices().nth(chars) {
+        Some(_) => text.chars().take(chars.saturating_sub(1)).chain(['…']).collect(),
         None => text.to_owned(),
     }
 }
+
+#[cfg(test)]
+#[path = "output_tests.rs"]
+mod tests;

@@ -93,3 +93,7 @@ fn timestamp(text: &str) -> Option<Timestamp> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+#[path = "session_tests.rs"]
+mod tests;

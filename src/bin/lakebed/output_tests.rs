@@ -1,0 +1,24 @@
+use super::*;
+
+fn texts(cells: &[&str]) -> Vec<String> {
+    cells.iter().map(|cell| (*cell).to_owned()).collect()
+}
+
+#[test]
+fn columns_take_the_room_they_need_and_those_without_room_are_left_out() {
+    let names = texts(&["id", "name", "note", "more"]);
+    let lines = [texts(&["1", "a name of some length", &"x".repeat(200), "y"])];
+    assert_eq!(rooms(200, &names, &lines), [2, 21, CUT_CHARS, 4]);
+    assert_eq!(rooms(60, &names, &lines), [2, 21, 27], "the frame and the cut column fill the line");
+    assert_eq!(rooms(40, &names, &lines), [2, 21], "what is left is too narrow to say anything");
+    for width in [0, 5, 20] {
+        assert_eq!(rooms(width, &names, &lines).len(), 2, "two columns are always there");
+    }
+}
+
+#[test]
+fn long_text_is_cut_at_a_character() {
+    assert_eq!(shortened("Mühlenweg", 4), "Müh…");
+    assert_eq!(shortened("Mühlenweg", 9), "Mühlenweg");
+    assert_eq!(shortened("ab", 1), "…");
+}
