@@ -45,10 +45,7 @@ fn ndjson_says_everything_that_json_can() {
         lines[0],
         r#"{"s":"a \"b\", c","d":1.250,"t":"1970-01-01T00:00:00.000001Z","f":"Infinity","m":{"7":"NaN","8":null},"v":"{\"a\":1.5,\"b\":[1,null]}","x":{"v":"{\"a\":1.5,\"b\":[1,null]}","n":1}}"#
     );
-    assert_eq!(
-        lines[1],
-        r#"{"s":"","d":-0.001,"t":"1970-01-01T00:00:00Z","f":0.1,"m":{},"v":null,"x":{"v":null,"n":null}}"#
-    );
+    assert_eq!(lines[1], r#"{"s":"","d":-0.001,"t":"1970-01-01T00:00:00Z","f":0.1,"m":{},"v":null,"x":{"v":null,"n":null}}"#);
     assert_eq!(lines.len(), 3);
 }
 

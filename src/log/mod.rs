@@ -19,8 +19,8 @@ mod store;
 mod tail;
 
 pub use action::{
-    Action, Add, CheckpointMetadata, CommitInfo, DomainMetadata, Format, Metadata, NullableMap, Protocol, Remove, Sidecar, StringMap,
-    Txn, VectorDescriptor,
+    Action, Add, CheckpointMetadata, CommitInfo, DomainMetadata, Format, Metadata, NullableMap, Protocol, Remove, Sidecar, StringMap, Txn,
+    VectorDescriptor,
 };
 pub(crate) use json::{decode_commit, decode_commit_info, encode_commit};
 pub use path::{LogFile, LogFileKind, Version};

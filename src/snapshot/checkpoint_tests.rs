@@ -217,7 +217,9 @@ async fn a_checkpoint_says_what_the_commits_said() {
 // spec: CKP-7
 #[tokio::test]
 async fn the_policy_of_the_table_decides_the_kind() {
-    for (configuration, v2) in [(&[][..], false), (&[("delta.checkpointPolicy", "classic")], false), (&[("delta.checkpointPolicy", "v2")], true)] {
+    for (configuration, v2) in
+        [(&[][..], false), (&[("delta.checkpointPolicy", "classic")], false), (&[("delta.checkpointPolicy", "v2")], true)]
+    {
         let f = fixture();
         f.commit(0, &start(configuration)).await;
         f.commit(1, &(0..5).map(|i| Action::Add(add(&format!("f{i}"), None, i))).collect::<Vec<_>>()).await;

@@ -118,7 +118,9 @@ async fn probe(root: &TableRoot, identity: &str, env: &Env) -> Result<()> {
         )
     };
     let failed = |e: Error| match e.message() {
-        m if m.contains("NotImplemented") || m.contains("status code: 501") || m.contains("not yet implemented") => ignores("does not implement"),
+        m if m.contains("NotImplemented") || m.contains("status code: 501") || m.contains("not yet implemented") => {
+            ignores("does not implement")
+        }
         _ => e,
     };
     let first = create(store.as_ref(), &key, "first".into()).await;

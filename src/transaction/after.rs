@@ -14,8 +14,7 @@ pub(crate) async fn run(table: &Table, base: Option<&Arc<Snapshot>>, committed: 
         return Ok(Vec::new());
     }
     let newest = base.refresh().await?;
-    let snapshot =
-        if newest.version() == committed.version { newest } else { table.snapshot_at(At::Version(committed.version)).await? };
+    let snapshot = if newest.version() == committed.version { newest } else { table.snapshot_at(At::Version(committed.version)).await? };
     Ok(snapshot.write_checkpoint().await?.warnings)
 }
 

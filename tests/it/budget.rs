@@ -109,9 +109,12 @@ fn table_of_many_files(configuration: &[(&str, &str)]) -> tempfile::TempDir {
         true => r#"{"minReaderVersion":3,"minWriterVersion":7,"readerFeatures":["v2Checkpoint"],"writerFeatures":["v2Checkpoint"]}"#,
         false => r#"{"minReaderVersion":1,"minWriterVersion":2}"#,
     };
-    let fields = ["id", "name"].map(|n| format!(r#"{{\"name\":\"{n}\",\"type\":\"{}\",\"nullable\":true,\"metadata\":{{}}}}"#, if n == "id" { "long" } else { "string" }));
+    let fields = ["id", "name"].map(|n| {
+        format!(r#"{{\"name\":\"{n}\",\"type\":\"{}\",\"nullable\":true,\"metadata\":{{}}}}"#, if n == "id" { "long" } else { "string" })
+    });
     let schema = format!(r#"{{\"type\":\"struct\",\"fields\":[{}]}}"#, fields.join(","));
-    let configuration: serde_json::Value = configuration.iter().map(|(k, v)| ((*k).to_owned(), serde_json::Value::from(*v))).collect::<serde_json::Map<_, _>>().into();
+    let configuration: serde_json::Value =
+        configuration.iter().map(|(k, v)| ((*k).to_owned(), serde_json::Value::from(*v))).collect::<serde_json::Map<_, _>>().into();
     let head = format!(
         "{{\"protocol\":{protocol}}}\n{{\"metaData\":{{\"id\":\"many\",\"format\":{{\"provider\":\"parquet\",\"options\":{{}}}},\"schemaString\":\"{schema}\",\"partitionColumns\":[],\"configuration\":{configuration}}}}}\n"
     );
@@ -133,7 +136,9 @@ fn write_checkpoint(body: std::fs::File, head: &str) {
     let strings = |name: &str| Field::new(name, DataType::List(Arc::new(text("element"))), true);
     let group = |name: &str, fields: Vec<Field>| Field::new(name, DataType::Struct(fields.into()), true);
     let entries = Fields::from(vec![Field::new("key", DataType::Utf8, false), text("value")]);
-    let map = |name: &str| Field::new(name, DataType::Map(Arc::new(Field::new("key_value", DataType::Struct(entries.clone()), false)), false), true);
+    let map = |name: &str| {
+        Field::new(name, DataType::Map(Arc::new(Field::new("key_value", DataType::Struct(entries.clone()), false)), false), true)
+    };
     let add = vec![
         text("path"),
         map("partitionValues"),
@@ -145,7 +150,16 @@ fn write_checkpoint(body: std::fs::File, head: &str) {
     let int = |name: &str| Field::new(name, DataType::Int32, true);
     let schema = Arc::new(Schema::new(vec![
         group("add", add.clone()),
-        group("metaData", vec![text("id"), group("format", vec![text("provider"), map("options")]), text("schemaString"), strings("partitionColumns"), map("configuration")]),
+        group(
+            "metaData",
+            vec![
+                text("id"),
+                group("format", vec![text("provider"), map("options")]),
+                text("schemaString"),
+                strings("partitionColumns"),
+                map("configuration"),
+            ],
+        ),
         group("protocol", vec![int("minReaderVersion"), int("minWriterVersion"), strings("readerFeatures"), strings("writerFeatures")]),
     ]));
     let properties = parquet::file::properties::WriterProperties::builder().set_compression(parquet::basic::Compression::SNAPPY).build();
@@ -161,7 +175,9 @@ fn write_checkpoint(body: std::fs::File, head: &str) {
         // Not in the order of their ranges.
         let mixed = |k: usize| k * 77_777 % FILES;
         let columns = vec![
-            column(&|k| format!("part-{k:06}-{:032x}.snappy.parquet", (k as u128 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835))),
+            column(&|k| {
+                format!("part-{k:06}-{:032x}.snappy.parquet", (k as u128 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835))
+            }),
             Arc::new(values.finish()) as ArrayRef,
             Arc::clone(&longs),
             longs,

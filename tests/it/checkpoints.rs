@@ -69,7 +69,11 @@ async fn columns_that_are_missing_foreign_or_of_another_form_do_not_stop_reading
             Some(StructArray::new(fields, columns, column.nulls().cloned()))
         }
         "protocol" | "metaData" => Some(column.clone()),
-        "txn" => Some(StructArray::new(Fields::from(vec![Field::new("x", DataType::Int64, true)]), vec![new_null_array(&DataType::Int64, column.len())], None)),
+        "txn" => Some(StructArray::new(
+            Fields::from(vec![Field::new("x", DataType::Int64, true)]),
+            vec![new_null_array(&DataType::Int64, column.len())],
+            None,
+        )),
         _ => None,
     });
     log.put(&format!("{:020}.checkpoint.parquet", 10), body).await;

@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::Arc;
 
-const COLUMNS: &str = r#"{"name":"id","type":"long","nullable":true,"metadata":{}},{"name":"s","type":"string","nullable":true,"metadata":{}}"#;
+const COLUMNS: &str =
+    r#"{"name":"id","type":"long","nullable":true,"metadata":{}},{"name":"s","type":"string","nullable":true,"metadata":{}}"#;
 
 /// A folder whose log the test writes.
 struct Place(tempfile::TempDir);
@@ -84,9 +85,7 @@ async fn appended(place: &Place) -> Result<Report> {
 // spec: FEA-1, FEA-11
 #[tokio::test]
 async fn every_legacy_protocol_is_written_and_read_while_nothing_unbuilt_is_active() {
-    for (reader, writer) in
-        [(1, 1), (1, 2), (1, 3), (1, 4), (1, 5), (1, 6), (2, 1), (2, 2), (2, 3), (2, 4), (2, 5), (2, 6)]
-    {
+    for (reader, writer) in [(1, 1), (1, 2), (1, 3), (1, 4), (1, 5), (1, 6), (2, 1), (2, 2), (2, 3), (2, 4), (2, 5), (2, 6)] {
         let place = Place::with(versions(reader, writer), COLUMNS, json!({}));
         let report = appended(&place).await.unwrap_or_else(|e| panic!("({reader}, {writer}): {e}"));
         assert_eq!(report.version.unwrap().0, 1);
@@ -301,7 +300,13 @@ async fn new_tables_get_the_protocols_that_spark_gives_them() {
         ("id BIGINT", Some(("delta.columnMapping.mode", "name")), 2, vec![], Some("columnMapping")),
         ("id BIGINT", Some(("delta.columnMapping.mode", "id")), 2, vec![], Some("columnMapping")),
         ("t TIMESTAMP_NTZ", None, 3, vec!["timestampNtz"], Some("timestampNtz")),
-        ("id BIGINT", Some(("delta.feature.vacuumProtocolCheck", "supported")), 3, vec!["vacuumProtocolCheck"], Some("vacuumProtocolCheck")),
+        (
+            "id BIGINT",
+            Some(("delta.feature.vacuumProtocolCheck", "supported")),
+            3,
+            vec!["vacuumProtocolCheck"],
+            Some("vacuumProtocolCheck"),
+        ),
         ("id BIGINT", Some(("delta.feature.domainMetadata", "supported")), 1, vec![], Some("domainMetadata")),
     ] {
         let place = Place::new();
@@ -321,10 +326,10 @@ async fn new_tables_get_the_protocols_that_spark_gives_them() {
         let mut writers = ["appendOnly", "invariants", feature];
         writers.sort_unstable();
         assert_eq!((&protocol["minReaderVersion"], &protocol["minWriterVersion"]), (&json!(reader), &json!(7)), "{property:?}");
-        assert_eq!((sorted(&protocol["readerFeatures"]), sorted(&protocol["writerFeatures"])), (
-            readers.iter().map(|n| (*n).to_owned()).collect(),
-            writers.iter().map(|n| (*n).to_owned()).collect(),
-        ));
+        assert_eq!(
+            (sorted(&protocol["readerFeatures"]), sorted(&protocol["writerFeatures"])),
+            (readers.iter().map(|n| (*n).to_owned()).collect(), writers.iter().map(|n| (*n).to_owned()).collect(),)
+        );
     }
 }
 

@@ -19,9 +19,9 @@ mod outcomes;
 mod processes;
 mod remote;
 mod requests;
+mod scan_flow;
 #[cfg(feature = "server-tests")]
 mod servers;
-mod scan_flow;
 mod skipping;
 mod stand_in;
 mod states;

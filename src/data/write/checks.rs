@@ -31,15 +31,18 @@ impl Checks {
             }
         };
         let columns = file_fields(state.schema(), &|_| None)?;
-        Ok(Checks {
-            conditions: checks.iter().map(bind).collect::<Result<_>>()?,
-            schema: schema_of(columns.clone()),
-            columns,
-        })
+        Ok(Checks { conditions: checks.iter().map(bind).collect::<Result<_>>()?, schema: schema_of(columns.clone()), columns })
     }
     /// `LB-CONSTRAINT` names the first condition that rows break, and the first such rows. `first_row` counts the input's rows
     /// before this batch.
-    pub(super) fn check(&self, conform: &Conform, batch: &RecordBatch, state: &TableState, partition: &[usize], first_row: u64) -> Result<()> {
+    pub(super) fn check(
+        &self,
+        conform: &Conform,
+        batch: &RecordBatch,
+        state: &TableState,
+        partition: &[usize],
+        first_row: u64,
+    ) -> Result<()> {
         if self.conditions.is_empty() {
             return Ok(());
         }

@@ -192,7 +192,8 @@ impl DataWriter {
     /// Closes and syncs all files. Nothing is part of the table before a commit names it.
     pub async fn finish(mut self) -> Result<Vec<Add>> {
         let (plan, threads) = (&self.layout.plan, self.table.env().threads());
-        let mut closing = stream::iter(std::mem::take(&mut self.open).into_values().map(|open| open.finish(plan))).buffer_unordered(threads);
+        let mut closing =
+            stream::iter(std::mem::take(&mut self.open).into_values().map(|open| open.finish(plan))).buffer_unordered(threads);
         let mut failure = None;
         while let Some(add) = closing.next().await {
             match add {

@@ -203,7 +203,10 @@ fn foreign() -> Bytes {
             ]),
         ),
         ("metaData", columns(vec![("id", large(vec![None, Some("one"), None])), ("schemaString", view(vec![None, Some(schema), None]))])),
-        ("add", columns(vec![("path", view(vec![None, None, Some("f")])), ("size", Arc::new(Int32Array::from(vec![None, None, Some(7)])))])),
+        (
+            "add",
+            columns(vec![("path", view(vec![None, None, Some("f")])), ("size", Arc::new(Int32Array::from(vec![None, None, Some(7)])))]),
+        ),
     ])
     .unwrap();
     let mut writer = parquet::arrow::ArrowWriter::try_new(Vec::new(), batch.schema(), None).unwrap();

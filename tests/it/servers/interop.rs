@@ -38,29 +38,168 @@ const KINDS: &[Kind] = &[
     Kind { name: "plain", columns: EVERY_TYPE, partition_by: &[], properties: &[], deltalake: true, rows: ROWS },
     Kind { name: "partitioned", columns: EVERY_TYPE, partition_by: &["p"], properties: &[], deltalake: true, rows: ROWS },
     // deltalake misreads negative decimals among partition values (`-1.-5`), and spells floats differently.
-    Kind { name: "partitioned by every type", columns: EVERY_TYPE, partition_by: &["i", "n", "s", "b", "f", "d", "x", "big", "t", "day", "at", "p"], properties: &[], deltalake: false, rows: ROWS },
-    Kind { name: "partitioned by what deltalake reads", columns: EVERY_TYPE, partition_by: &["i", "n", "s", "b", "t", "day", "at", "p"], properties: &[], deltalake: true, rows: ROWS },
-    Kind { name: "nested", columns: "id BIGINT, a STRUCT<x: INT, y: STRUCT<z: STRING>>, l ARRAY<STRUCT<p: INT, q: STRING>>, m MAP<STRING, STRUCT<v: DECIMAL(5,2)>>, ll ARRAY<ARRAY<INT>>", partition_by: &[], properties: &[], deltalake: true, rows: NESTED },
-    Kind { name: "mapped by name", columns: EVERY_TYPE, partition_by: &["p"], properties: &[("delta.columnMapping.mode", "name")], deltalake: false, rows: ROWS },
-    Kind { name: "mapped by id", columns: EVERY_TYPE, partition_by: &["p"], properties: &[("delta.columnMapping.mode", "id")], deltalake: false, rows: ROWS },
-    Kind { name: "nested, mapped by id", columns: "id BIGINT, a STRUCT<x: INT, y: STRUCT<z: STRING>>, l ARRAY<STRUCT<p: INT, q: STRING>>, m MAP<STRING, STRUCT<v: DECIMAL(5,2)>>, ll ARRAY<ARRAY<INT>>", partition_by: &[], properties: &[("delta.columnMapping.mode", "id")], deltalake: false, rows: NESTED },
-    Kind { name: "vectors enabled", columns: EVERY_TYPE, partition_by: &[], properties: &[("delta.enableDeletionVectors", "true")], deltalake: true, rows: ROWS },
-    Kind { name: "v2 checkpoints", columns: EVERY_TYPE, partition_by: &["p"], properties: &[("delta.checkpointPolicy", "v2"), ("delta.checkpointInterval", "2")], deltalake: true, rows: ROWS },
-    Kind { name: "classic checkpoints", columns: EVERY_TYPE, partition_by: &["day"], properties: &[("delta.checkpointInterval", "2")], deltalake: true, rows: ROWS },
-    Kind { name: "in-commit timestamps", columns: EVERY_TYPE, partition_by: &[], properties: &[("delta.enableInCommitTimestamps", "true")], deltalake: false, rows: ROWS },
-    Kind { name: "append only", columns: EVERY_TYPE, partition_by: &[], properties: &[("delta.appendOnly", "true")], deltalake: true, rows: ROWS },
-    Kind { name: "without zone", columns: "id BIGINT, at TIMESTAMP_NTZ", partition_by: &[], properties: &[], deltalake: true, rows: [r#"{"id":1,"at":"2024-03-10T02:30:00"}"#, r#"{"id":2}"#, r#"{"id":3,"at":"1969-12-31T23:59:59.999999"}"#] },
-    Kind { name: "chosen statistics", columns: EVERY_TYPE, partition_by: &[], properties: &[("delta.dataSkippingStatsColumns", "text,at")], deltalake: true, rows: ROWS },
-    Kind { name: "gzip", columns: "id BIGINT, text STRING", partition_by: &[], properties: &[("delta.parquet.compression.codec", "gzip")], deltalake: true, rows: THREE },
-    Kind { name: "lz4", columns: "id BIGINT, text STRING", partition_by: &[], properties: &[("delta.parquet.compression.codec", "lz4_raw")], deltalake: true, rows: THREE },
-    Kind { name: "uncompressed", columns: "id BIGINT, text STRING", partition_by: &[], properties: &[("delta.parquet.compression.codec", "uncompressed")], deltalake: true, rows: THREE },
-    Kind { name: "second page format", columns: EVERY_TYPE, partition_by: &[], properties: &[("delta.parquet.format.version", "2.12.0")], deltalake: true, rows: ROWS },
-    Kind { name: "zstd", columns: EVERY_TYPE, partition_by: &[], properties: &[("delta.parquet.compression.codec", "zstd")], deltalake: true, rows: ROWS },
+    Kind {
+        name: "partitioned by every type",
+        columns: EVERY_TYPE,
+        partition_by: &["i", "n", "s", "b", "f", "d", "x", "big", "t", "day", "at", "p"],
+        properties: &[],
+        deltalake: false,
+        rows: ROWS,
+    },
+    Kind {
+        name: "partitioned by what deltalake reads",
+        columns: EVERY_TYPE,
+        partition_by: &["i", "n", "s", "b", "t", "day", "at", "p"],
+        properties: &[],
+        deltalake: true,
+        rows: ROWS,
+    },
+    Kind {
+        name: "nested",
+        columns: "id BIGINT, a STRUCT<x: INT, y: STRUCT<z: STRING>>, l ARRAY<STRUCT<p: INT, q: STRING>>, m MAP<STRING, STRUCT<v: DECIMAL(5,2)>>, ll ARRAY<ARRAY<INT>>",
+        partition_by: &[],
+        properties: &[],
+        deltalake: true,
+        rows: NESTED,
+    },
+    Kind {
+        name: "mapped by name",
+        columns: EVERY_TYPE,
+        partition_by: &["p"],
+        properties: &[("delta.columnMapping.mode", "name")],
+        deltalake: false,
+        rows: ROWS,
+    },
+    Kind {
+        name: "mapped by id",
+        columns: EVERY_TYPE,
+        partition_by: &["p"],
+        properties: &[("delta.columnMapping.mode", "id")],
+        deltalake: false,
+        rows: ROWS,
+    },
+    Kind {
+        name: "nested, mapped by id",
+        columns: "id BIGINT, a STRUCT<x: INT, y: STRUCT<z: STRING>>, l ARRAY<STRUCT<p: INT, q: STRING>>, m MAP<STRING, STRUCT<v: DECIMAL(5,2)>>, ll ARRAY<ARRAY<INT>>",
+        partition_by: &[],
+        properties: &[("delta.columnMapping.mode", "id")],
+        deltalake: false,
+        rows: NESTED,
+    },
+    Kind {
+        name: "vectors enabled",
+        columns: EVERY_TYPE,
+        partition_by: &[],
+        properties: &[("delta.enableDeletionVectors", "true")],
+        deltalake: true,
+        rows: ROWS,
+    },
+    Kind {
+        name: "v2 checkpoints",
+        columns: EVERY_TYPE,
+        partition_by: &["p"],
+        properties: &[("delta.checkpointPolicy", "v2"), ("delta.checkpointInterval", "2")],
+        deltalake: true,
+        rows: ROWS,
+    },
+    Kind {
+        name: "classic checkpoints",
+        columns: EVERY_TYPE,
+        partition_by: &["day"],
+        properties: &[("delta.checkpointInterval", "2")],
+        deltalake: true,
+        rows: ROWS,
+    },
+    Kind {
+        name: "in-commit timestamps",
+        columns: EVERY_TYPE,
+        partition_by: &[],
+        properties: &[("delta.enableInCommitTimestamps", "true")],
+        deltalake: false,
+        rows: ROWS,
+    },
+    Kind {
+        name: "append only",
+        columns: EVERY_TYPE,
+        partition_by: &[],
+        properties: &[("delta.appendOnly", "true")],
+        deltalake: true,
+        rows: ROWS,
+    },
+    Kind {
+        name: "without zone",
+        columns: "id BIGINT, at TIMESTAMP_NTZ",
+        partition_by: &[],
+        properties: &[],
+        deltalake: true,
+        rows: [r#"{"id":1,"at":"2024-03-10T02:30:00"}"#, r#"{"id":2}"#, r#"{"id":3,"at":"1969-12-31T23:59:59.999999"}"#],
+    },
+    Kind {
+        name: "chosen statistics",
+        columns: EVERY_TYPE,
+        partition_by: &[],
+        properties: &[("delta.dataSkippingStatsColumns", "text,at")],
+        deltalake: true,
+        rows: ROWS,
+    },
+    Kind {
+        name: "gzip",
+        columns: "id BIGINT, text STRING",
+        partition_by: &[],
+        properties: &[("delta.parquet.compression.codec", "gzip")],
+        deltalake: true,
+        rows: THREE,
+    },
+    Kind {
+        name: "lz4",
+        columns: "id BIGINT, text STRING",
+        partition_by: &[],
+        properties: &[("delta.parquet.compression.codec", "lz4_raw")],
+        deltalake: true,
+        rows: THREE,
+    },
+    Kind {
+        name: "uncompressed",
+        columns: "id BIGINT, text STRING",
+        partition_by: &[],
+        properties: &[("delta.parquet.compression.codec", "uncompressed")],
+        deltalake: true,
+        rows: THREE,
+    },
+    Kind {
+        name: "second page format",
+        columns: EVERY_TYPE,
+        partition_by: &[],
+        properties: &[("delta.parquet.format.version", "2.12.0")],
+        deltalake: true,
+        rows: ROWS,
+    },
+    Kind {
+        name: "zstd",
+        columns: EVERY_TYPE,
+        partition_by: &[],
+        properties: &[("delta.parquet.compression.codec", "zstd")],
+        deltalake: true,
+        rows: ROWS,
+    },
 ];
 
 /// Filters whose answer must not depend on skipping: Spark, which skips by our statistics, must count as lakebed does. No `d = 0.0`:
 /// parquet-mr's dictionary filter takes it for different from −0.0, in files by Spark as in ours.
-const FILTERS: &[&str] = &["i = 5", "i > 1", "x < 0", "text >= 'zz'", "text = ''", "at < TIMESTAMP'1970-01-01 00:00:00Z'", "at >= TIMESTAMP'1969-12-31 23:59:59.999999Z'", "day = DATE'9999-12-31'", "p = 'x'", "p IS NULL", "d <= 0.0", "n IS NULL"];
+const FILTERS: &[&str] = &[
+    "i = 5",
+    "i > 1",
+    "x < 0",
+    "text >= 'zz'",
+    "text = ''",
+    "at < TIMESTAMP'1970-01-01 00:00:00Z'",
+    "at >= TIMESTAMP'1969-12-31 23:59:59.999999Z'",
+    "day = DATE'9999-12-31'",
+    "p = 'x'",
+    "p IS NULL",
+    "d <= 0.0",
+    "n IS NULL",
+];
 
 fn ndjson(columns: &Struct, text: &str) -> RecordBatch {
     let schema = Arc::new(columns.to_arrow().unwrap());
@@ -145,20 +284,32 @@ async fn checkpoints_of_lakebed_carry_the_table_for_spark_and_deltalake() {
         let table = Table::at(&location).open().unwrap();
         let columns = Struct::from_sql(EVERY_TYPE).unwrap();
         if make == "lakebed" {
-            table.create(columns.clone()).partition_by(["day"]).property("delta.checkpointPolicy", policy).property("delta.checkpointInterval", "100").run().await.unwrap();
+            table
+                .create(columns.clone())
+                .partition_by(["day"])
+                .property("delta.checkpointPolicy", policy)
+                .property("delta.checkpointInterval", "100")
+                .run()
+                .await
+                .unwrap();
             for rows in ROWS {
                 append(&table, ndjson(&columns, rows), SaveMode::Append).await.unwrap();
             }
         } else {
             // Vectors, removes, transactions and a dropped column: a checkpoint must keep what matters of each.
-            spark(&location, &[
-                &format!("CREATE TABLE {{t}} ({EVERY_TYPE}) USING DELTA PARTITIONED BY (day) TBLPROPERTIES ('delta.checkpointPolicy' = '{policy}', 'delta.checkpointInterval' = '100', 'delta.enableDeletionVectors' = 'true', 'delta.columnMapping.mode' = 'name')"),
-                "INSERT INTO {t} (i, text, day) SELECT id, concat('t', id), DATE'2024-01-01' FROM range(50)",
-                "INSERT INTO {t} (i, text, day) SELECT id, concat('u', id), NULL FROM range(50)",
-                "DELETE FROM {t} WHERE i % 3 = 0",
-                "DELETE FROM {t} WHERE i = 49",
-                "ALTER TABLE {t} DROP COLUMN f",
-            ]);
+            spark(
+                &location,
+                &[
+                    &format!(
+                        "CREATE TABLE {{t}} ({EVERY_TYPE}) USING DELTA PARTITIONED BY (day) TBLPROPERTIES ('delta.checkpointPolicy' = '{policy}', 'delta.checkpointInterval' = '100', 'delta.enableDeletionVectors' = 'true', 'delta.columnMapping.mode' = 'name')"
+                    ),
+                    "INSERT INTO {t} (i, text, day) SELECT id, concat('t', id), DATE'2024-01-01' FROM range(50)",
+                    "INSERT INTO {t} (i, text, day) SELECT id, concat('u', id), NULL FROM range(50)",
+                    "DELETE FROM {t} WHERE i % 3 = 0",
+                    "DELETE FROM {t} WHERE i = 49",
+                    "ALTER TABLE {t} DROP COLUMN f",
+                ],
+            );
         }
         let before = digest_of_table(&table).await;
         let report = table.checkpoint().run().await.unwrap();
@@ -170,7 +321,10 @@ async fn checkpoints_of_lakebed_carry_the_table_for_spark_and_deltalake() {
         assert_eq!(before, digest_of_table(&table).await, "{policy} by {make}: lakebed");
         spark(&location, &["REFRESH TABLE {t}"]);
         assert_eq!(before, spark_digest(&location, "SELECT * FROM {t}"), "{policy} by {make}: Spark");
-        assert_eq!(spark_digest(&location, "SELECT * FROM {t} WHERE i > 40").0, table.snapshot().await.unwrap().scan().filter(lakebed::Expr::sql("i > 40").unwrap()).build().unwrap().count().await.unwrap());
+        assert_eq!(
+            spark_digest(&location, "SELECT * FROM {t} WHERE i > 40").0,
+            table.snapshot().await.unwrap().scan().filter(lakebed::Expr::sql("i > 40").unwrap()).build().unwrap().count().await.unwrap()
+        );
         if make == "lakebed" {
             assert_eq!(before.0, deltalake_digest(&location).0, "{policy} by {make}: deltalake");
         }
@@ -183,11 +337,16 @@ async fn checkpoints_of_lakebed_carry_the_table_for_spark_and_deltalake() {
 async fn written_by_turns(table: &Table, by_spark: &str, by_deltalake: &str) {
     let folder = tempfile::tempdir().unwrap();
     let columns = Struct::from_sql("id BIGINT, text STRING, x DECIMAL(10,2), at TIMESTAMP, p STRING").unwrap();
-    let one = |k: i64| ndjson(&columns, &format!(r#"{{"id":{k},"text":"lakebed {k}","x":"{k}.25","at":"2024-01-01T00:00:00.00000{k}Z","p":"a b/é%{k}"}}"#));
+    let one = |k: i64| {
+        ndjson(&columns, &format!(r#"{{"id":{k},"text":"lakebed {k}","x":"{k}.25","at":"2024-01-01T00:00:00.00000{k}Z","p":"a b/é%{k}"}}"#))
+    };
     table.create(columns.clone()).partition_by(["p"]).property("delta.checkpointInterval", "4").run().await.unwrap();
     for round in 0..4 {
         append(table, one(round), SaveMode::Append).await.unwrap();
-        spark(by_spark, &[&format!("INSERT INTO {{t}} VALUES ({round}, 'spark {round}', {round}.5, TIMESTAMP'2024-01-01 00:00:00', NULL)")]);
+        spark(
+            by_spark,
+            &[&format!("INSERT INTO {{t}} VALUES ({round}, 'spark {round}', {round}.5, TIMESTAMP'2024-01-01 00:00:00', NULL)")],
+        );
         let parquet = folder.path().join(format!("{round}.parquet"));
         write_parquet(&parquet, &one(round + 5));
         ask(json!({"op": "deltalake_write", "path": by_deltalake, "parquet": parquet.to_str().unwrap(), "partition_by": ["p"]})).unwrap();

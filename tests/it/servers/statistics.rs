@@ -19,7 +19,11 @@ const CASES: &[Case] = &[
         name: "integers",
         columns: "b TINYINT, s SMALLINT, n INT, i BIGINT",
         properties: &[],
-        rows: &["-128Y, -32768S, -2147483648, -9223372036854775808L", "127Y, 32767S, 2147483647, 9223372036854775807L", "NULL, NULL, NULL, NULL"],
+        rows: &[
+            "-128Y, -32768S, -2147483648, -9223372036854775808L",
+            "127Y, 32767S, 2147483647, 9223372036854775807L",
+            "NULL, NULL, NULL, NULL",
+        ],
     },
     Case {
         name: "decimals of every width",
@@ -34,7 +38,11 @@ const CASES: &[Case] = &[
         name: "floating numbers",
         columns: "f FLOAT, d DOUBLE, tiny DOUBLE, huge FLOAT",
         properties: &[],
-        rows: &["1.1F, 0.1D, 1.0E-7D, FLOAT('3.4028235E38')", "-2.5F, 123456789.125D, 2.2250738585072014E-308D, 1.0E10F", "16777216F, 1.0E21D, 0.001D, FLOAT('1.0E-10')"],
+        rows: &[
+            "1.1F, 0.1D, 1.0E-7D, FLOAT('3.4028235E38')",
+            "-2.5F, 123456789.125D, 2.2250738585072014E-308D, 1.0E10F",
+            "16777216F, 1.0E21D, 0.001D, FLOAT('1.0E-10')",
+        ],
     },
     Case {
         name: "NaN, infinities and the sign of zero",
@@ -58,7 +66,10 @@ const CASES: &[Case] = &[
         name: "times before 1970 and between milliseconds",
         columns: "at TIMESTAMP, wall TIMESTAMP_NTZ, day DATE",
         properties: &[],
-        rows: &["TIMESTAMP'1969-12-31 23:59:59.999999Z', TIMESTAMP_NTZ'1969-12-31 23:59:59.999001', DATE'1969-12-31'", "TIMESTAMP'1969-12-31 23:59:59.123456Z', NULL, DATE'1582-10-04'"],
+        rows: &[
+            "TIMESTAMP'1969-12-31 23:59:59.999999Z', TIMESTAMP_NTZ'1969-12-31 23:59:59.999001', DATE'1969-12-31'",
+            "TIMESTAMP'1969-12-31 23:59:59.123456Z', NULL, DATE'1582-10-04'",
+        ],
     },
     Case {
         name: "text",
@@ -97,12 +108,7 @@ const CASES: &[Case] = &[
         properties: &[("delta.dataSkippingNumIndexedCols", "3")],
         rows: &["1, named_struct('b', 2, 'c', 3, 'd', 4), array(5), 6"],
     },
-    Case {
-        name: "no columns",
-        columns: "a INT, b STRING",
-        properties: &[("delta.dataSkippingNumIndexedCols", "0")],
-        rows: &["1, 'x'"],
-    },
+    Case { name: "no columns", columns: "a INT, b STRING", properties: &[("delta.dataSkippingNumIndexedCols", "0")], rows: &["1, 'x'"] },
     Case {
         name: "chosen columns",
         columns: "a INT, s STRUCT<b: INT, c: STRUCT<d: INT, e: STRING>>, `odd.name` INT, z STRING",

@@ -185,6 +185,8 @@ pub enum Fault {
     Precondition,
     /// The answer of a GET ends after so many bytes.
     Short(u64),
+    /// A GET or HEAD answers "not found".
+    Missing,
 }
 
 type Plan = dyn Fn(Kind, &str, usize) -> Option<Fault> + Send + Sync;
@@ -253,6 +255,7 @@ impl ObjectStore for Faulty {
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
         let kind = if options.head { Kind::Head } else { Kind::Get };
         match self.fault(kind, location) {
+            Some(Fault::Missing) => Err(Error::NotFound { path: location.to_string(), source: "hidden".into() }),
             Some(Fault::Short(bytes)) => {
                 let answer = self.inner.get_opts(location, options).await?;
                 let (meta, range, attributes) = (answer.meta.clone(), answer.range.clone(), answer.attributes.clone());
