@@ -171,7 +171,7 @@ impl Append {
         let rows = writer.rows();
         let adds = writer.finish().await?;
         let metrics = metrics(&adds, rows, (choices.mode == SaveMode::Overwrite).then_some(&removal));
-        let info = choices.operation(&plan.state, metrics.clone());
+        let info = choices.operation(metrics.clone());
         let transaction = stage(&table, base.as_ref(), &plan, info.clone(), &choices, removal, &adds);
         let outcome = match transaction.commit().await {
             Ok(CommitOutcome::Conflicted(conflict)) if base.is_none() && choices.mode == SaveMode::Append => {
@@ -285,10 +285,10 @@ impl Choices {
             .with("asked", asked.join(", "))
             .help("leave the partition columns out, or overwrite the table with its schema"))
     }
-    fn operation(&self, state: &TableState, metrics: Map<String, Value>) -> OperationInfo {
+    fn operation(&self, metrics: Map<String, Value>) -> OperationInfo {
         let mut parameters = Map::new();
         parameters.insert("mode".to_owned(), self.mode.spark_name().into());
-        parameters.insert("partitionBy".to_owned(), json_text(state.partition_columns()));
+        parameters.insert("partitionBy".to_owned(), json_text(self.partition_by.as_deref().unwrap_or_default()));
         if self.merge_schema {
             parameters.insert("canMergeSchema".to_owned(), true.into());
         }

@@ -186,6 +186,8 @@ struct Chunks {
 }
 
 const CHUNK_BYTES: usize = 1 << 20;
+/// Bytes that are not put together with others.
+const WHOLE_BYTES: usize = 32 << 10;
 
 impl Chunks {
     fn take_full(&mut self) -> Vec<Bytes> {
@@ -202,6 +204,12 @@ impl Chunks {
 
 impl Write for Chunks {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        if bytes.len() >= WHOLE_BYTES {
+            // A page: one copy of its own size, instead of a buffer that grows around it.
+            self.full = self.take_all();
+            self.full.push(Bytes::copy_from_slice(bytes));
+            return Ok(bytes.len());
+        }
         self.filling.extend_from_slice(bytes);
         if self.filling.len() >= CHUNK_BYTES {
             self.full.push(std::mem::take(&mut self.filling).into());

@@ -6,6 +6,7 @@ use arrow::array::RecordBatch;
 use futures::StreamExt;
 use lakebed::{Result, SaveMode, Struct, Table};
 use serde_json::json;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// A kind of table: its columns, partitioning, properties, and whether deltalake reads it.
@@ -273,6 +274,33 @@ async fn history_of_lakebed_reads_as_sparks_own() {
     }
     let ours: Vec<_> = table.history(None).map(|e| e.unwrap().version.0).collect().await;
     assert_eq!(ours, [2, 1, 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn commits_say_what_they_did_with_sparks_words() {
+    // spec: OPS-1, OPS-5
+    let folder = tempfile::tempdir().unwrap();
+    let (ours, theirs) = (folder.path().join("ours"), folder.path().join("theirs"));
+    let (ours, theirs) = (ours.to_str().unwrap(), theirs.to_str().unwrap());
+    let table = Table::at(ours).open().unwrap();
+    let columns = Struct::from_sql("id BIGINT, p STRING").unwrap();
+    let row = || ndjson(&columns, r#"{"id":1,"p":"a"}"#);
+    table.create(columns.clone()).partition_by(["p"]).comment("why").property("team", "us").run().await.unwrap();
+    append(&table, row(), SaveMode::Append).await.unwrap();
+    append(&table, row(), SaveMode::Overwrite).await.unwrap();
+    spark(theirs, &["CREATE TABLE {t} (id BIGINT, p STRING) USING DELTA PARTITIONED BY (p) COMMENT 'why' TBLPROPERTIES ('team' = 'us')"]);
+    spark(theirs, &["INSERT INTO {t} VALUES (1, 'a')"]);
+    spark(theirs, &["INSERT OVERWRITE {t} VALUES (1, 'a')"]);
+    let info = |location: &str, version: u64| {
+        let text = std::fs::read_to_string(format!("{location}/_delta_log/{version:020}.json")).unwrap();
+        let mut info = serde_json::from_str::<serde_json::Value>(text.lines().next().unwrap()).unwrap()["commitInfo"].take();
+        // What is measured differs, its names do not.
+        let metrics: BTreeSet<String> = info["operationMetrics"].as_object().into_iter().flat_map(|m| m.keys().cloned()).collect();
+        (["operation", "operationParameters", "readVersion", "isolationLevel", "isBlindAppend"].map(|key| info[key].take()), metrics)
+    };
+    for version in 0..3 {
+        assert_eq!(info(ours, version), info(theirs, version), "version {version}");
+    }
 }
 
 /// Checkpoints alone must carry a table: the commits before them are deleted before others read.
