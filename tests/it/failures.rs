@@ -129,7 +129,7 @@ async fn whatever_is_written_to_the_log_is_created_and_never_replaced() {
 }
 
 // A10: what follows a commit cannot take it back.
-// spec: COM-11
+// spec: COM-11, CKP-14
 #[tokio::test]
 async fn a_commit_counts_even_when_everything_after_it_fails() {
     let store = Arc::new(InMemory::new());
