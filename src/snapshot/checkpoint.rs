@@ -75,7 +75,7 @@ impl Snapshot {
         let (name, body, tally) = match files.open.take() {
             Some(mut encoder) => {
                 encoder.others(&others)?;
-                let (body, tally) = self.table().env().spawn_blocking(move || encoder.finish()).await??;
+                let (body, tally) = encoder.finish()?;
                 (format!("{:020}.checkpoint.parquet", self.version().0), body, tally)
             }
             None => {
@@ -187,7 +187,7 @@ impl Snapshot {
 
     async fn publish_sidecar(&self, done: &mut EncodedFiles) -> Result<()> {
         let Some(encoder) = done.open.take() else { return Ok(()) };
-        let (body, tally) = self.table().env().spawn_blocking(move || encoder.finish()).await??;
+        let (body, tally) = encoder.finish()?;
         if tally.actions() == 0 && !done.sidecars.is_empty() {
             return Ok(());
         }

@@ -19,7 +19,6 @@ use parquet::arrow::arrow_writer::{ArrowWriter, ArrowWriterOptions};
 use parquet::basic::Compression;
 use parquet::file::properties::WriterProperties;
 use parquet::schema::types::ColumnPath;
-use std::io::Write;
 use std::sync::Arc;
 
 /// Rows of a row group of files: small enough that a filter on sorted files reads little, large enough that footers stay small.
@@ -75,37 +74,9 @@ pub(crate) enum Content {
     Sidecar,
 }
 
-/// Encoded bytes in pieces, so that a long file is not copied whenever it grows.
-#[derive(Default)]
-struct Pieces(Vec<Vec<u8>>);
-
-const PIECE: usize = 1 << 20;
-
-impl Write for Pieces {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        match self.0.last_mut() {
-            Some(last) if last.len() + bytes.len() <= PIECE => last.extend_from_slice(bytes),
-            _ => self.0.push(bytes.to_vec()),
-        }
-        Ok(bytes.len())
-    }
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Pieces {
-    /// Each piece is given back as soon as it is copied.
-    fn joined(self) -> Bytes {
-        let mut all = Vec::with_capacity(self.0.iter().map(Vec::len).sum());
-        self.0.into_iter().for_each(|piece| all.extend_from_slice(&piece));
-        all.into()
-    }
-}
-
 /// Encodes one file. Memory: the encoded bytes and one row group.
 pub(crate) struct Encoder {
-    writer: ArrowWriter<Pieces>,
+    writer: ArrowWriter<Vec<u8>>,
     schema: SchemaRef,
     columns: FileColumns,
     tally: Tally,
@@ -125,7 +96,7 @@ impl Encoder {
             .set_column_dictionary_enabled(whole("stats"), false)
             .build();
         let options = ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
-        let writer = ArrowWriter::try_new_with_options(Pieces::default(), Arc::clone(&schema), options).map_err(encoding)?;
+        let writer = ArrowWriter::try_new_with_options(Vec::new(), Arc::clone(&schema), options).map_err(encoding)?;
         Ok(Encoder { writer, schema, columns, tally: Tally::default() })
     }
 
@@ -191,7 +162,7 @@ impl Encoder {
     /// The file, after it has been read again and holds what was put in. (CKP-11)
     pub fn finish(self) -> Result<(Bytes, Tally)> {
         let expected = self.tally;
-        let bytes = self.writer.into_inner().map_err(encoding)?.joined();
+        let bytes = Bytes::from(self.writer.into_inner().map_err(encoding)?);
         let found = count(bytes.clone()).map_err(encoding)?;
         if found != expected {
             return Err(Error::new(Code::CKPT, "a checkpoint does not hold what was written into it; it was not published")
