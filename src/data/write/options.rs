@@ -5,7 +5,7 @@ use parquet::basic::{Compression, GzipLevel, ZstdLevel};
 use parquet::file::properties::{WriterProperties, WriterVersion};
 
 /// Rows of one row group.
-const ROW_GROUP_ROWS: usize = 1 << 20;
+const ROW_GROUP_ROWS: usize = 1 << 19;
 /// Encoded bytes of one row group; what an open file holds in memory at most.
 const ROW_GROUP_BYTES: usize = 64 << 20;
 /// Long enough for the 32 characters of a string statistic and the tie-breaker that follows them (64 characters of 4 bytes).
