@@ -14,7 +14,7 @@ use crate::log::hint::{LAST_CHECKPOINT, LastCheckpoint, V2Checkpoint};
 use crate::log::stats::{StatsLeaf, StatsReader, leaves_of, partition_column};
 use crate::log::{Action, CheckpointMetadata, NullableMap, Remove, Sidecar, Version};
 use crate::schema::{DataType, Field, Struct};
-use crate::storage::{PutOutcome, create};
+use crate::storage::{PutOutcome, create, failure};
 use arrow::array::{ArrayRef, UInt32Array};
 use arrow::row::{RowConverter, SortField};
 use bytes::Bytes;
@@ -54,22 +54,36 @@ impl Snapshot {
             return Ok(written);
         }
         self.table().root().check_writable().await?;
-        match self.encode_and_publish(&mut written).await {
+        match self.encode().await {
             // It cannot be built from what is broken, but perhaps from what lies before it.
             Err(e) if e.code() == Code::CKPT && self.segment().checkpoint.is_some() => {
                 Box::pin(self.without_checkpoint(e).await?.write_checkpoint()).await
             }
-            done => done.map(|()| written),
+            Err(e) => Err(e),
+            Ok(encoded) => self.publish_all(encoded, &mut written).await.map(|()| written),
         }
     }
 
-    async fn encode_and_publish(self: &Arc<Self>, written: &mut CheckpointWritten) -> Result<()> {
+    /// Reads everything and encodes the files; the sidecars of a V2 checkpoint are published as they fill.
+    async fn encode(self: &Arc<Self>) -> Result<Encoded> {
         let policy = self.state().checkpoint_policy()?;
         let columns = file_columns(self.state())?;
         let mut checksum = Checksum::of(self.facts(), self.state().protocol().clone(), self.state().metadata().clone());
-        let mut files = self.encode_files(policy, &columns, &mut checksum).await?;
-        self.check_counts(files.tally).await?;
-        let mut others = self.small_actions().await?;
+        if self.state().keeps_commit_times() && checksum.in_commit_timestamp_opt.is_none() {
+            // The tail may end in a compaction, which does not say when its last commit was made.
+            checksum.in_commit_timestamp_opt = Some(self.timestamp().await?.millis());
+        }
+        let others = self.small_actions().await?;
+        let files = self.encode_files(policy, &columns, &mut checksum).await?;
+        Ok(Encoded { policy, columns, checksum, others, files })
+    }
+
+    async fn publish_all(self: &Arc<Self>, encoded: Encoded, written: &mut CheckpointWritten) -> Result<()> {
+        let Encoded { policy, columns, mut checksum, mut others, mut files } = encoded;
+        if let Err(e) = self.check_counts(files.tally).await {
+            self.take_back(&files.sidecars).await;
+            return Err(e);
+        }
         checksum.set_transactions =
             Some(others.iter().filter_map(|a| if let Action::Txn(t) = a { Some(t.clone()) } else { None }).collect());
         let (name, body, tally) = match files.open.take() {
@@ -111,7 +125,7 @@ impl Snapshot {
         };
         let key = self.table().root().log_key(LAST_CHECKPOINT);
         if let Err(e) = self.table().root().store().put(&key, PutPayload::from(hint.encode())).await {
-            written.warnings.push(format!("`{LAST_CHECKPOINT}` was not written: {e}"));
+            written.warnings.push(format!("`{LAST_CHECKPOINT}` was not written: {}", failure(e, "writing", LAST_CHECKPOINT)));
         }
         Ok(())
     }
@@ -204,6 +218,16 @@ impl Snapshot {
         Ok(())
     }
 
+    /// Deletes sidecars that no checkpoint will name. What cannot be deleted is left to the clean-up of the log.
+    async fn take_back(&self, sidecars: &[Sidecar]) {
+        let root = self.table().root();
+        for sidecar in sidecars {
+            if let Err(e) = root.store().delete(&root.log_key(&format!("_sidecars/{}", sidecar.path))).await {
+                tracing::debug!("a sidecar that no checkpoint names stays: {}", failure(e, "deleting", &sidecar.path));
+            }
+        }
+    }
+
     /// Protocol, metadata, application versions and domains, expired ones left out. (CKP-10)
     async fn small_actions(&self) -> Result<Vec<Action>> {
         let mut actions = vec![Action::Protocol(self.state().protocol().clone()), Action::Metadata(self.state().metadata().clone())];
@@ -233,7 +257,7 @@ impl Snapshot {
     async fn publish(&self, name: &str, body: Bytes) -> Result<bool> {
         let root = self.table().root();
         let key = root.log_key(name);
-        match create(root.store().as_ref(), &key, body).await {
+        match create(root.store_once().as_ref(), &key, body).await {
             PutOutcome::Created => Ok(true),
             PutOutcome::Exists => Ok(false),
             PutOutcome::Failed(e) => Err(e),
@@ -252,6 +276,15 @@ impl Snapshot {
             sidecar_files: (sidecars.len() <= HINT_ACTIONS).then_some(sidecars),
         }
     }
+}
+
+/// All that a checkpoint will say.
+struct Encoded {
+    policy: CheckpointPolicy,
+    columns: FileColumns,
+    checksum: Checksum,
+    others: Vec<Action>,
+    files: EncodedFiles,
 }
 
 /// Where encoding has come to.

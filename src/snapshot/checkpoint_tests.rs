@@ -286,6 +286,47 @@ async fn a_checkpoint_that_disagrees_with_the_checksum_is_not_published() {
     assert!(f.store.head(&Path::from("t/_delta_log/00000000000000000001.checkpoint.parquet")).await.is_err());
 }
 
+// spec: CKP-11
+#[tokio::test]
+async fn a_v2_checkpoint_that_disagrees_leaves_no_sidecar_and_is_not_tried_again_from_an_older_one() {
+    let f = fixture();
+    f.commit(0, &start(&[("delta.checkpointPolicy", "v2")])).await;
+    f.commit(1, &[Action::Add(add("x", Some(1), 5))]).await;
+    f.table.snapshot().await.unwrap().write_checkpoint().await.unwrap();
+    f.commit(2, &[Action::Add(add("y", Some(1), 5))]).await;
+    let crc = Path::from("t/_delta_log/00000000000000000001.crc");
+    let body = f.store.get(&crc).await.unwrap().bytes().await.unwrap();
+    let wrong = String::from_utf8(body.to_vec()).unwrap().replace(r#""numFiles":1"#, r#""numFiles":2"#);
+    f.store.put(&crc, wrong.into_bytes().into()).await.unwrap();
+    let sidecars = async || f.store.list(Some(&Path::from("t/_delta_log/_sidecars"))).count().await;
+    assert_eq!(sidecars().await, 1);
+    let error = f.table.snapshot().await.unwrap().write_checkpoint().await.unwrap_err();
+    assert!(error.code() == Code::CKPT && error.message().contains("disagrees"), "{error:?}");
+    assert_eq!(sidecars().await, 1);
+}
+
+// spec: CRC-3
+#[tokio::test]
+async fn a_checksum_is_not_advanced_over_a_compaction() {
+    let f = fixture();
+    f.commit(0, &start(&[])).await;
+    f.commit(1, &[Action::Add(add("x", Some(1), 5))]).await;
+    f.table.snapshot().await.unwrap().write_checkpoint().await.unwrap();
+    let (y, gone) = (add("y", Some(1), 5), add("gone", Some(1), 7));
+    let now = f.table.env().now().millis();
+    f.commit(2, &[Action::Add(gone.clone())]).await;
+    f.commit(3, &[Action::Remove(remove(&gone, now))]).await;
+    f.commit(4, &[Action::Add(y.clone())]).await;
+    // Reconciled, 2 to 3 hold a removal of a file that the checksum of version 1 never counted.
+    let compacted = crate::log::encode_commit(&[Action::Remove(remove(&gone, now))]);
+    let name = Path::from("t/_delta_log/00000000000000000002.00000000000000000003.compacted.json");
+    f.store.put(&name, compacted.into()).await.unwrap();
+    let snapshot = f.table.snapshot().await.unwrap();
+    assert!(snapshot.advanced_checksum().await.is_none());
+    let written = snapshot.write_checkpoint().await.unwrap();
+    assert_eq!((written.ours, written.files, written.warnings), (true, 2, Vec::new()));
+}
+
 // spec: CKP-13
 #[tokio::test]
 async fn the_second_of_two_checkpointers_changes_nothing() {

@@ -7,6 +7,7 @@
 use super::Snapshot;
 use super::stand_in::{HandedOut, continued};
 use super::stats::{Facts, FilePruner, records_of};
+use crate::env::guarded;
 use crate::error::{Code, Error, Result};
 use crate::expr::BoundExpr;
 use crate::log::batch::{FileRows, removes_of};
@@ -308,7 +309,7 @@ fn column_files(file: &ParquetFile, read: Arc<Reading>) -> Result<BoxStream<'sta
     let Some(key) = file.leaf(&["add", "path"]) else { return Ok(stream::empty().boxed()) };
     let mut groups = groups_with(file, key);
     if let Some(pruner) = &read.pruner {
-        let keep = pruner.keep_row_groups(file)?;
+        let keep = guarded(|| pruner.keep_row_groups(file)).map_err(|why| file.broken(why))??;
         groups.retain(|g| keep.value(*g));
     }
     let plan = ReadPlan {

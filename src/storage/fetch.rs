@@ -40,18 +40,17 @@ async fn complete(store: &dyn ObjectStore, key: &Path, range: Range<u64>, mut ha
         let options = GetOptions { range: Some(GetRange::Bounded(rest.clone())), if_match: etag.clone(), ..GetOptions::default() };
         let answer = match store.get_opts(key, options).await {
             Ok(answer) => answer,
-            Err(e @ object_store::Error::NotFound { .. }) => {
-                let _ = e;
-                return Err(Error::new(Code::FILE, "the file does not exist").with("path", key));
-            }
             Err(e) => return Err(failure(e, "reading", key.as_ref())),
         };
         if answer.range.start != rest.start {
             return Err(Error::new(Code::STORE, "the store answered another range than was asked for").with("path", key));
         }
         if answer.range.end < rest.end && answer.meta.size < range.end {
-            return Err(Error::new(Code::FILE, format!("the file has {} bytes, byte {} was asked for", answer.meta.size, range.end))
-                .with("path", key));
+            return Err(Error::new(
+                Code::STORE,
+                format!("the object has {} bytes now, byte {} was asked for", answer.meta.size, range.end),
+            )
+            .with("path", key));
         }
         etag = etag.or_else(|| answer.meta.e_tag.clone());
         let more = collect(answer.into_stream(), rest.end - rest.start).await;

@@ -27,6 +27,22 @@ async fn create_writes_once_and_leaves_no_temporary_file() {
     assert_eq!(names, ["0.json"]);
 }
 
+// spec: STO-20
+#[tokio::test]
+async fn replacing_a_file_takes_the_checksum_that_hadoop_keeps_beside_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let s = store(dir.path());
+    let log = dir.path().join("_delta_log");
+    std::fs::create_dir(&log).unwrap();
+    for name in ["_last_checkpoint", "._last_checkpoint.crc", ".other.crc"] {
+        std::fs::write(log.join(name), "old").unwrap();
+    }
+    s.put(&key("_delta_log/_last_checkpoint"), "new".into()).await.unwrap();
+    let mut names: Vec<_> = std::fs::read_dir(&log).unwrap().map(|e| e.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(names, [".other.crc", "_last_checkpoint"]);
+}
+
 // spec: STO-2
 #[tokio::test]
 async fn names_are_kept_as_they_are() {

@@ -20,6 +20,7 @@ use crate::error::{Code, Error, Result};
 use crate::features::TableState;
 use crate::log::{Add, NullableMap};
 use crate::schema::{Field, Struct};
+use crate::storage::failure;
 use crate::table::Table;
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow::compute::take;
@@ -71,7 +72,7 @@ pub struct DataWriter {
 pub(crate) async fn discard(table: &Table, adds: &[Add]) {
     for add in adds {
         let deleted = match table.root().resolve(&add.path) {
-            Ok((store, key)) => store.delete(&key).await.map_err(|e| e.to_string()),
+            Ok((store, key)) => store.delete(&key).await.map_err(|e| failure(e, "deleting", key.as_ref()).to_string()),
             Err(e) => Err(e.to_string()),
         };
         if let Err(error) = deleted {

@@ -18,11 +18,7 @@ pub(super) fn parse_key<K: FromStr>(name: &str) -> Result<K> {
 /// What goes to object_store.
 pub(super) fn for_store(settings: &Settings) -> impl Iterator<Item = (&'static str, &str)> {
     let theirs = |name: &str| KEYS.iter().any(|k| k.name == name && k.used == Use::Store);
-    settings
-        .values
-        .iter()
-        .filter(move |(name, _)| theirs(name) && !name.contains("bucket_name"))
-        .map(|(name, value)| (*name, value.as_str()))
+    settings.values.iter().filter(move |(name, _)| theirs(name)).map(|(name, value)| (*name, value.as_str()))
 }
 
 /// Refuses values that cannot stand in a request; object_store would panic on some of them.

@@ -107,7 +107,13 @@ impl Publisher {
         }
         let meta = staged.file.metadata().map_err(|e| io_error(e, key))?;
         match existing {
-            Existing::Replace => std::fs::rename(&staged.path, target).map_err(|e| io_error(e, key))?,
+            Existing::Replace => {
+                // Hadoop keeps a checksum beside each local file, and would refuse the new bytes by the old one.
+                if let (Some(folder), Some(name)) = (target.parent(), target.file_name().and_then(|n| n.to_str())) {
+                    let _ = std::fs::remove_file(folder.join(format!(".{name}.crc")));
+                }
+                std::fs::rename(&staged.path, target).map_err(|e| io_error(e, key))?;
+            }
             Existing::Keep => link_new(&staged.path, target, key)?,
         }
         if let Some(sync) = self.sync {
