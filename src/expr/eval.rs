@@ -12,8 +12,7 @@ use crate::schema::{DataType, FieldPath, Scalar, Struct};
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, RecordBatchOptions, make_array};
 use arrow::buffer::NullBuffer;
 use arrow::compute::{CastOptions, can_cast_types, cast};
-use arrow::datatypes::{DataType as ArrowType, Field as ArrowField, Schema as ArrowSchema, SchemaRef, TimeUnit};
-use arrow::util::display::FormatOptions;
+use arrow::datatypes::{DataType as ArrowType, Field as ArrowField, Schema as ArrowSchema, SchemaRef};
 use datafusion_common::config::ConfigOptions;
 use datafusion_common::{DataFusionError, ScalarValue};
 use datafusion_expr::{Operator, ScalarUDF};
@@ -270,11 +269,10 @@ fn physical(node: &Node, inputs: &Inputs) -> Result<Physical> {
             if !can_cast_types(&from, &to) {
                 return Err(Error::new(Code::EXPR, format!("{from} cannot be converted to {to}: {node}")));
             }
-            // Spark writes instants in text without `T` and `Z`.
-            let format_options = FormatOptions::new()
-                .with_timestamp_format(Some("%Y-%m-%d %H:%M:%S%.f"))
-                .with_timestamp_tz_format(Some("%Y-%m-%d %H:%M:%S%.f"));
-            Arc::new(CastExpr::new(value, to, Some(CastOptions { safe: *lenient, format_options })))
+            if to == ArrowType::Utf8 && kernels::has_own_text(&from) {
+                return function(kernels::text(), vec![value], schema);
+            }
+            Arc::new(CastExpr::new(value, to, Some(CastOptions { safe: *lenient, ..CastOptions::default() })))
         }
         Node::Call(name, args) => call(name, args.iter().map(below).collect::<Result<Vec<_>>>()?, schema)?,
     })
@@ -387,12 +385,7 @@ fn call(name: &str, mut args: Vec<Physical>, schema: &ArrowSchema) -> Result<Phy
             args.push(as_type(places, ArrowType::Int32));
             math::round()
         }
-        "date_trunc" => {
-            let value = args.swap_remove(1);
-            let to = value.data_type(schema).map_err(failed)?;
-            let truncated = function(datetime::date_trunc(), vec![args.swap_remove(0), value], schema)?;
-            return Ok(if matches!(to, ArrowType::Timestamp(TimeUnit::Microsecond, _)) { as_type(truncated, to) } else { truncated });
-        }
+        "date_trunc" => kernels::date_trunc(),
         "lower" => string::lower(),
         "upper" => string::upper(),
         "trim" => string::btrim(),
@@ -406,6 +399,13 @@ fn call(name: &str, mut args: Vec<Physical>, schema: &ArrowSchema) -> Result<Phy
         "substring" => kernels::substring(),
         "abs" => math::abs(),
         "signum" => math::signum(),
+        "floor" | "ceil" if matches!(args[0].data_type(schema).map_err(failed)?, ArrowType::Decimal128(..)) => {
+            if name == "floor" {
+                kernels::decimal_floor()
+            } else {
+                kernels::decimal_ceil()
+            }
+        }
         "floor" => math::floor(),
         "ceil" => math::ceil(),
         "greatest" => core::greatest(),

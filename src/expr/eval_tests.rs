@@ -248,8 +248,12 @@ fn arithmetic_follows_spark() {
     assert_eq!(values("7 div 2")[0], "3");
     assert_eq!(values("day + 1")[..3], ["1970-01-02", "2020-01-02", "1970-01-01"]);
     assert_eq!(values("day - date '1970-01-01'")[..3], ["0", "18262", "-1"]);
-    let overflow = bind("small + 1").evaluate(&batch()).unwrap_err();
-    assert_eq!(overflow.code(), Code::EXPR);
+    assert_eq!(values("-small")[..3], ["-10", "20", "-2147483647"]);
+    assert_eq!(values("-price")[..2], ["-1.50", "0.01"]);
+    for text in ["small + 1", "-(0 - small - 1)", "negative(-id - 9214364837600034815L)", "abs(0 - small - 1)"] {
+        let overflow = bind(text).evaluate(&batch()).map(|_| text).unwrap_err();
+        assert_eq!(overflow.code(), Code::EXPR);
+    }
 }
 
 #[test]
@@ -297,6 +301,99 @@ fn functions_follow_spark() {
     assert_eq!(rows("name rlike '^[aA].a$'"), [0]);
     assert_eq!(refused("lower(name, 1)").code(), Code::EXPR);
     assert_eq!(refused("cast(ts as bigint) = 1").code(), Code::EXPR);
+}
+
+/// The text of an expression over one row with one column `v`.
+fn of_one(data_type: DataType, value: Scalar, text: &str) -> String {
+    let schema = Struct { fields: vec![Field::new("v", data_type.clone(), true)] };
+    let column = value.to_array(&data_type, 1).unwrap();
+    let batch = RecordBatch::try_new(Arc::new(schema.to_arrow().unwrap()), vec![column]).unwrap();
+    let out = Expr::sql(text).and_then(|e| e.bind(&schema)).and_then(|e| e.evaluate(&batch)).unwrap_or_else(|e| panic!("{text}: {e}"));
+    array_value_to_string(&out, 0).unwrap()
+}
+
+#[test]
+fn values_have_the_text_that_spark_gives_them() {
+    // spec: EXP-16
+    for (value, expected) in [
+        (1e7, "1.0E7"),
+        (9_999_999.5, "9999999.5"),
+        (0.001, "0.001"),
+        (1e-4, "1.0E-4"),
+        (-0.0, "-0.0"),
+        (1.0, "1.0"),
+        (f64::NAN, "NaN"),
+        (f64::NEG_INFINITY, "-Infinity"),
+        (1.797_693_134_862_315_7e308, "1.7976931348623157E308"),
+    ] {
+        assert_eq!(of_one(DataType::Double, Scalar::Double(value), "cast(v as string)"), expected);
+        assert_eq!(of_one(DataType::Double, Scalar::Double(value), "v || '!'"), format!("{expected}!"));
+    }
+    assert_eq!(of_one(DataType::Float, Scalar::Float(1.1e10), "string(v)"), "1.1E10");
+    assert_eq!(of_one(DataType::Float, Scalar::Float(0.1), "string(v)"), "0.1");
+    for (micros, expected) in [
+        (500_000, "1970-01-01 00:00:00.5"),
+        (123_000, "1970-01-01 00:00:00.123"),
+        (1, "1970-01-01 00:00:00.000001"),
+        (-DAY, "1969-12-31 00:00:00"),
+        (253_402_300_800_000_000, "+10000-01-01 00:00:00"),
+    ] {
+        assert_eq!(of_one(DataType::Timestamp, Scalar::Timestamp(micros), "try_cast(v as string)"), expected);
+        assert_eq!(of_one(DataType::TimestampNtz, Scalar::TimestampNtz(micros), "cast(v as string)"), expected);
+    }
+    assert_eq!(of_one(DataType::Date, Scalar::Date(2_932_897), "cast(v as string)"), "+10000-01-01");
+    assert_eq!(values("cast(1e7 as string)")[0], "1.0E7");
+    assert_eq!(of_one(DataType::Double, Scalar::Double(1e7), "cast(v as string) = '1.0E7'"), "true");
+}
+
+#[test]
+fn date_trunc_knows_every_unit_and_every_year() {
+    // spec: EXP-17
+    let trunc = |unit: &str, at: &str| {
+        let Scalar::TimestampNtz(micros) = Scalar::from_partition_text(Some(at), &DataType::TimestampNtz).unwrap() else { panic!() };
+        let text = format!("cast(date_trunc('{unit}', v) as string)");
+        let local = of_one(DataType::TimestampNtz, Scalar::TimestampNtz(micros), &text);
+        assert_eq!(of_one(DataType::Timestamp, Scalar::Timestamp(micros), &text), local);
+        local
+    };
+    for (unit, expected) in [
+        ("year", "2024-01-01 00:00:00"),
+        ("quarter", "2024-07-01 00:00:00"),
+        ("MON", "2024-08-01 00:00:00"),
+        ("week", "2024-08-26 00:00:00"),
+        ("dd", "2024-08-31 00:00:00"),
+        ("hour", "2024-08-31 13:00:00"),
+        ("minute", "2024-08-31 13:59:00"),
+        ("second", "2024-08-31 13:59:58"),
+        ("millisecond", "2024-08-31 13:59:58.123"),
+        ("microsecond", "2024-08-31 13:59:58.123456"),
+    ] {
+        assert_eq!(trunc(unit, "2024-08-31 13:59:58.123456"), expected, "{unit}");
+    }
+    assert_eq!(trunc("month", "9999-12-31 23:59:59.999999"), "9999-12-01 00:00:00");
+    assert_eq!(trunc("week", "0001-01-01 00:00:01"), "0001-01-01 00:00:00");
+    assert_eq!(trunc("hour", "1969-12-31 23:30:00"), "1969-12-31 23:00:00");
+    assert_eq!(trunc("quarter", "1582-10-15 12:00:00"), "1582-10-01 00:00:00");
+    let least = Scalar::Timestamp(i64::MIN);
+    let schema = Struct { fields: vec![Field::new("v", DataType::Timestamp, true)] };
+    let batch = RecordBatch::try_new(Arc::new(schema.to_arrow().unwrap()), vec![least.to_array(&DataType::Timestamp, 1).unwrap()]).unwrap();
+    let e = Expr::sql("date_trunc('day', v)").unwrap().bind(&schema).unwrap().evaluate(&batch).unwrap_err();
+    assert_eq!(e.code(), Code::EXPR);
+}
+
+#[test]
+fn floor_and_ceil_of_decimals_are_exact() {
+    // spec: EXP-18
+    let huge = DataType::Decimal { precision: 38, scale: 2 };
+    let of = |value: i128, text: &str| of_one(huge.clone(), Scalar::Decimal { value, precision: 38, scale: 2 }, text);
+    let nines = 10i128.pow(38) - 1;
+    assert_eq!(of(nines, "floor(v)"), "9".repeat(36));
+    assert_eq!(of(nines, "ceil(v)"), format!("1{}", "0".repeat(36)));
+    assert_eq!(of(-nines, "floor(v)"), format!("-1{}", "0".repeat(36)));
+    assert_eq!(of(9_007_199_254_740_993_00, "ceiling(v)"), "9007199254740993");
+    assert_eq!(of(9_007_199_254_740_992_99, "floor(v) = 9007199254740992"), "true");
+    assert_eq!(bind("floor(price)").data_type().to_string(), "decimal(9,0)");
+    assert_eq!(values("floor(cast(small as decimal(10,0)))")[..2], ["10", "-20"]);
 }
 
 #[test]

@@ -189,9 +189,16 @@ pub(super) fn call(name: &str, args: Vec<Typed>) -> Result<Node> {
             let days = |side: Typed| Ok::<_, Error>(Box::new(convert(side, &T::Date)?.cast(T::Integer)));
             Ok(Node::Arithmetic(Arithmetic::Subtract, days(next())?, days(next())?))
         }
-        "abs" | "negative" => {
+        "abs" => arity(1, 1).and_then(|()| known("abs", vec![number(next())?.0])),
+        "negative" => {
             arity(1, 1)?;
-            known(name, vec![number(next())?.0])
+            let (value, data_type) = number(next())?;
+            if is_integer(&data_type) {
+                // The least integer has no opposite, which only the subtraction notices.
+                let zero = convert((integer(0), T::Integer), &data_type)?;
+                return Ok(Node::Arithmetic(Arithmetic::Subtract, Box::new(zero), Box::new(value)));
+            }
+            known("negative", vec![value])
         }
         "sign" | "signum" => {
             arity(1, 1)?;
@@ -204,6 +211,9 @@ pub(super) fn call(name: &str, args: Vec<Typed>) -> Result<Node> {
                 return convert(value, &T::Long);
             }
             let name = if name == "floor" { "floor" } else { "ceil" };
+            if let T::Decimal { scale, .. } = value.1 {
+                return if scale == 0 { Ok(value.0) } else { known(name, vec![value.0]) };
+            }
             Ok(Node::Call(name.to_owned(), vec![convert(value, &T::Double)?]).cast(T::Long))
         }
         "round" => {

@@ -7,7 +7,7 @@ use super::spec::{Active, Support};
 use super::{ALL, TableFeature};
 use crate::error::{Code, Error, Result};
 use crate::log::{DomainMetadata, Metadata, Protocol};
-use crate::schema::{DataType, Struct, any_type};
+use crate::schema::{DataType, Struct, any_type, check_text_limits};
 
 /// What a table is at one version. Building it never fails for an unsupported table: `info` must work on it; ask
 /// `check_readable` before rows are read and `check_writable` before anything is written.
@@ -197,6 +197,7 @@ impl TableState {
 
     /// What must be done to rows before they are written. `LB-FEATURE-WRITE` for a rule that this build cannot enforce.
     pub(crate) fn write_plan(&self) -> Result<WritePlan> {
+        check_text_limits(&self.schema)?;
         let mut plan = WritePlan { random_folders: self.is_true("delta.randomizeFilePrefixes"), ..WritePlan::default() };
         for write_stages in self.active().filter_map(|spec| spec.hooks.write_stages) {
             write_stages(self, &mut plan)?;

@@ -3,6 +3,7 @@
 //! Delta's dates reach further than chrono's calendar does, so the two conversions stand here. A day count is relative to
 //! 1970-01-01; inside, years begin in March and are grouped into eras of 400 years (146,097 days).
 
+pub(crate) const MICROS_DAY: i64 = 86_400_000_000;
 const ERA_DAYS: i64 = 146_097;
 /// Days from 0000-03-01 to 1970-01-01.
 const EPOCH_SHIFT: i64 = 719_468;

@@ -1,18 +1,21 @@
 //! Types and values of the table format, free of I/O. Kind: pure. Spec: SCH, PV.
 
 mod arrow;
-mod calendar;
+pub(crate) mod calendar;
+pub(crate) mod cast_text;
 pub(crate) mod evolve;
 mod json;
 pub(crate) mod metadata_key;
 mod new_schema;
 mod partition_text;
 mod sql;
+mod text_limit;
 mod types;
 mod value;
 mod walk;
 
 pub(crate) use new_schema::{ColumnNames, check_new_schema};
+pub(crate) use text_limit::{TextLimit, check_text_limits};
 pub use types::{DataType, Field, Struct};
 pub use value::Scalar;
 pub(crate) use walk::{any_field, any_type, try_map_fields};

@@ -4,11 +4,10 @@
 //! guess. Invariant: what is written is read back equal. A timestamp without a zone is UTC, because a reader cannot know the
 //! writer's session zone.
 
-use super::calendar::{date_of, day_of};
+use super::calendar::{MICROS_DAY, day_of};
+use super::cast_text::{date_text, double_text, float_text, split_micros, timestamp_text};
 use super::{DataType, Scalar};
 use crate::error::{Code, Error, Result};
-
-const MICROS_DAY: i64 = 86_400_000_000;
 
 impl Scalar {
     /// Decodes a partition value (`None` and the empty string are null). `LB-SCHEMA` with the text when it does not parse.
@@ -62,22 +61,16 @@ impl Scalar {
             Scalar::Integer(v) => v.to_string(),
             Scalar::Short(v) => v.to_string(),
             Scalar::Byte(v) => v.to_string(),
-            Scalar::Float(v) => java_float(f64::from(*v), &format!("{v:e}")),
-            Scalar::Double(v) => java_float(*v, &format!("{v:e}")),
+            Scalar::Float(v) => float_text(*v),
+            Scalar::Double(v) => double_text(*v),
             Scalar::Boolean(v) => v.to_string(),
             Scalar::Decimal { value, scale, .. } => decimal_text(*value, *scale),
-            Scalar::Date(days) => date_text(i64::from(*days)),
+            Scalar::Date(days) => date_text(*days),
             Scalar::Timestamp(micros) => {
                 let (date, time, fraction) = split_micros(*micros);
                 format!("{date}T{time}.{fraction:06}Z")
             }
-            Scalar::TimestampNtz(micros) => {
-                let (date, time, fraction) = split_micros(*micros);
-                match fraction {
-                    0 => format!("{date} {time}"),
-                    _ => format!("{date} {time}.{}", format!("{fraction:06}").trim_end_matches('0')),
-                }
-            }
+            Scalar::TimestampNtz(micros) => timestamp_text(*micros),
         }))
     }
 }
@@ -136,46 +129,6 @@ fn decimal_text(value: i128, scale: u8) -> String {
     let padded = format!("{digits:0>width$}", width = scale + 1);
     let (whole, fraction) = padded.split_at(padded.len() - scale);
     format!("{sign}{whole}.{fraction}")
-}
-
-/// Java's text of a floating number, from its shortest digits in the form `d.ddde±x`.
-fn java_float(value: f64, shortest: &str) -> String {
-    if value.is_nan() {
-        return "NaN".to_owned();
-    }
-    let sign = if value.is_sign_negative() { "-" } else { "" };
-    if value.is_infinite() {
-        return format!("{sign}Infinity");
-    }
-    let (mantissa, exponent) = shortest.trim_start_matches('-').split_once('e').unwrap_or((shortest, "0"));
-    let exponent: i32 = exponent.parse().unwrap_or(0);
-    let digits = mantissa.replace('.', "");
-    match exponent {
-        -3..=-1 => format!("{sign}0.{}{digits}", "0".repeat(exponent.unsigned_abs() as usize - 1)),
-        0..=6 => {
-            let whole_len = exponent as usize + 1;
-            let padded = format!("{digits:0<whole_len$}");
-            let (whole, fraction) = padded.split_at(whole_len);
-            format!("{sign}{whole}.{}", if fraction.is_empty() { "0" } else { fraction })
-        }
-        _ => {
-            let (first, rest) = digits.split_at(1);
-            format!("{sign}{first}.{}E{exponent}", if rest.is_empty() { "0" } else { rest })
-        }
-    }
-}
-
-fn date_text(day: i64) -> String {
-    match date_of(day) {
-        (year @ 0..=9999, month, day) => format!("{year:04}-{month:02}-{day:02}"),
-        (year, month, day) => format!("{}{:04}-{month:02}-{day:02}", if year < 0 { '-' } else { '+' }, year.abs()),
-    }
-}
-
-fn split_micros(micros: i64) -> (String, String, i64) {
-    let (day, rest) = (micros.div_euclid(MICROS_DAY), micros.rem_euclid(MICROS_DAY));
-    let (seconds, fraction) = (rest / 1_000_000, rest % 1_000_000);
-    (date_text(day), format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60), fraction)
 }
 
 /// A date with an optional time and zone, as text has it.

@@ -2,7 +2,7 @@
 //!
 //! Invariant: a row is written only when every condition is TRUE for it.
 
-use super::stages::{Conform, ROWS_NAMED, file_fields, schema_of};
+use super::stages::{Conform, file_fields, rows_named, schema_of};
 use crate::error::{Code, Error, Result};
 use crate::expr::BoundExpr;
 use crate::features::{RowCheck, TableState};
@@ -51,18 +51,10 @@ impl Checks {
         let rows = RecordBatch::try_new(self.schema.clone(), columns)?;
         for (name, condition) in &self.conditions {
             let holds = condition.matches(&rows).map_err(|e| e.with("rule", name))?;
-            if holds.true_count() == holds.len() {
-                continue;
-            }
-            let broken: Vec<String> = (0..holds.len())
-                .filter(|row| !holds.value(*row))
-                .take(ROWS_NAMED + 1)
-                .map(|row| (first_row + row as u64 + 1).to_string())
-                .collect();
-            let more = if broken.len() > ROWS_NAMED { ", …" } else { "" };
+            let Some(broken) = rows_named((0..holds.len()).filter(|row| !holds.value(*row)), first_row) else { continue };
             return Err(Error::new(Code::CONSTRAINT, format!("rows of the input break the {name}"))
                 .with("rule", name)
-                .with("rows", format!("{}{more}", broken[..broken.len().min(ROWS_NAMED)].join(", ")))
+                .with("rows", broken)
                 .help("correct these rows; the condition must be TRUE for every row, NULL is not enough"));
         }
         Ok(())

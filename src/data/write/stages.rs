@@ -4,9 +4,11 @@
 
 use super::partition::empty_to_null;
 use crate::error::{Code, Error, Result};
-use crate::schema::evolve;
-use crate::schema::{DataType, Field, Struct};
-use arrow::array::{Array, ArrayRef, AsArray, ListArray, MapArray, RecordBatch, StructArray, TimestampMicrosecondArray, new_null_array};
+use crate::schema::{DataType, Field, Struct, TextLimit};
+use crate::schema::{evolve, metadata_key};
+use arrow::array::{
+    Array, ArrayRef, AsArray, ListArray, MapArray, RecordBatch, StringArray, StructArray, TimestampMicrosecondArray, new_null_array,
+};
 use arrow::buffer::NullBuffer;
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType as ArrowType, Field as ArrowField, Fields, Schema, SchemaRef, TimeUnit, TimestampNanosecondType};
@@ -14,7 +16,14 @@ use arrow::util::display::FormatOptions;
 use std::sync::Arc;
 
 /// How many offending rows an error names.
-pub(super) const ROWS_NAMED: usize = 5;
+const ROWS_NAMED: usize = 5;
+
+/// The first of these rows, counted from 1 over the whole input, for an error; `None` when there are none.
+pub(super) fn rows_named(rows: impl Iterator<Item = usize>, first_row: u64) -> Option<String> {
+    let rows: Vec<String> = rows.take(ROWS_NAMED + 1).map(|row| (first_row + row as u64 + 1).to_string()).collect();
+    let more = if rows.len() > ROWS_NAMED { ", …" } else { "" };
+    (!rows.is_empty()).then(|| format!("{}{more}", rows[..rows.len().min(ROWS_NAMED)].join(", ")))
+}
 
 /// The Arrow fields of a table's columns as its files hold them: physical names, every field nullable (what must not be null is
 /// checked on the rows), no void columns. `ids` gives the Parquet field id of a physical field.
@@ -101,6 +110,10 @@ impl Conform {
             let array = match source {
                 Some(i) => conform(batch.column(*i), &field.data_type, target.data_type()).map_err(|e| e.with("column", &field.name))?,
                 None => new_null_array(target.data_type(), batch.num_rows()),
+            };
+            let array = match TextLimit::of(field)? {
+                Some(limit) => limited(field, limit, array, first_row)?,
+                None => array,
             };
             let array = if partition.contains(&at) { empty_to_null(&array)? } else { array };
             check_not_null(field, &array, None, &field.name, first_row)?;
@@ -224,14 +237,10 @@ fn check_not_null(field: &Field, array: &ArrayRef, parent: Option<&NullBuffer>, 
     let nulls = array.logical_nulls();
     if !field.nullable && nulls.as_ref().is_some_and(|n| n.null_count() > 0) {
         let is_null = |row: &usize| array_is_null(nulls.as_ref(), *row) && !array_is_null(parent, *row);
-        let rows: Vec<String> =
-            (0..array.len()).filter(is_null).take(ROWS_NAMED + 1).map(|r| (first_row + r as u64 + 1).to_string()).collect();
-        if !rows.is_empty() {
-            let named = rows[..rows.len().min(ROWS_NAMED)].join(", ");
-            let more = if rows.len() > ROWS_NAMED { ", …" } else { "" };
+        if let Some(rows) = rows_named((0..array.len()).filter(is_null), first_row) {
             return Err(Error::new(Code::CONSTRAINT, format!("column {path:?} is NOT NULL, but rows of the input have no value for it"))
                 .with("column", path)
-                .with("rows", format!("{named}{more}"))
+                .with("rows", rows)
                 .help("give these rows a value, or drop the column's NOT NULL"));
         }
     }
@@ -245,6 +254,27 @@ fn check_not_null(field: &Field, array: &ArrayRef, parent: Option<&NullBuffer>, 
         }
     }
     Ok(())
+}
+
+/// The text of a column of CHAR or VARCHAR as it is stored. `LB-CONSTRAINT` for text that is too long.
+fn limited(field: &Field, limit: TextLimit, array: ArrayRef, first_row: u64) -> Result<ArrayRef> {
+    let texts = array.as_string_opt::<i32>().ok_or_else(|| unexpected(array.data_type()))?;
+    let stored = |row: usize| limit.stored(texts.value(row));
+    let rows = || (0..texts.len()).filter(|row| texts.is_valid(*row));
+    if let Some(rows) = rows_named(rows().filter(|row| stored(*row).is_none()), first_row) {
+        return Err(Error::new(Code::CONSTRAINT, "text of the input is longer than the column's declared type allows")
+            .with("column", &field.name)
+            .with("declared", field.metadata.get(metadata_key::CHAR_VARCHAR).unwrap_or(&serde_json::Value::Null))
+            .with("rows", rows)
+            .help("shorten the text of these rows"));
+    }
+    let bytes: usize = rows().filter_map(stored).map(|text| text.len()).sum();
+    if i32::try_from(bytes).is_err() {
+        return Err(Error::new(Code::LIMIT, "a batch of rows is too large once its text is filled up with blanks")
+            .with("column", &field.name)
+            .help("write fewer rows at a time"));
+    }
+    Ok(Arc::new((0..texts.len()).map(|row| if texts.is_valid(row) { stored(row) } else { None }).collect::<StringArray>()))
 }
 
 fn array_is_null(nulls: Option<&NullBuffer>, row: usize) -> bool {

@@ -156,6 +156,40 @@ async fn empty_text_does_not_fit_a_required_partition_column() {
 }
 
 #[tokio::test]
+async fn text_of_limited_length_is_filled_up_cut_or_refused() {
+    // spec: DAT-W9
+    let table = table_at("memory:///limited");
+    let schema = Struct::from_sql("id BIGINT, c CHAR(3), v VARCHAR(3), p CHAR(2)").unwrap();
+    let rows = |c: &str, v: &str| {
+        let text = |values: Vec<Option<&str>>| Arc::new(StringArray::from(values)) as ArrayRef;
+        let ids: ArrayRef = Arc::new(Int64Array::from(vec![1, 2]));
+        let columns =
+            [("id", ids), ("C", text(vec![Some(c), None])), ("v", text(vec![Some(v), None])), ("p", text(vec![Some("x"), Some("x ")]))];
+        RecordBatch::try_from_iter(columns).unwrap()
+    };
+    let state = state(schema, &["p"], &[]);
+    let writer = || DataWriter::new(&table, Arc::clone(&state), WriteOptions::default()).unwrap();
+    for (column, batch) in [("v", rows("a", "abcdef")), ("c", rows("abcd", "a"))] {
+        let mut writer = writer();
+        writer.write(rows("abc", "äöü")).await.unwrap();
+        let e = writer.write(batch).await.unwrap_err();
+        assert_eq!(e.code(), Code::CONSTRAINT);
+        assert!(e.context().contains(&("column", column.to_owned())) && e.context().contains(&("rows", "3".to_owned())), "{e}");
+        writer.abort().await;
+    }
+    assert!(objects(&table).await.is_empty());
+    let mut writer = writer();
+    writer.write(rows("ä", "abc  ")).await.unwrap();
+    let adds = writer.finish().await.unwrap();
+    assert_eq!(adds.len(), 1);
+    assert_eq!(adds[0].partition_values.get("p"), Some(&Some("x ".to_owned())));
+    let batch = rows_of(&table, &adds[0]).await.remove(0);
+    let text = |at: usize| batch.column(at).as_string::<i32>().iter().map(|t| t.map(str::to_owned)).collect::<Vec<_>>();
+    assert_eq!(text(1), [Some("ä  ".to_owned()), None]);
+    assert_eq!(text(2), [Some("abc".to_owned()), None]);
+}
+
+#[tokio::test]
 async fn more_partitions_than_open_files_close_the_least_recent() {
     // spec: DAT-W6
     let table = table_at("memory:///many");
