@@ -16,6 +16,14 @@ impl<T> Drop for Task<T> {
     }
 }
 
+impl<T> Task<T> {
+    /// Stops it and waits until it is no more.
+    pub(crate) async fn stop(mut self) {
+        self.0.abort();
+        let _ = (&mut self.0).await;
+    }
+}
+
 impl<T> Future for Task<T> {
     type Output = Result<T>;
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {

@@ -1,7 +1,7 @@
 //! Many files in flight, bounded in number and memory, as one stream. Kind: edge. Spec: DAT.
 //!
 //! Each file is opened and decoded in a task of its own, so that a panic on a damaged file becomes an error that names it. A scan holds at
-//! most half of the budget, and waits for memory only while it holds none: whoever drains it can always reserve the other half.
+//! most half of the budget, and its first file never waits: however many scans stand still because nobody drains them, the others go on.
 
 use super::read::Reading;
 use super::task::FileTask;
@@ -48,7 +48,8 @@ impl Flow {
         let limit = self.reading.limit.unwrap_or(u64::MAX);
         let start = async move {
             // Begun when the stream is first polled, which is inside a runtime.
-            let (sender, receiver) = channel(flow.reading.env.threads());
+            // One batch waits here, which no file accounts for any more; every file holds another ready.
+            let (sender, receiver) = channel(1);
             let env = flow.reading.env.clone();
             (receiver, Some(env.spawn(flow.drive(tasks, sender))), limit)
         };
@@ -133,7 +134,7 @@ impl Flow {
     }
 }
 
-/// Lets files in as memory allows: the first always, at the price of waiting; others only when there is room now.
+/// Lets files in as memory allows: the first always, even when nothing is free to account for it; others only when there is room now.
 #[derive(Debug)]
 struct Gate {
     memory: MemoryBudget,
@@ -174,33 +175,31 @@ impl Gate {
         self.inside.lock().unwrap_or_else(|e| e.into_inner())
     }
     async fn enter(self: &Arc<Self>, bytes: u64) -> Pass {
-        let share = self.memory.limit() / 2;
-        let bytes = bytes.min(share);
         loop {
             let mut left = pin!(self.left.notified());
             left.as_mut().enable();
-            let (first, room) = {
-                let mut inside = self.inside();
-                let (first, room) = (inside.files == 0, inside.bytes + bytes <= share);
-                if first {
-                    inside.files = 1;
-                    inside.bytes = bytes;
-                }
-                (first, room)
-            };
-            if first {
-                let mut pass = Pass { gate: Arc::clone(self), memory: None, bytes };
-                pass.memory = Some(self.memory.reserve(bytes).await);
+            if let Some(pass) = self.try_enter(bytes) {
                 return pass;
-            }
-            if let Some(memory) = room.then(|| self.memory.try_reserve(bytes)).flatten() {
-                let mut inside = self.inside();
-                inside.files += 1;
-                inside.bytes += bytes;
-                return Pass { gate: Arc::clone(self), memory: Some(memory), bytes };
             }
             left.await;
         }
+    }
+    /// Decides and counts under one lock, so that two files cannot pass through the same room.
+    fn try_enter(self: &Arc<Self>, bytes: u64) -> Option<Pass> {
+        let share = self.memory.limit() / 2;
+        let bytes = bytes.min(share);
+        let mut inside = self.inside();
+        let first = inside.files == 0;
+        if !first && inside.bytes + bytes > share {
+            return None;
+        }
+        let memory = self.memory.try_reserve(bytes);
+        if !first && memory.is_none() {
+            return None;
+        }
+        inside.files += 1;
+        inside.bytes += bytes;
+        Some(Pass { gate: Arc::clone(self), memory, bytes })
     }
 }
 

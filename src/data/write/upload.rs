@@ -2,12 +2,14 @@
 //!
 //! Invariant: `finish` succeeds only when the store holds exactly the bytes that were pushed; whatever ends otherwise is aborted.
 
-use crate::env::Env;
+use crate::env::{Env, Task};
 use crate::error::{Code, Error, Result};
 use crate::storage::failure;
 use bytes::Bytes;
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
 use object_store::path::Path;
-use object_store::{MultipartUpload, ObjectStore, ObjectStoreExt, PutPayload, WriteMultipart};
+use object_store::{MultipartUpload, ObjectStore, ObjectStoreExt, PutPayload, PutPayloadMut};
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
@@ -22,8 +24,17 @@ pub(super) struct Upload {
     env: Env,
     /// What was pushed before the object outgrew one request.
     whole: Vec<Bytes>,
-    parts: Option<WriteMultipart>,
+    /// Until the object is complete: whatever drops it before aborts it.
+    parts: Option<Parts>,
     size: u64,
+}
+
+/// An upload in parts.
+struct Parts {
+    upload: Box<dyn MultipartUpload>,
+    /// What does not fill a part yet.
+    rest: PutPayloadMut,
+    running: FuturesUnordered<Task<object_store::Result<()>>>,
 }
 
 impl Upload {
@@ -39,14 +50,14 @@ impl Upload {
                 return Ok(());
             }
             let upload = begin(Arc::clone(&self.store), self.key.clone(), &self.env).await?;
-            let mut parts = WriteMultipart::new_with_chunk_size(upload, PART_BYTES);
-            self.whole.drain(..).for_each(|b| parts.put(b));
+            let mut parts = Parts { upload, rest: PutPayloadMut::new(), running: FuturesUnordered::new() };
+            self.whole.drain(..).for_each(|b| parts.put(b, &self.env));
             self.parts = Some(parts);
             return Ok(());
         }
         if let Some(parts) = &mut self.parts {
-            parts.wait_for_capacity(PARTS_IN_FLIGHT).await.map_err(|e| failed(&self.key, e))?;
-            parts.put(bytes);
+            parts.wait(PARTS_IN_FLIGHT, &self.key).await?;
+            parts.put(bytes, &self.env);
         }
         Ok(())
     }
@@ -59,28 +70,33 @@ impl Upload {
     }
     /// Makes the object visible; its size.
     pub(super) async fn finish(mut self) -> Result<u64> {
-        let Some(parts) = self.parts.take() else {
+        let Some(parts) = &mut self.parts else {
             let payload: PutPayload = std::mem::take(&mut self.whole).into_iter().collect();
             self.store.put(&self.key, payload).await.map_err(|e| failed(&self.key, e))?;
             return Ok(self.size);
         };
+        let completed = parts.complete(&self.env, &self.key).await;
         // A store can answer the last request with an error though the object is there, and with success though it is not: what
         // counts is what it says about the object.
-        let completed = parts.finish().await;
-        match (completed, self.store.head(&self.key).await) {
-            (_, Ok(meta)) if meta.size == self.size => Ok(self.size),
-            (Err(e), _) => Err(failed(&self.key, e)),
-            (Ok(_), Ok(meta)) => {
-                let found = format!("the store acknowledged a data file of {} bytes but holds {}", self.size, meta.size);
-                Err(Error::new(Code::STORE, found).with("path", &self.key))
+        let failure = match (completed, self.store.head(&self.key).await) {
+            (_, Ok(meta)) if meta.size == self.size => {
+                self.parts = None;
+                return Ok(self.size);
             }
-            (Ok(_), Err(e)) => Err(failed(&self.key, e)),
-        }
+            (Err(e), _) => e,
+            (Ok(()), Ok(meta)) => {
+                let found = format!("the store acknowledged a data file of {} bytes but holds {}", self.size, meta.size);
+                Error::new(Code::STORE, found).with("path", &self.key)
+            }
+            (Ok(()), Err(e)) => failed(&self.key, e),
+        };
+        self.abort().await;
+        Err(failure)
     }
     /// Takes back what was sent.
     pub(super) async fn abort(mut self) {
         if let Some(parts) = self.parts.take() {
-            abort(parts, &self.key).await;
+            parts.abort(&self.key).await;
         }
     }
 }
@@ -89,7 +105,7 @@ impl Drop for Upload {
     fn drop(&mut self) {
         if let Some(parts) = self.parts.take() {
             let key = self.key.clone();
-            self.env.clean_up(async move { abort(parts, &key).await });
+            self.env.clean_up(async move { parts.abort(&key).await });
         }
     }
 }
@@ -109,9 +125,45 @@ async fn begin(store: Arc<dyn ObjectStore>, key: Path, env: &Env) -> Result<Box<
     begun.map_err(|e| failed(&path, e))
 }
 
-async fn abort(parts: WriteMultipart, key: &Path) {
-    if let Err(e) = parts.abort().await {
-        left_behind(key, e);
+impl Parts {
+    /// Takes bytes and sends the parts that they fill.
+    fn put(&mut self, mut bytes: Bytes, env: &Env) {
+        while !bytes.is_empty() {
+            let room = PART_BYTES - self.rest.content_length();
+            self.rest.push(bytes.split_to(room.min(bytes.len())));
+            if self.rest.content_length() == PART_BYTES {
+                self.send(env);
+            }
+        }
+    }
+    fn send(&mut self, env: &Env) {
+        let part = std::mem::take(&mut self.rest);
+        self.running.push(env.spawn(self.upload.put_part(part.into())));
+    }
+    /// Waits until fewer than `many` parts are on their way.
+    async fn wait(&mut self, many: usize, key: &Path) -> Result<()> {
+        while self.running.len() >= many {
+            let Some(sent) = self.running.next().await else { break };
+            sent?.map_err(|e| failed(key, e))?;
+        }
+        Ok(())
+    }
+    /// Sends the rest and makes the object visible.
+    async fn complete(&mut self, env: &Env, key: &Path) -> Result<()> {
+        if !self.rest.is_empty() {
+            self.send(env);
+        }
+        self.wait(1, key).await?;
+        self.upload.complete().await.map(drop).map_err(|e| failed(key, e))
+    }
+    /// Gives the parts back. Those on their way are stopped first: one that arrives after the abort would stay.
+    async fn abort(mut self, key: &Path) {
+        for part in std::mem::take(&mut self.running) {
+            part.stop().await;
+        }
+        if let Err(e) = self.upload.abort().await {
+            left_behind(key, e);
+        }
     }
 }
 

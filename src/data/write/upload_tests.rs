@@ -18,6 +18,10 @@ enum Ending {
     FalseSuccess,
     /// A part cannot be sent.
     BrokenPart,
+    /// The last part, which is smaller than others, cannot be sent.
+    BrokenLastPart,
+    /// The last request is never answered.
+    Silence,
 }
 
 #[derive(Debug)]
@@ -42,7 +46,8 @@ fn broken() -> object_store::Error {
 impl MultipartUpload for StubUpload {
     fn put_part(&mut self, data: PutPayload) -> UploadPart {
         self.log.lock().unwrap().push("part");
-        if self.ending == Ending::BrokenPart {
+        let last = data.content_length() < PART_BYTES;
+        if self.ending == Ending::BrokenPart || last && self.ending == Ending::BrokenLastPart {
             return Box::pin(async { Err(broken()) });
         }
         self.inner.put_part(data)
@@ -51,6 +56,7 @@ impl MultipartUpload for StubUpload {
         self.log.lock().unwrap().push("complete");
         match self.ending {
             Ending::FalseSuccess => Ok(PutResult { e_tag: None, version: None }),
+            Ending::Silence => std::future::pending().await,
             Ending::LostAnswer => self.inner.complete().await.and(Err(broken())),
             _ => self.inner.complete().await,
         }
@@ -146,6 +152,32 @@ async fn a_part_that_fails_ends_the_upload_and_it_is_aborted() {
     };
     assert_eq!(failed.unwrap_err().code(), Code::STORE);
     assert!(log.lock().unwrap().contains(&"abort"));
+}
+
+#[tokio::test]
+async fn a_part_that_fails_at_the_end_is_aborted_before_the_failure_is_told() {
+    // spec: DAT-W8
+    let (mut up, log) = upload(Ending::BrokenLastPart);
+    push_megabytes(&mut up, 20).await.unwrap();
+    assert_eq!(up.finish().await.unwrap_err().code(), Code::STORE);
+    assert_eq!(*log.lock().unwrap(), ["part", "part", "part", "get", "abort"]);
+}
+
+#[tokio::test]
+async fn an_upload_that_is_stopped_while_it_completes_is_aborted() {
+    // spec: DAT-W8
+    let (mut up, log) = upload(Ending::Silence);
+    push_megabytes(&mut up, 20).await.unwrap();
+    let mut finish = Box::pin(up.finish());
+    for _ in 0..1000 {
+        assert!(futures::poll!(&mut finish).is_pending());
+        tokio::task::yield_now().await;
+    }
+    drop(finish);
+    for _ in 0..1000 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(log.lock().unwrap()[3..], ["complete", "abort"]);
 }
 
 #[tokio::test]
