@@ -1,9 +1,12 @@
 //! How a run ends badly: message, JSON, exit code. Kind: shape.
 
 use crate::output::pipe_is_broken;
+use crate::stop::Commits;
 use lakebed::{Code, Error, ErrorKind};
 use serde_json::{Map, Value, json};
 use std::io::{self, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex};
 
 /// Why a command ended.
 pub enum Failure {
@@ -15,8 +18,8 @@ pub enum Failure {
     BrokenPipe,
     /// A result could not be written: what, and where.
     Output(String, String),
-    /// A signal asked to stop.
-    Interrupted,
+    /// A signal asked to stop; what became of the run's commits.
+    Interrupted(Commits),
     /// A defect.
     Panicked(String),
 }
@@ -58,7 +61,13 @@ impl Failure {
             },
             Failure::Usage(_) => 2,
             Failure::BrokenPipe => 0,
-            Failure::Interrupted => 130,
+            Failure::Interrupted(commits) => {
+                if commits.unsettled.is_some() {
+                    3
+                } else {
+                    130
+                }
+            }
             Failure::Output(..) | Failure::Panicked(_) => 1,
         }
     }
@@ -103,12 +112,39 @@ impl Failure {
                 let message = format!("a result could not be written: {message}");
                 Told { context: vec![("output", target.clone())], ..told(Code::OUTPUT, &message, None) }
             }
-            Failure::Interrupted => told(Code::CANCELLED, "interrupted; nothing was committed", None),
+            Failure::Interrupted(Commits { unsettled: Some(put), .. }) => {
+                let help = "look at that version in the table's history and for the transaction id in its log before you write again";
+                let message = "interrupted before the store said whether the commit landed";
+                let mut context = vec![("version", put.version.to_string())];
+                context.extend(put.txn_id.clone().map(|id| ("txnId", id)));
+                Told { context, ..told(Code::COMMIT_UNKNOWN, message, Some(help)) }
+            }
+            Failure::Interrupted(Commits { landed: Some(version), .. }) => {
+                let message = "interrupted after a commit; it is part of the table";
+                Told { context: vec![("version", version.to_string())], ..told(Code::CANCELLED, message, None) }
+            }
+            Failure::Interrupted(_) => told(Code::CANCELLED, "interrupted; nothing was committed", None),
             Failure::Panicked(message) => {
                 told(Code::INTERNAL, message, Some("this is a defect of lakebed; please report it with the command that led to it"))
             }
         })
     }
+}
+
+/// Runs the work of a command. A panic in it is a failure that says where and why.
+pub fn caught(work: impl FnOnce() -> Result<()>) -> Result<()> {
+    let panicked = Arc::new(Mutex::new(None));
+    let note = Arc::clone(&panicked);
+    std::panic::set_hook(Box::new(move |info| {
+        tracing::debug!("{info}");
+        if let Ok(mut first) = note.lock() {
+            first.get_or_insert_with(|| info.to_string());
+        }
+    }));
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+        let text = panicked.lock().ok().and_then(|mut text| text.take());
+        Err(Failure::Panicked(text.unwrap_or_else(|| "the command broke off".to_owned()).replace('\n', ": ")))
+    })
 }
 
 fn names_a_missing_file(e: &Error) -> bool {
@@ -130,3 +166,7 @@ pub fn printable(text: &str) -> String {
     }
     text.chars().map(|c| if hidden(c) { c.escape_default().to_string() } else { c.to_string() }).collect()
 }
+
+#[cfg(test)]
+#[path = "failure_tests.rs"]
+mod tests;

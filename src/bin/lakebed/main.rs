@@ -15,12 +15,10 @@ mod stop;
 
 use args::{Cli, Command, Global, LogCommand, LogFormat, When};
 use clap::{CommandFactory, Parser};
-use failure::{Failure, Result};
+use failure::{Failure, Result, caught};
 use session::Session;
 use std::io::{IsTerminal, stderr};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
-use std::sync::{Arc, Mutex};
 use tracing::Level;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::Writer;
@@ -38,28 +36,18 @@ fn main() -> ExitCode {
     let as_json = cli.global.format == args::Format::Json;
     let colour = coloured(&cli.global);
     start_log(&cli.global, colour);
-    let panicked = Arc::new(Mutex::new(None));
-    let note = Arc::clone(&panicked);
-    std::panic::set_hook(Box::new(move |info| {
-        tracing::debug!("{info}");
-        if let Ok(mut first) = note.lock() {
-            first.get_or_insert_with(|| info.to_string());
-        }
-    }));
-    let outcome = catch_unwind(AssertUnwindSafe(|| run(&cli))).unwrap_or_else(|_| {
-        let text = panicked.lock().ok().and_then(|mut text| text.take());
-        Err(Failure::Panicked(text.unwrap_or_else(|| "the command broke off".to_owned()).replace('\n', ": ")))
-    });
-    match outcome {
+    let report = move |failure: Failure| failure.report(as_json, colour);
+    match caught(|| run(&cli, report)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            failure.report(as_json, colour);
-            ExitCode::from(failure.exit_code())
+            let exit_code = failure.exit_code();
+            report(failure);
+            ExitCode::from(exit_code)
         }
     }
 }
 
-fn run(cli: &Cli) -> Result<()> {
+fn run(cli: &Cli, report: impl FnOnce(Failure) + Send + 'static) -> Result<()> {
     match &cli.command {
         Command::Completions { shell } => {
             let mut script = Vec::new();
@@ -77,7 +65,8 @@ fn run(cli: &Cli) -> Result<()> {
         .map_err(|e| Failure::Panicked(format!("the runtime cannot start: {e}")))?;
     #[allow(clippy::disallowed_methods)] // the one place that waits for all of it
     let outcome = runtime.block_on(async {
-        let _signals = session.stop.listen(&session.env).map_err(|e| Failure::Panicked(format!("signals cannot be heard: {e}")))?;
+        let heard = session.stop.listen(&session.env, report);
+        let _signals = heard.map_err(|e| Failure::Panicked(format!("signals cannot be heard: {e}")))?;
         session.stop.run(command(&session, &cli.command)).await
     });
     // Whatever mattered has ended; a thread may still wait for standard input.

@@ -1,6 +1,7 @@
 //! SIGINT and SIGTERM: the first ends the work cleanly, the second ends the process. Kind: edge.
 //!
-//! Invariant: after the first signal no commit is begun. One that is on its way is waited for, so that its outcome is known.
+//! Invariant: after the first signal no commit is begun. One that is on its way is waited for, so that its outcome is known; where that
+//! takes too long, the failure says that it is not.
 
 use crate::failure::{Failure, Result};
 use async_trait::async_trait;
@@ -16,13 +17,12 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-const INTERRUPTED: i32 = 130;
 /// How long reading work may take to notice that it is to end.
 const READ_GRACE: Duration = Duration::from_secs(1);
 /// How long writing work may take to take back what it wrote.
 const WRITE_GRACE: Duration = Duration::from_secs(30);
 
-/// How long clean-up may take that nobody waits for.
+/// How long clean-up, or a last word, may take that nobody waits for.
 const CLEAN_UP: Duration = Duration::from_secs(2);
 
 /// Whether the work is to end. Cheap to clone.
@@ -30,6 +30,30 @@ const CLEAN_UP: Duration = Duration::from_secs(2);
 pub struct Stop {
     asked: Arc<watch::Sender<bool>>,
     writers: Arc<AtomicUsize>,
+    commits: Arc<watch::Sender<Commits>>,
+}
+
+/// What became of the commits of a run so far.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Commits {
+    /// The newest that is surely in a log.
+    pub landed: Option<Version>,
+    /// The put that may be in a log, or may still arrive there.
+    pub unsettled: Option<Put>,
+}
+
+/// A commit on its way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Put {
+    pub version: Version,
+    pub txn_id: Option<String>,
+}
+
+impl Commits {
+    /// A writer tries another version only when it knows that the one before holds none of its puts.
+    fn turn_to(&mut self, version: Version) {
+        self.unsettled.take_if(|put| put.version != version);
+    }
 }
 
 /// While it lives, work ends by itself after a signal instead of being dropped.
@@ -43,12 +67,12 @@ impl Drop for Writing {
 
 impl Stop {
     pub fn new() -> Stop {
-        Stop { asked: Arc::new(watch::channel(false).0), writers: Arc::default() }
+        Stop { asked: Arc::default(), writers: Arc::default(), commits: Arc::default() }
     }
-    /// Listens for signals until the task is dropped.
-    pub fn listen(&self, env: &Env) -> std::io::Result<Task<()>> {
+    /// Listens for signals until the task is dropped. Work that does not end is told of by `report` before the process ends.
+    pub fn listen(&self, env: &Env, report: impl FnOnce(Failure) + Send + 'static) -> std::io::Result<Task<()>> {
         let (mut int, mut term) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-        let stop = self.clone();
+        let (stop, blocking) = (self.clone(), env.clone());
         Ok(env.spawn(async move {
             future::select(Box::pin(int.recv()), Box::pin(term.recv())).await;
             stop.asked.send_replace(true);
@@ -56,7 +80,11 @@ impl Stop {
             // Work that does not listen, such as a write into a pipe that nobody reads, is not waited for.
             let grace = if stop.is_writing() { WRITE_GRACE * 2 } else { READ_GRACE };
             let _ = tokio::time::timeout(grace, again).await;
-            process::exit(INTERRUPTED);
+            let failure = stop.interrupted();
+            let exit_code = failure.exit_code();
+            // Whoever reads stderr may have stopped reading.
+            let _ = tokio::time::timeout(CLEAN_UP, blocking.spawn_blocking(move || report(failure))).await;
+            process::exit(i32::from(exit_code));
         }))
     }
     pub fn is_asked(&self) -> bool {
@@ -64,6 +92,9 @@ impl Stop {
     }
     fn is_writing(&self) -> bool {
         self.writers.load(Ordering::SeqCst) > 0
+    }
+    fn interrupted(&self) -> Failure {
+        Failure::Interrupted(self.commits.borrow().clone())
     }
     async fn asked(&self) {
         // The sender lives as long as `self`.
@@ -80,19 +111,19 @@ impl Stop {
         let outcome = tokio::select! {
             outcome = &mut command => outcome,
             () = self.asked() => if !self.is_writing() {
-                Err(Failure::Interrupted)
+                Err(self.interrupted())
             } else if let Ok(outcome) = tokio::time::timeout(WRITE_GRACE, &mut command).await {
                 outcome
             } else {
                 // Uploads that are dropped take themselves back, given a moment.
                 drop(command);
                 let _ = tokio::time::timeout(CLEAN_UP, future::pending::<()>()).await;
-                Err(Failure::Interrupted)
+                Err(self.interrupted())
             },
         };
         match outcome {
             // Whatever broke off broke off because of the signal.
-            Err(Failure::Lakebed(e)) if self.is_asked() && e.code() == lakebed::Code::CANCELLED => Err(Failure::Interrupted),
+            Err(Failure::Lakebed(e)) if self.is_asked() && e.code() == lakebed::Code::CANCELLED => Err(self.interrupted()),
             other => other,
         }
     }
@@ -127,9 +158,31 @@ impl LogStore for StoppableLog {
         self.log.read_commit(version).await
     }
     async fn put_commit(&self, version: Version, body: Bytes) -> PutOutcome {
+        let commits = &self.stop.commits;
+        commits.send_modify(|commits| commits.turn_to(version));
         if self.stop.is_asked() {
             return PutOutcome::Failed(Error::cancelled("interrupted"));
         }
-        self.log.put_commit(version, body).await
+        let put = Put { version, txn_id: txn_id(&body) };
+        let before = commits.borrow().clone();
+        commits.send_modify(|commits| commits.unsettled = Some(put));
+        let outcome = self.log.put_commit(version, body).await;
+        match outcome {
+            PutOutcome::Created => drop(commits.send_replace(Commits { landed: Some(version), unsettled: None })),
+            // An earlier put of this version may still arrive.
+            PutOutcome::Failed(_) => drop(commits.send_replace(before)),
+            PutOutcome::Exists | PutOutcome::Unknown(_) => {}
+        }
+        outcome
     }
 }
+
+/// What `commitInfo`, the first line of a commit, says.
+fn txn_id(body: &[u8]) -> Option<String> {
+    let line: serde_json::Value = serde_json::from_slice(body.split(|byte| *byte == b'\n').next()?).ok()?;
+    line["commitInfo"]["txnId"].as_str().map(str::to_owned)
+}
+
+#[cfg(test)]
+#[path = "stop_tests.rs"]
+mod tests;

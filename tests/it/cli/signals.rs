@@ -1,6 +1,7 @@
 //! SIGINT and SIGTERM.
 
 use super::{Ran, Shell};
+use crate::support::http::{plain_s3, s3};
 use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
@@ -96,4 +97,36 @@ fn a_signal_ends_a_scan_whose_reader_has_stopped_reading() {
     reader.read_line(&mut String::new()).unwrap();
     send("-INT", &child);
     assert_eq!(child.wait().unwrap().code(), Some(130));
+}
+
+#[test]
+fn a_second_signal_ends_a_commit_that_the_store_does_not_answer_and_says_that_it_may_have_landed() {
+    let shell = Shell::new();
+    shell.write("rows.csv", "id\n1\n");
+    let commit = "/lake/t/_delta_log/00000000000000000000.json";
+    let (server, objects) = s3(move |ask, _, objects| {
+        if ask.method == "PUT" && ask.path == commit {
+            plain_s3(ask, objects);
+            loop {
+                std::thread::park();
+            }
+        }
+        None
+    });
+    let (endpoint, cache) = (format!("aws_endpoint={}", server.url), format!("cache_dir={}", shell.path("cache").display()));
+    let options = ["aws_access_key_id=k", "aws_secret_access_key=s", "aws_region=r", &endpoint, &cache];
+    let words: Vec<&str> = options.iter().flat_map(|option| ["--storage-option", option]).collect();
+    let child = shell.command(&[&["append", "s3://lake/t", "rows.csv", "--format", "json"], &words[..]].concat()).spawn().unwrap();
+    until("the commit", || objects.lock().unwrap().contains_key(commit));
+    // Two different signals, since two of a kind may arrive as one.
+    send("-INT", &child);
+    send("-TERM", &child);
+    let second = Instant::now();
+    let ran = Ran::of(child.wait_with_output().unwrap());
+    assert!(second.elapsed() < Duration::from_secs(20), "the grace of 30 s was waited for");
+    assert_eq!((ran.code, ran.out.as_str()), (Some(3), ""), "{}", ran.err);
+    let error = ran.error();
+    assert_eq!((error["code"].as_str(), error["context"]["version"].as_str()), (Some("LB-COMMIT-UNKNOWN"), Some("0")), "{}", ran.err);
+    let body = String::from_utf8(objects.lock().unwrap()[commit].clone()).unwrap();
+    assert!(body.contains(error["context"]["txnId"].as_str().unwrap()), "the transaction that it names is the one in the log");
 }
