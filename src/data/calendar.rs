@@ -3,6 +3,7 @@
 //! Spark 2 and Hive counted days before 1582-10-15 in the Julian calendar; the table format counts them in the Gregorian one. The
 //! date that was written stays the date that is read (decision: instants are shifted as UTC, whatever zone the writer ran in).
 
+use crate::schema::calendar::day_of;
 use parquet::file::metadata::FileMetaData;
 
 const MICROS_PER_DAY: i64 = 86_400_000_000;
@@ -46,15 +47,12 @@ pub(super) fn gregorian_days(days: i32) -> i32 {
     let year_of_era = (day_of_era - day_of_era / 1460) / 365;
     let day_of_year = day_of_era - 365 * year_of_era;
     let shifted_month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    // Both are small by construction.
+    let day = (day_of_year - (153 * shifted_month + 2) / 5 + 1) as i32;
+    let month = ((shifted_month + 2) % 12 + 1) as u32;
     let year = era * 4 + year_of_era + i64::from(month <= 2);
-    // The first of that month in the Gregorian calendar, and on from there.
-    let y = year - i64::from(month <= 2);
-    let (era, year_of_era) = (y.div_euclid(400), y.rem_euclid(400));
-    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5;
-    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    i32::try_from(era * 146_097 + day_of_era - 719_468 + day - 1).unwrap_or(i32::MIN)
+    // The first of that month in the Gregorian calendar, and on from there: the day itself may be none of its days.
+    day_of(year, month, 1).map_or(i32::MIN, |first| first.saturating_add(day - 1))
 }
 
 /// The instant at the same time of the day of the same name.

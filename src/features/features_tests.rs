@@ -61,7 +61,10 @@ fn the_properties_page_is_what_the_list_says() {
     for property in properties::ALL {
         let values = match property.kind {
             properties::Kind::Boolean => "true, false".to_owned(),
-            properties::Kind::Number(min) => format!("whole number ≥ {min}"),
+            properties::Kind::Number(min, i64::MAX) => format!("whole number ≥ {min}"),
+            properties::Kind::Number(min, max) => format!("whole number from {min} to {max}"),
+            properties::Kind::Columns => "columns, such as `a, b.c`".to_owned(),
+            properties::Kind::ParquetVersion => "version 1 or 2 of Parquet, such as `1.0.0`".to_owned(),
             properties::Kind::Interval => "span of time, such as `interval 7 days`".to_owned(),
             properties::Kind::Size => "bytes, such as `134217728` or `128mb`".to_owned(),
             properties::Kind::Words(words) => words.join(", "),

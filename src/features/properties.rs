@@ -5,19 +5,24 @@
 use super::TableFeature;
 use crate::error::{Code, Error, Result};
 use crate::log::StringMap;
+use crate::schema::FieldPath;
 
 /// What values a property takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Boolean,
-    /// A whole number that is at least this.
-    Number(i64),
+    /// A whole number from the first to the second.
+    Number(i64, i64),
     /// A span of time: `interval 7 days`.
     Interval,
     /// Bytes: `134217728`, `128mb`.
     Size,
     /// One of these words, in any case.
     Words(&'static [&'static str]),
+    /// Paths of columns: `a, b.c`.
+    Columns,
+    /// A version of the Parquet format: `1.0.0`.
+    ParquetVersion,
     Text,
     /// Written by engines, never by users.
     Internal,
@@ -38,7 +43,9 @@ const fn optional(key: &'static str, kind: Kind) -> Property {
     Property { key, default: None, kind }
 }
 
-use Kind::{Boolean, Internal, Interval, Number, Size, Text, Words};
+use Kind::{Boolean, Columns, Internal, Interval, Number, ParquetVersion, Size, Text, Words};
+
+const MAX: i64 = i64::MAX;
 
 pub(super) static ALL: &[Property] = &[
     property("delta.appendOnly", "false", Boolean),
@@ -48,7 +55,7 @@ pub(super) static ALL: &[Property] = &[
     property("delta.castIcebergTimeType", "false", Boolean),
     property("delta.checkpoint.writeStatsAsJson", "true", Boolean),
     property("delta.checkpoint.writeStatsAsStruct", "true", Boolean),
-    property("delta.checkpointInterval", "10", Number(1)),
+    property("delta.checkpointInterval", "10", Number(1, MAX)),
     property("delta.checkpointPolicy", "classic", Words(&["classic", "v2"])),
     property("delta.checkpointRetentionDuration", "interval 2 days", Interval),
     property("delta.columnMapping.maxColumnId", "0", Internal),
@@ -57,9 +64,9 @@ pub(super) static ALL: &[Property] = &[
     optional("delta.coordinatedCommits.commitCoordinator-preview", Text),
     optional("delta.coordinatedCommits.commitCoordinatorConf-preview", Text),
     optional("delta.coordinatedCommits.tableConf-preview", Text),
-    property("delta.dataSkippingNumIndexedCols", "32", Number(-1)),
-    optional("delta.dataSkippingStatsColumns", Text),
-    property("delta.dataSkippingStringPrefixLength", "32", Number(0)),
+    property("delta.dataSkippingNumIndexedCols", "32", Number(-1, MAX)),
+    optional("delta.dataSkippingStatsColumns", Columns),
+    property("delta.dataSkippingStringPrefixLength", "32", Number(0, MAX)),
     property("delta.deletedFileRetentionDuration", "interval 1 week", Interval),
     property("delta.dropFeatureTruncateHistory.retentionDuration", "interval 24 hours", Interval),
     property("delta.enableChangeDataFeed", "false", Boolean),
@@ -83,13 +90,13 @@ pub(super) static ALL: &[Property] = &[
     optional("delta.lastCommitTimestamp", Internal),
     optional("delta.lastUpdateVersion", Internal),
     property("delta.logRetentionDuration", "interval 30 days", Interval),
-    property("delta.parquet.compression.codec", "zstd", Words(&["uncompressed", "none", "snappy", "gzip", "lz4", "lz4_raw", "zstd"])),
-    property("delta.parquet.format.version", "1.0.0", Text),
-    property("delta.randomPrefixLength", "2", Number(1)),
+    optional("delta.parquet.compression.codec", Words(&["uncompressed", "none", "snappy", "gzip", "lz4", "lz4_raw", "zstd"])),
+    property("delta.parquet.format.version", "1.0.0", ParquetVersion),
+    property("delta.randomPrefixLength", "2", Number(1, 32)),
     property("delta.randomizeFilePrefixes", "false", Boolean),
     optional("delta.redirectReaderWriter-preview", Text),
     optional("delta.redirectWriterOnly-preview", Text),
-    property("delta.requireCheckpointProtectionBeforeVersion", "0", Number(0)),
+    property("delta.requireCheckpointProtectionBeforeVersion", "0", Number(0, MAX)),
     optional("delta.rowTracking.materializedRowCommitVersionColumnName", Internal),
     optional("delta.rowTracking.materializedRowIdColumnName", Internal),
     property("delta.rowTrackingSuspended", "false", Boolean),
@@ -164,7 +171,9 @@ pub(super) fn request(given: &StringMap) -> Result<Requested> {
 pub(super) fn check(property: &Property, value: &str) -> Result<()> {
     let (fits, wanted) = match property.kind {
         Boolean => (boolean(value).is_some(), "true or false".to_owned()),
-        Number(min) => (value.trim().parse::<i64>().is_ok_and(|n| n >= min), format!("a whole number, at least {min}")),
+        Number(min, max) => (value.trim().parse::<i64>().is_ok_and(|n| (min..=max).contains(&n)), whole_number(min, max)),
+        Columns => (column_list(value).is_some(), "columns, such as ``a, b.c, `odd name` ``".to_owned()),
+        ParquetVersion => (is_parquet_version(value), "a version of Parquet, 1 or 2, such as `1.0.0`".to_owned()),
         Interval => {
             (interval_ms(value).is_some(), "a span of weeks, days, hours, minutes or seconds, such as `interval 7 days`".to_owned())
         }
@@ -173,6 +182,15 @@ pub(super) fn check(property: &Property, value: &str) -> Result<()> {
         Text | Internal => (true, String::new()),
     };
     if fits { Ok(()) } else { Err(Error::new(Code::PROPERTY, format!("`{}` must be {wanted}, found `{value}`", property.key))) }
+}
+
+fn whole_number(min: i64, max: i64) -> String {
+    if max == MAX { format!("a whole number, at least {min}") } else { format!("a whole number from {min} to {max}") }
+}
+
+fn is_parquet_version(value: &str) -> bool {
+    let mut parts = value.trim().split('.');
+    matches!(parts.next(), Some("1" | "2")) && parts.all(|part| part.parse::<u32>().is_ok())
 }
 
 pub(super) fn boolean(value: &str) -> Option<bool> {
@@ -223,6 +241,36 @@ pub(super) fn size_bytes(text: &str) -> Option<u64> {
         _ => return None,
     };
     number.parse::<u64>().ok()?.checked_mul(1 << shift).filter(|bytes| *bytes > 0)
+}
+
+/// `a, b.c, ``odd.name`.d` as paths; `None` for an unclosed quote or an empty name.
+pub(super) fn column_list(text: &str) -> Option<Vec<FieldPath>> {
+    let (mut columns, mut path, mut name) = (Vec::new(), Vec::new(), String::new());
+    let mut quoted = false;
+    let mut chars = text.chars().peekable();
+    // A comma at the end closes the last column.
+    while let Some(c) = chars.next() {
+        match c {
+            '`' if quoted && chars.peek() == Some(&'`') => {
+                chars.next();
+                name.push('`');
+            }
+            '`' => quoted = !quoted,
+            '.' if !quoted => path.push(std::mem::take(&mut name)),
+            ',' if !quoted => {
+                path.push(std::mem::take(&mut name));
+                columns.push(std::mem::take(&mut path));
+            }
+            c if c.is_whitespace() && !quoted => {}
+            c => name.push(c),
+        }
+    }
+    if !name.is_empty() || !path.is_empty() {
+        path.push(name);
+        columns.push(path);
+    }
+    let complete = columns.iter().flatten().all(|name: &String| !name.is_empty());
+    (!quoted && complete).then_some(columns)
 }
 
 fn has_prefix(key: &str, prefix: &str) -> bool {

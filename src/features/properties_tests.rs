@@ -41,6 +41,13 @@ fn values_that_do_not_fit_are_refused_with_what_does() {
         ("delta.checkpointPolicy", "v3"),
         ("delta.isolationLevel", "SnapshotIsolation"),
         ("delta.targetFileSize", "big"),
+        ("delta.parquet.format.version", "abc"),
+        ("delta.parquet.format.version", "3.0.0"),
+        ("delta.parquet.format.version", "1.x"),
+        ("delta.dataSkippingStatsColumns", "`a"),
+        ("delta.dataSkippingStatsColumns", "a..b"),
+        ("delta.randomPrefixLength", "0"),
+        ("delta.randomPrefixLength", "64"),
         ("delta.columnMapping.maxColumnId", "7"),
         ("delta.feature.deletionVectors", "on"),
     ] {

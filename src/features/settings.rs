@@ -3,7 +3,7 @@
 //! Every value comes from the property, else from its default in the list. A value that does not parse is `LB-PROPERTY`, never the
 //! default: a retention that is misread deletes data.
 
-use super::properties::{self, boolean, interval_ms, size_bytes};
+use super::properties::{self, boolean, column_list, interval_ms, size_bytes};
 use super::{TableFeature, TableState};
 use crate::error::{Code, Error, Result};
 use crate::schema::FieldPath;
@@ -66,10 +66,11 @@ impl TableState {
     }
     /// The codec that new data files should use, in lower case; `None` when the table does not say.
     pub(crate) fn compression_codec(&self) -> Result<Option<String>> {
-        match self.property("delta.parquet.compression.codec") {
-            None => Ok(None),
-            Some(_) => self.setting("delta.parquet.compression.codec", |text| Some(text.to_ascii_lowercase())),
-        }
+        self.setting("delta.parquet.compression.codec", |text| Some(text.to_ascii_lowercase()))
+    }
+    /// The version of the Parquet format that new data files should have.
+    pub(crate) fn parquet_version(&self) -> Result<Option<String>> {
+        self.setting("delta.parquet.format.version", |text| Some(text.to_owned()))
     }
     /// The size at which a data file should be closed; `None` when the table does not say.
     pub(crate) fn target_file_size(&self) -> Result<Option<u64>> {
@@ -81,7 +82,7 @@ impl TableState {
     }
     /// How long the random name of a folder is that data files stand in instead of a partition folder.
     pub(crate) fn random_prefix_length(&self) -> Result<usize> {
-        Ok(self.setting("delta.randomPrefixLength", |text| text.parse().ok().filter(|n| (1..=32).contains(n)))?.unwrap_or(2))
+        Ok(self.setting("delta.randomPrefixLength", |text| text.parse().ok())?.unwrap_or(2))
     }
 
     /// A property, else its default, read by `parse`.
@@ -94,36 +95,6 @@ impl TableState {
         let Some(text) = text.map(str::trim) else { return Ok(None) };
         parse(text).map(Some).ok_or_else(|| Error::new(Code::PROPERTY, format!("`{key}` has a value that cannot be used: `{text}`")))
     }
-}
-
-/// `a, b.c, ``odd.name`.d` as paths; `None` for an unclosed quote or an empty name.
-fn column_list(text: &str) -> Option<Vec<FieldPath>> {
-    let (mut columns, mut path, mut name) = (Vec::new(), Vec::new(), String::new());
-    let mut quoted = false;
-    let mut chars = text.chars().peekable();
-    // A comma at the end closes the last column.
-    while let Some(c) = chars.next() {
-        match c {
-            '`' if quoted && chars.peek() == Some(&'`') => {
-                chars.next();
-                name.push('`');
-            }
-            '`' => quoted = !quoted,
-            '.' if !quoted => path.push(std::mem::take(&mut name)),
-            ',' if !quoted => {
-                path.push(std::mem::take(&mut name));
-                columns.push(std::mem::take(&mut path));
-            }
-            c if c.is_whitespace() && !quoted => {}
-            c => name.push(c),
-        }
-    }
-    if !name.is_empty() || !path.is_empty() {
-        path.push(name);
-        columns.push(path);
-    }
-    let complete = columns.iter().flatten().all(|name: &String| !name.is_empty());
-    (!quoted && complete).then_some(columns)
 }
 
 #[cfg(test)]

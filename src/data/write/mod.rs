@@ -103,7 +103,6 @@ impl Layout {
         let (logical, physical) = (state.schema(), state.physical_schema());
         let stages = state.write_plan()?;
         let stored = stages::file_fields(physical, &|field| stages.field_id.and_then(|id| id(field)))?;
-        let random = stages.random_folders || state.property("delta.randomizeFilePrefixes").is_some_and(|v| v.eq_ignore_ascii_case("true"));
         // Void columns are not stored: positions in the table and among stored columns differ.
         let positions: Vec<usize> =
             (0..logical.fields.len()).filter(|i| logical.fields[*i].data_type != crate::schema::DataType::Void).collect();
@@ -125,7 +124,7 @@ impl Layout {
         if state.writes_partition_columns()? {
             in_files.extend(&partition);
         }
-        let encoding = Encoding::from_properties(state.compression_codec()?.as_deref(), state.property("delta.parquet.format.version"))?;
+        let encoding = Encoding::from_properties(state.compression_codec()?.as_deref(), state.parquet_version()?.as_deref())?;
         let types: Vec<_> = partition.iter().map(|i| stored[*i].data_type().clone()).collect();
         Ok(Layout {
             checks: Checks::new(&stages.checks, state)?,
@@ -136,7 +135,7 @@ impl Layout {
                 properties: encoding.writer_properties(),
                 stats,
             },
-            random_folder: if random { Some(state.random_prefix_length()?) } else { None },
+            random_folder: if stages.random_folders { Some(state.random_prefix_length()?) } else { None },
             extension: format!("{}.parquet", encoding.name_part()),
             stored,
             partition,
