@@ -1,7 +1,9 @@
 use crate::expr::{ColumnStats, Expr, Pruner};
 use crate::schema::{DataType, Field, FieldPath, Scalar, Struct};
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch, StringArray, UInt64Array, new_null_array};
-use arrow::compute::concat;
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch, StringArray, UInt64Array, make_comparator, new_null_array,
+};
+use arrow::compute::{SortOptions, concat};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -241,12 +243,17 @@ fn predicate(random: &mut Random, depth: u64) -> String {
     }
 }
 
+fn order(a: &Scalar, b: &Scalar, data_type: &DataType) -> std::cmp::Ordering {
+    let [a, b] = [a, b].map(|value| value.to_array(data_type, 1).unwrap());
+    make_comparator(&a, &b, SortOptions::default()).unwrap()(0, 0)
+}
+
 /// Bounds of some values as a careful writer keeps them: NaN left out, text cut short, anything missing at random.
-fn bounds(random: &mut Random, values: &[Scalar]) -> (Scalar, Scalar) {
+fn bounds(random: &mut Random, values: &[Scalar], data_type: &DataType) -> (Scalar, Scalar) {
     let nan = |v: &Scalar| matches!(v, Scalar::Double(d) if d.is_nan());
     let seen: Vec<&Scalar> = values.iter().filter(|v| **v != Scalar::Null && !nan(v)).collect();
-    let least = seen.iter().copied().reduce(|a, b| if b.compare(a) == Some(std::cmp::Ordering::Less) { b } else { a });
-    let most = seen.iter().copied().reduce(|a, b| if b.compare(a) == Some(std::cmp::Ordering::Greater) { b } else { a });
+    let least = seen.iter().copied().min_by(|a, b| order(a, b, data_type));
+    let most = seen.iter().copied().max_by(|a, b| order(a, b, data_type));
     let (mut low, mut high) = (least.cloned().unwrap_or(Scalar::Null), most.cloned().unwrap_or(Scalar::Null));
     if random.below(3) == 0 {
         if let Scalar::String(s) = &low {
@@ -301,7 +308,7 @@ fn no_container_with_a_matching_row_is_ever_dropped() {
                 let spread = 1 + random.below(8);
                 let pool: Vec<Scalar> = (0..spread).map(|_| value(&mut random, leaf)).collect();
                 let values: Vec<Scalar> = (0..*size).map(|_| random.pick(&pool)).collect();
-                let (low, high) = bounds(&mut random, &values);
+                let (low, high) = bounds(&mut random, &values, &data_type);
                 lows.push(low);
                 highs.push(high);
                 let count = values.iter().filter(|v| **v == Scalar::Null).count() as u64;

@@ -11,7 +11,6 @@ use arrow::datatypes::{
     DataType as ArrowType, Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, TimeUnit,
     TimestampMicrosecondType,
 };
-use std::cmp::Ordering;
 use std::sync::Arc;
 
 /// One value of a Delta type.
@@ -111,37 +110,6 @@ impl Scalar {
             other => return Err(Error::new(Code::SCHEMA, format!("no single value can be taken from a column of Arrow type {other}"))),
         })
     }
-
-    /// How two values of one type compare, with NaN above every number and -0.0 equal to 0.0. `None` when one is null or the
-    /// types differ; integers compare across widths, and so do decimals.
-    pub fn compare(&self, other: &Scalar) -> Option<Ordering> {
-        if let (Some(a), Some(b)) = (self.as_integer(), other.as_integer()) {
-            return Some(a.cmp(&b));
-        }
-        match (self, other) {
-            (Scalar::String(a), Scalar::String(b)) => Some(a.cmp(b)),
-            (Scalar::Binary(a), Scalar::Binary(b)) => Some(a.cmp(b)),
-            (Scalar::Float(a), Scalar::Float(b)) => Some(compare_float(f64::from(*a), f64::from(*b))),
-            (Scalar::Double(a), Scalar::Double(b)) => Some(compare_float(*a, *b)),
-            (Scalar::Boolean(a), Scalar::Boolean(b)) => Some(a.cmp(b)),
-            (Scalar::Date(a), Scalar::Date(b)) => Some(a.cmp(b)),
-            (Scalar::Timestamp(a), Scalar::Timestamp(b)) | (Scalar::TimestampNtz(a), Scalar::TimestampNtz(b)) => Some(a.cmp(b)),
-            (Scalar::Decimal { value: a, scale: s, .. }, Scalar::Decimal { value: b, scale: t, .. }) => {
-                Some(compare_decimal(*a, *s, *b, *t))
-            }
-            _ => None,
-        }
-    }
-
-    fn as_integer(&self) -> Option<i64> {
-        match self {
-            Scalar::Long(v) => Some(*v),
-            Scalar::Integer(v) => Some(i64::from(*v)),
-            Scalar::Short(v) => Some(i64::from(*v)),
-            Scalar::Byte(v) => Some(i64::from(*v)),
-            _ => None,
-        }
-    }
 }
 
 fn fits_offsets(len: usize, rows: usize) -> Result<()> {
@@ -149,21 +117,6 @@ fn fits_offsets(len: usize, rows: usize) -> Result<()> {
         Some(total) if i32::try_from(total).is_ok() => Ok(()),
         _ => Err(Error::new(Code::LIMIT, format!("a value of {len} bytes does not fit {rows} times into one Arrow array"))
             .help("use smaller batches")),
-    }
-}
-
-fn compare_float(a: f64, b: f64) -> Ordering {
-    a.partial_cmp(&b).unwrap_or_else(|| a.is_nan().cmp(&b.is_nan()))
-}
-
-fn compare_decimal(a: i128, a_scale: u8, b: i128, b_scale: u8) -> Ordering {
-    let scale = a_scale.max(b_scale);
-    let lift = |value: i128, from: u8| value.checked_mul(10i128.checked_pow(u32::from(scale - from))?);
-    match (lift(a, a_scale), lift(b, b_scale)) {
-        (Some(a), Some(b)) => a.cmp(&b),
-        // Only one side is lifted; when that leaves an i128 its magnitude decides.
-        (None, _) => a.cmp(&0),
-        (_, None) => 0.cmp(&b),
     }
 }
 

@@ -45,26 +45,6 @@ fn dictionary_values_and_their_nulls_are_resolved() {
     assert_eq!(values, [Scalar::from("b"), Scalar::Null, Scalar::from("a")]);
 }
 
-// spec: PV-13
-#[test]
-fn values_of_one_type_are_ordered_and_others_are_not() {
-    let decimal = |value, scale| Scalar::Decimal { value, precision: 38, scale };
-    for (a, b, order) in [
-        (Scalar::Byte(1), Scalar::Long(2), Some(Ordering::Less)),
-        (Scalar::Double(f64::NAN), Scalar::Double(f64::INFINITY), Some(Ordering::Greater)),
-        (Scalar::Double(-0.0), Scalar::Double(0.0), Some(Ordering::Equal)),
-        (decimal(10, 1), decimal(100, 2), Some(Ordering::Equal)),
-        (decimal(i128::MAX, 0), decimal(1, 38), Some(Ordering::Greater)),
-        (decimal(1, 38), decimal(i128::MIN, 0), Some(Ordering::Greater)),
-        (Scalar::from("a"), Scalar::from("b"), Some(Ordering::Less)),
-        (Scalar::Null, Scalar::Long(1), None),
-        (Scalar::Timestamp(1), Scalar::TimestampNtz(1), None),
-    ] {
-        assert_eq!(a.compare(&b), order, "{a:?} {b:?}");
-        assert_eq!(b.compare(&a), order.map(Ordering::reverse));
-    }
-}
-
 #[test]
 fn an_option_becomes_a_value_or_null() {
     assert_eq!(Scalar::from(Some(1i64)), Scalar::Long(1));

@@ -5,7 +5,8 @@
 //! partition values are odd text. All of it is legal: a reader that concludes more than it may loses rows.
 
 use super::random::Random;
-use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, StructArray};
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, StructArray, make_comparator};
+use arrow::compute::SortOptions;
 use arrow::datatypes::{DataType as ArrowType, Field, Fields, Schema};
 use lakebed::{DataType, Scalar};
 use parquet::arrow::ArrowWriter;
@@ -140,12 +141,17 @@ fn cut(micros: i64, towards_zero: bool) -> String {
     chrono::DateTime::from_timestamp_millis(millis).unwrap().format("%Y-%m-%dT%H:%M:%S%.3f").to_string()
 }
 
+fn order(a: &Scalar, b: &Scalar, data_type: &DataType) -> Ordering {
+    let [a, b] = [a, b].map(|value| value.to_array(data_type, 1).unwrap());
+    make_comparator(&a, &b, SortOptions::default()).unwrap()(0, 0)
+}
+
 /// The statistics of one column: least, greatest, nulls.
-fn column_stats(random: &mut Random, values: &[Scalar]) -> [Option<Value>; 3] {
+fn column_stats(random: &mut Random, values: &[Scalar], data_type: &DataType) -> [Option<Value>; 3] {
     let nan = |v: &Scalar| matches!(v, Scalar::Double(d) if d.is_nan()) || matches!(v, Scalar::Float(d) if d.is_nan());
     let seen = || values.iter().filter(|v| **v != Scalar::Null && !nan(v));
-    let least = seen().reduce(|a, b| if b.compare(a) == Some(Ordering::Less) { b } else { a });
-    let most = seen().reduce(|a, b| if b.compare(a) == Some(Ordering::Greater) { b } else { a });
+    let least = seen().min_by(|a, b| order(a, b, data_type));
+    let most = seen().max_by(|a, b| order(a, b, data_type));
     let mut low = least.filter(|_| random.below(8) > 0).and_then(|v| bound(random, v, false));
     let mut high = most.filter(|_| random.below(8) > 0).and_then(|v| bound(random, v, true));
     if values.iter().any(nan) && random.below(3) == 0 {
@@ -232,7 +238,7 @@ fn add(folder: &Path, random: &mut Random, physical: &dyn Fn(&str) -> String, fi
         let missing = random.below(12) == 0;
         let pool: Vec<Scalar> = (0..variety).map(|_| value(random, &data_type)).collect();
         let values: Vec<Scalar> = (0..rows).map(|_| if missing { Scalar::Null } else { random.pick(&pool) }).collect();
-        let found = column_stats(random, &values);
+        let found = column_stats(random, &values, &data_type);
         for (into, found) in [&mut lows, &mut highs, &mut nulls].into_iter().zip(found) {
             let Some(found) = found else { continue };
             let name = physical(name);
