@@ -3,10 +3,9 @@
 //! Spark 2 and Hive counted days before 1582-10-15 in the Julian calendar; the table format counts them in the Gregorian one. The
 //! date that was written stays the date that is read (decision: instants are shifted as UTC, whatever zone the writer ran in).
 
-use crate::schema::calendar::day_of;
+use crate::schema::calendar::{MICROS_DAY, day_of};
 use parquet::file::metadata::FileMetaData;
 
-const MICROS_PER_DAY: i64 = 86_400_000_000;
 /// 1582-10-15, the first day of the Gregorian calendar, in days since 1970-01-01.
 const CUTOVER: i32 = -141_427;
 
@@ -57,11 +56,11 @@ pub(super) fn gregorian_days(days: i32) -> i32 {
 
 /// The instant at the same time of the day of the same name.
 pub(super) fn gregorian_micros(micros: i64) -> i64 {
-    let days = micros.div_euclid(MICROS_PER_DAY);
+    let days = micros.div_euclid(MICROS_DAY);
     match i32::try_from(days) {
         Ok(day) if day < CUTOVER => {
             let shift = i64::from(gregorian_days(day)) - days;
-            micros.saturating_add(shift * MICROS_PER_DAY)
+            micros.saturating_add(shift * MICROS_DAY)
         }
         _ => micros,
     }

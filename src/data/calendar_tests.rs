@@ -28,9 +28,9 @@ fn leap_day_of_the_julian_calendar_alone_becomes_the_next_day() {
 // spec: DAT-9
 #[test]
 fn time_of_day_is_kept() {
-    let noon = MICROS_PER_DAY / 2 + 1;
-    let before = i64::from(day(1500, 1, 10)) * MICROS_PER_DAY + noon;
-    assert_eq!(gregorian_micros(before), i64::from(day(1500, 1, 1)) * MICROS_PER_DAY + noon);
+    let noon = MICROS_DAY / 2 + 1;
+    let before = i64::from(day(1500, 1, 10)) * MICROS_DAY + noon;
+    assert_eq!(gregorian_micros(before), i64::from(day(1500, 1, 1)) * MICROS_DAY + noon);
     assert_eq!(gregorian_micros(-1), -1);
     assert_eq!(gregorian_micros(i64::MAX), i64::MAX);
     gregorian_micros(i64::MIN);
