@@ -1,5 +1,6 @@
 //! Rows: Parquet in, Parquet out, deletion vectors. Spec: DAT, DV, STA.
 
+mod batching;
 mod calendar;
 mod cast;
 mod columns;

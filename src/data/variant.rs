@@ -1,6 +1,7 @@
 //! Variants: shredded or not -> one Arrow form; JSON text. Kind: pure. Spec: VAR.
 //!
-//! Invariant: a variant that comes out is Struct{metadata, value} of plain binary, whatever pieces the file keeps it in.
+//! Invariant: a variant that comes out is Struct{metadata, value} of plain binary, whatever pieces the file keeps it in. None is parsed
+//! before its depth is known: parsers recurse, and a stack that overflows ends the process.
 
 use crate::error::{Code, Error, Result};
 use arrow::array::{Array, ArrayRef, AsArray, BinaryArray, StructArray};
@@ -11,6 +12,9 @@ use parquet_variant::Variant;
 use parquet_variant_compute::{VariantArray, unshred_variant};
 use parquet_variant_json::VariantToJson;
 use std::sync::Arc;
+
+/// How deep lists and objects of one value may lie in each other: half of what a thread's usual stack of 2 MiB bears.
+const DEPTH_MAX: usize = 500;
 
 fn broken(e: impl std::fmt::Display) -> Error {
     Error::new(Code::FILE, format!("a variant is damaged: {e}"))
@@ -23,6 +27,7 @@ pub(super) fn unshredded(array: &ArrayRef) -> Result<ArrayRef> {
         let piece = |name| whole.column_by_name(name).cloned().ok_or_else(|| broken(format!("it has no {name}")));
         (piece("metadata")?, piece("value")?, whole.nulls().cloned())
     } else {
+        check_pieces(whole)?;
         let joined = VariantArray::try_new(array).and_then(|shredded| unshred_variant(&shredded)).map_err(broken)?;
         (Arc::clone(joined.metadata_column()), Arc::clone(joined.value_column()), joined.nulls().cloned())
     };
@@ -30,6 +35,51 @@ pub(super) fn unshredded(array: &ArrayRef) -> Result<ArrayRef> {
         Fields::from(vec![ArrowField::new("metadata", ArrowType::Binary, false), ArrowField::new("value", ArrowType::Binary, false)]);
     let pieces = vec![plain(&metadata)?, plain(&value)?];
     Ok(Arc::new(StructArray::try_new(fields, pieces, nulls).map_err(broken)?))
+}
+
+/// Checks the values that a shredded variant keeps whole, at any level.
+fn check_pieces(group: &StructArray) -> Result<()> {
+    for (field, column) in group.fields().iter().zip(group.columns()) {
+        let elements = column.as_list_opt::<i32>().map(|l| l.values()).or_else(|| column.as_list_opt::<i64>().map(|l| l.values()));
+        if let Some(inner) = elements.unwrap_or(column).as_struct_opt() {
+            check_pieces(inner)?;
+        } else if field.name() == "value" {
+            cast(column, &ArrowType::Binary)?.as_binary::<i32>().iter().flatten().try_for_each(check)?;
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a value whose lists and objects lie too deep in each other, or share bytes so that walking it would never end.
+fn check(value: &[u8]) -> Result<()> {
+    // Every value inside takes a byte of its own.
+    let mut left = value.len();
+    walk(value, DEPTH_MAX, &mut left)
+}
+
+/// Only nesting counts here: what else is wrong the parser tells.
+fn walk(value: &[u8], depth: usize, left: &mut usize) -> Result<()> {
+    *left = left.checked_sub(1).ok_or_else(|| broken("its parts overlap"))?;
+    let Some(header) = value.first().copied().filter(|header| header & 2 != 0) else { return Ok(()) };
+    let depth = depth.checked_sub(1).ok_or_else(|| broken(format!("it is nested deeper than {DEPTH_MAX} levels")))?;
+    let width = |shift: u8| usize::from(header >> shift & 3) + 1;
+    let is_object = header & 1 == 0;
+    let count_width = if header >> if is_object { 6 } else { 4 } & 1 == 1 { 4 } else { 1 };
+    let number = |at: usize, width: usize| {
+        let bytes = value.get(at..at.checked_add(width)?)?;
+        Some(bytes.iter().rev().fold(0, |number, byte| number << 8 | usize::from(*byte)))
+    };
+    let Some(count) = number(1, count_width) else { return Ok(()) };
+    // The names of an object come before the offsets of its values.
+    let offsets = 1 + count_width + if is_object { count.saturating_mul(width(4)) } else { 0 };
+    let values = (count + 1).saturating_mul(width(2)).saturating_add(offsets);
+    for i in 0..count {
+        let Some(offset) = number(offsets.saturating_add(i * width(2)), width(2)) else { break };
+        if let Some(inner) = value.get(values.saturating_add(offset)..) {
+            walk(inner, depth, left)?;
+        }
+    }
+    Ok(())
 }
 
 /// Plain binary without nulls: where the variant itself is null its pieces are empty.
@@ -51,7 +101,9 @@ pub(super) fn json_text(array: &ArrayRef, row: usize) -> Result<Option<String>> 
     if whole.is_null(row) {
         return Ok(None);
     }
-    let variant = Variant::try_new(piece("metadata")?, piece("value")?).map_err(broken)?;
+    let value = piece("value")?;
+    check(value)?;
+    let variant = Variant::try_new(piece("metadata")?, value).map_err(broken)?;
     let mut text = String::new();
     write_json(&variant, &mut text)?;
     Ok(Some(text))
@@ -180,3 +232,7 @@ fn seconds_text(time: &NaiveDateTime, digits: usize) -> String {
     let fraction = nanos[..digits].trim_end_matches('0');
     if fraction.is_empty() { text } else { format!("{text}.{fraction}") }
 }
+
+#[cfg(test)]
+#[path = "variant_tests.rs"]
+mod tests;

@@ -16,12 +16,16 @@ const ROWS: i64 = 500;
 
 /// A table of many files on a store that counts.
 async fn table() -> Arc<Counting> {
+    table_of(FILES, ROWS).await
+}
+
+async fn table_of(files: i64, rows: i64) -> Arc<Counting> {
     let store = Counting::new(Arc::new(InMemory::new()));
     let table = handle(&store, Env::system());
     table.create(Struct::from_sql("id BIGINT, s STRING, p BIGINT").unwrap()).partition_by(["p"]).run().await.unwrap();
-    let ids = Int64Array::from_iter_values(0..FILES * ROWS);
+    let ids = Int64Array::from_iter_values(0..files * rows);
     let texts = StringArray::from_iter_values(ids.values().iter().map(|id| format!("{id:0>40}")));
-    let parts = Int64Array::from_iter_values(ids.values().iter().map(|id| id / ROWS));
+    let parts = Int64Array::from_iter_values(ids.values().iter().map(|id| id / rows));
     let columns: [(&str, ArrayRef); 3] = [("id", Arc::new(ids)), ("s", Arc::new(texts)), ("p", Arc::new(parts))];
     let rows = RecordBatch::try_from_iter(columns).unwrap();
     table.append(rows.schema(), stream::iter([Ok(rows)]).boxed()).run().await.unwrap();
@@ -43,6 +47,35 @@ async fn scan(store: &Arc<Counting>, env: Env) -> Scan {
 async fn settle() {
     for _ in 0..2_000 {
         tokio::task::yield_now().await;
+    }
+}
+
+// spec: DAT-16
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn large_texts_come_in_batches_of_few_rows_within_a_small_memory_limit() {
+    const TEXTS: usize = 40;
+    const LIMIT: u64 = 48 << 20;
+    let store = Counting::new(Arc::new(InMemory::new()));
+    let table = handle(&store, Env::system());
+    table.create(Struct::from_sql("differ STRING, same STRING").unwrap()).run().await.unwrap();
+    // The second column is a dictionary of one value.
+    let column = |text: fn(usize) -> String| Arc::new(StringArray::from_iter_values((0..TEXTS).map(text))) as ArrayRef;
+    let differ = column(|i| format!("{i}") + &"x".repeat(1 << 20));
+    let rows = RecordBatch::try_from_iter([("differ", differ), ("same", column(|_| "s".repeat(1 << 20)))]).unwrap();
+    table.append(rows.schema(), stream::iter([Ok(rows)]).boxed()).run().await.unwrap();
+
+    for columns in [["differ"], ["same"]] {
+        let env = Env::system().with_memory_limit(LIMIT).with_threads(2);
+        let memory = env.memory().clone();
+        let snapshot = handle(&store, env).snapshot().await.unwrap();
+        let mut batches = snapshot.scan().columns(columns).build().unwrap().stream();
+        let mut rows = 0;
+        while let Some(batch) = batches.try_next().await.unwrap() {
+            rows += batch.num_rows();
+            assert!(batch.num_rows() <= 8 && batch.get_array_memory_size() <= 17 << 20, "{} rows", batch.num_rows());
+        }
+        assert_eq!(rows, TEXTS);
+        assert!((16 << 20..=LIMIT / 2).contains(&memory.high_water()), "{} bytes were held", memory.high_water());
     }
 }
 
@@ -75,8 +108,8 @@ async fn scan_of_many_files_ends_within_a_small_memory_limit() {
 // spec: DAT-12
 #[tokio::test]
 async fn scans_that_are_merged_by_turns_end_however_small_the_budget() {
-    let store = table().await;
-    // Two of them hold all of it.
+    // Files of several batches, each of which stands still until it is drained: two of them hold the whole budget.
+    let store = table_of(2, 60_000).await;
     let env = Env::system().with_memory_limit(64 << 10).with_threads(2);
     let mut scans = Vec::new();
     for _ in 0..3 {
@@ -88,7 +121,7 @@ async fn scans_that_are_merged_by_turns_end_however_small_the_budget() {
             if let Some(batch) = soon(batches.next()).await {
                 *rows += batch.unwrap().num_rows() as i64;
             } else if *rows > 0 {
-                assert_eq!(std::mem::take(rows), FILES * ROWS);
+                assert_eq!(std::mem::take(rows), 120_000);
                 open -= 1;
             }
         }

@@ -197,3 +197,15 @@ async fn a_missing_file_is_named() {
     let e = Input::open(vec![Input::named("/no/such/file.csv")], None, &Env::system()).await.map(|_| ()).unwrap_err();
     assert!(e.code() == Code::INPUT && e.to_string().contains("/no/such/file.csv"), "{e}");
 }
+
+#[tokio::test]
+async fn large_values_of_a_parquet_file_come_a_few_at_once() {
+    // spec: DAT-16
+    let texts = StringArray::from_iter_values((0..20).map(|i| format!("{i}") + &"x".repeat(1 << 20)));
+    let rows = RecordBatch::try_from_iter([("s", Arc::new(texts) as ArrayRef)]).unwrap();
+    let mut writer = parquet::arrow::ArrowWriter::try_new(Vec::new(), rows.schema(), None).unwrap();
+    writer.write(&rows).unwrap();
+    let (_, batches) = open(&[&file(".parquet", &writer.into_inner().unwrap())], None).await.unwrap();
+    assert_eq!(batches.iter().map(RecordBatch::num_rows).sum::<usize>(), 20);
+    assert!(batches.iter().all(|batch| batch.num_rows() <= 8));
+}

@@ -8,6 +8,7 @@ mod infer;
 mod ndjson;
 mod text;
 
+use crate::data::batching;
 use crate::env::{Env, Task};
 use crate::error::{Code, Error, Result};
 use crate::schema::{DataType, Field, Struct, evolve};
@@ -23,8 +24,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
-/// Rows of one batch.
-const BATCH_ROWS: usize = 8192;
+/// Rows of one batch at most; large ones make smaller batches.
+const BATCH_ROWS: usize = batching::ROWS;
 /// Batches that are ready before they are asked for.
 const BATCHES_AHEAD: usize = 2;
 const BUFFER_BYTES: usize = 256 << 10;
@@ -290,7 +291,9 @@ fn open_parquet(file: File) -> Result<(SchemaRef, Rows)> {
         metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new().with_schema(schema)).map_err(broken)?;
     }
     let schema = metadata.schema().clone();
-    let rows = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata).with_batch_size(BATCH_ROWS).build().map_err(broken)?;
+    let leaves: Vec<usize> = (0..metadata.parquet_schema().num_columns()).collect();
+    let batch_rows = batching::rows(batching::row_bytes(metadata.metadata().row_groups(), &leaves));
+    let rows = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata).with_batch_size(batch_rows).build().map_err(broken)?;
     let broken = |e: arrow::error::ArrowError| Error::new(Code::INPUT, format!("the Parquet data is damaged: {e}")).caused_by(e);
     Ok((schema, Box::new(rows.map(move |b| b.map_err(broken)))))
 }

@@ -5,6 +5,7 @@
 use super::row_groups::FilePruner;
 use super::source::{Source, from_parquet};
 use super::task::FileTask;
+use crate::data::batching;
 use crate::data::columns::{FilePlan, Wanted, schema_of};
 use crate::data::vector;
 use crate::env::Env;
@@ -19,11 +20,12 @@ use futures::{Stream, StreamExt};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, RowSelection};
 use parquet::arrow::async_reader::ParquetRecordBatchStreamBuilder;
+use parquet::file::metadata::RowGroupMetaData;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-/// Rows of a batch.
-pub(super) const BATCH_ROWS: usize = 8192;
+/// Batches of a file that exist at once: as they are decoded, as rows of the table, ready, and taken.
+const BATCHES_HELD: u64 = 4;
 
 /// What is read of every file of a scan.
 #[derive(Debug)]
@@ -50,6 +52,7 @@ pub(super) struct Opened {
     source: Source,
     groups: Vec<usize>,
     selection: Option<RowSelection>,
+    batch_rows: usize,
     /// An estimate of what decoding holds at once.
     pub bytes: u64,
 }
@@ -130,8 +133,8 @@ impl Reading {
         if groups.is_empty() || selection.as_ref().is_some_and(|s| !s.selects_any()) {
             return Ok(None);
         }
-        let bytes = held(&source, &plan, &groups);
-        Ok(Some(Opened { reading: self, plan, source, groups, selection, bytes }))
+        let (batch_rows, bytes) = held(&source, &plan, &groups);
+        Ok(Some(Opened { reading: self, plan, source, groups, selection, batch_rows, bytes }))
     }
 }
 
@@ -144,23 +147,24 @@ pub(super) fn alive(rows: u64, task: &FileTask) -> Result<u64> {
     })
 }
 
-/// The compressed columns of the largest row group, and a few decoded batches.
-fn held(source: &Source, plan: &FilePlan, groups: &[usize]) -> u64 {
-    let of_group = |group: usize| {
-        let group = source.metadata().row_group(group);
-        let columns = || plan.leaves.iter().filter_map(|leaf| group.columns().get(*leaf));
-        let stored: i64 = columns().map(|c| c.compressed_size().max(0)).sum();
-        let decoded: i64 = columns().map(|c| c.uncompressed_size().max(0)).sum();
-        let rows = group.num_rows().max(1) as u64;
-        stored as u64 + (decoded as u64).saturating_mul(4).min((decoded as u64 / rows + 8) * 4 * BATCH_ROWS as u64)
+/// Rows of a batch, and what decoding holds: the compressed columns of the largest row group, and a few batches.
+fn held(source: &Source, plan: &FilePlan, groups: &[usize]) -> (usize, u64) {
+    let groups = || groups.iter().map(|group| source.metadata().row_group(*group));
+    let row_bytes = batching::row_bytes(groups(), &plan.leaves);
+    let batch_rows = batching::rows(row_bytes);
+    let of_group = |group: &RowGroupMetaData| {
+        let columns = plan.leaves.iter().filter_map(|leaf| group.columns().get(*leaf));
+        let stored = columns.map(|c| c.compressed_size().max(0) as u64).fold(0, u64::saturating_add);
+        let rows = (batch_rows as u64 * BATCHES_HELD).min(group.num_rows().max(0) as u64 * BATCHES_HELD);
+        stored.saturating_add(rows.saturating_mul(row_bytes.saturating_add(8)))
     };
-    groups.iter().map(|group| of_group(*group)).max().unwrap_or(0)
+    (batch_rows, groups().map(of_group).max().unwrap_or(0))
 }
 
 impl Opened {
     /// The rows. Nothing is read before the first is asked for.
     pub fn batches(self) -> Result<impl Stream<Item = Result<RecordBatch>> + Send> {
-        let Opened { reading, plan, source, groups, selection, .. } = self;
+        let Opened { reading, plan, source, groups, selection, batch_rows, .. } = self;
         let options = ArrowReaderOptions::new().with_schema(Arc::clone(&plan.hinted));
         let metadata = Arc::clone(source.metadata());
         let mask = ProjectionMask::leaves(metadata.file_metadata().schema_descr(), plan.leaves.iter().copied());
@@ -168,7 +172,7 @@ impl Opened {
         let mut builder = ParquetRecordBatchStreamBuilder::new_with_metadata(source, metadata)
             .with_projection(mask)
             .with_row_groups(groups)
-            .with_batch_size(BATCH_ROWS);
+            .with_batch_size(batch_rows);
         if let Some(selection) = selection {
             builder = builder.with_row_selection(selection);
         }
