@@ -45,7 +45,7 @@ impl Env {
     pub fn spawn<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> Task<T> {
         Task(tokio::spawn(work))
     }
-    /// Runs blocking or long computing work on a thread made for it.
+    /// Runs blocking or long computing work on the runtime's pool of threads for such work.
     #[allow(clippy::disallowed_methods)] // the one place that starts blocking work
     pub fn spawn_blocking<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Task<T> {
         Task(tokio::task::spawn_blocking(work))

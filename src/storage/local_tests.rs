@@ -204,8 +204,47 @@ fn a_durable_write_syncs_the_folders_it_made_then_the_file_then_its_folder() {
     assert_eq!(SYNCED.take(), below(&["", "new", "new/table", &format!("{log}/.temp"), log]));
     put_new(&s, "_delta_log/1.json").unwrap();
     assert_eq!(SYNCED.take(), below(&[&format!("{log}/.temp"), log]));
+    // Who hears that a file is there may find that it is his own: it must be on the disk then.
+    assert!(matches!(put_new(&s, "_delta_log/1.json"), Err(object_store::Error::AlreadyExists { .. })));
+    assert_eq!(SYNCED.take(), below(&[log]));
     s.disk.put_over(&key("p=1/f"), ".temp", &"body".into()).unwrap();
     assert_eq!(SYNCED.take(), below(&["new", "new/table", "new/table/p=1/.temp", "new/table/p=1"]));
+}
+
+// spec: STO-6
+#[test]
+fn a_file_system_that_cannot_sync_folders_is_taken_at_its_word() {
+    let dir = tempfile::tempdir().unwrap();
+    let s = with_sync(dir.path(), |file| match file.metadata()?.is_dir() {
+        true => Err(rustix::io::Errno::INVAL.into()),
+        false => Ok(()),
+    });
+    put_new(&s, "new/f").unwrap();
+}
+
+// spec: STO-12
+#[test]
+fn only_failures_that_come_before_the_step_are_sure() {
+    use crate::storage::PutOutcome;
+    use publish::{Missed, Step, missed};
+    use rustix::io::Errno;
+    let outcome = |errno, step| match missed(errno, step, &key("x")) {
+        Missed::Surely(e) => (true, outcome_of(Err(e))),
+        Missed::Perhaps(e) => (false, outcome_of(Err(e))),
+    };
+    for errno in [Errno::ACCESS, Errno::PERM, Errno::ROFS, Errno::NOSPC, Errno::DQUOT, Errno::XDEV, Errno::NAMETOOLONG, Errno::NOTDIR] {
+        for step in [Step::Link, Step::Rename] {
+            assert!(matches!(outcome(errno, step), (true, PutOutcome::Failed(_))), "{errno:?} {step:?}");
+        }
+    }
+    for errno in [Errno::IO, Errno::TIMEDOUT, Errno::STALE, Errno::INTR, Errno::NETDOWN, Errno::BUSY, Errno::CONNRESET] {
+        for step in [Step::Link, Step::Rename] {
+            assert!(matches!(outcome(errno, step), (false, PutOutcome::Unknown(_))), "{errno:?} {step:?}");
+        }
+    }
+    assert!(matches!(outcome(Errno::NOENT, Step::Link), (true, PutOutcome::Failed(_))));
+    assert!(matches!(outcome(Errno::NOENT, Step::Rename), (false, PutOutcome::Unknown(_))));
+    assert!(matches!(outcome(Errno::EXIST, Step::Link), (false, PutOutcome::Exists)));
 }
 
 fn outcome_of(result: Result<PutResult>) -> crate::storage::PutOutcome {
@@ -229,8 +268,12 @@ fn a_file_that_cannot_be_synced_is_not_published_and_a_folder_that_cannot_leaves
         s.disk.publisher.remember(dir.path().join("d"));
         match outcome_of(put_new(&s, name)) {
             crate::storage::PutOutcome::Failed(e) => assert!(!published && e.message().contains("space"), "{name}: {e}"),
-            crate::storage::PutOutcome::Unknown(_) => assert!(published, "{name}"),
+            crate::storage::PutOutcome::Unknown(e) => assert!(published && e.code() == Code::COMMIT_UNKNOWN, "{name}: {e}"),
             other => panic!("{name}: {other:?}"),
+        }
+        if published {
+            // Sent again, it is still not said to be there.
+            assert!(matches!(outcome_of(put_new(&s, name)), crate::storage::PutOutcome::Unknown(e) if e.code() == Code::COMMIT_UNKNOWN));
         }
         assert_eq!(dir.path().join(name).exists(), published, "{name}");
         assert!(!dir.path().join("d/.temp").exists(), "{name}");

@@ -139,8 +139,17 @@ impl CommitMachine {
     }
 
     fn unknown(&mut self, error: Error) -> Step {
+        if error.code() == Code::COMMIT_UNKNOWN {
+            return self.may_not_last(error);
+        }
         self.cause = Some(Arc::new(error));
         self.in_doubt()
+    }
+
+    /// The commit can be seen, but not be relied on: what a look shows would prove nothing.
+    fn may_not_last(&self, error: Error) -> Step {
+        let error = error.with("txnId", &self.work.txn_id).with("version", self.base.target()).with("attempts", self.puts);
+        Step::Done(Err(error))
     }
 
     /// What is at the version that we tried may be ours, or may still come.
@@ -226,7 +235,7 @@ impl CommitMachine {
                 .help("look for the transaction id in the table's history before you write again; data files are left for vacuum")
         } else {
             Error::new(Code::LIMIT, "the commit did not land within its attempts and time; nothing of it is in the log")
-                .help("try again, or raise the attempts and the time of the commit policy")
+                .help("raise the attempts and the time of the commit policy, or write while fewer others do")
         };
         let error = error.with("txnId", &self.work.txn_id).with("version", version).with("attempts", self.puts);
         Step::Done(Err(match self.cause.take() {

@@ -69,6 +69,15 @@ fn unknown_and_absent_sends_the_same_bytes_to_the_same_version() {
     assert_eq!(put(machine.on(looked(&[]), Timestamp(900))), first);
 }
 
+// spec: COM-14
+#[test]
+fn commit_that_may_not_last_is_not_read_back_and_names_the_transaction() {
+    let in_view = Error::new(Code::COMMIT_UNKNOWN, "in view, but not on the disk");
+    let e = error(started(CommitPolicy::default()).on(Event::Put(PutOutcome::Unknown(in_view)), NOW));
+    assert_eq!(e.code(), Code::COMMIT_UNKNOWN);
+    assert!(e.context().contains(&("txnId", "mine".to_owned())) && e.context().contains(&("version", "5".to_owned())));
+}
+
 // spec: COM-6
 #[test]
 fn winners_are_judged_and_passed_and_the_body_is_stamped_again() {

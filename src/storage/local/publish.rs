@@ -3,14 +3,16 @@
 //! A temporary file with a dot name in the same folder is written and synced; one atomic step gives it its name (a link that does not
 //! replace, or a rename that does); then the folder is synced. Folders that are made are synced into their parents first.
 //!
-//! Invariant: before the atomic step a failure leaves nothing in view; after it, a failure is never reported as "nothing happened".
+//! Invariant: before the atomic step a failure leaves nothing in view; from it on, "nothing happened" is said only of failures that surely
+//! come before it, and what is or may be in view is on the disk before anybody hears that it is there.
 
 use super::{Disk, STORE, io_error, object_meta, read_at};
 use crate::error::{Code, Error};
+use crate::storage::create::{NotDurable, NotPublished};
 use crate::storage::options::Durability;
 use object_store::path::Path;
 use object_store::{PutPayload, PutResult, Result};
-use rustix::fs::{AtFlags, CWD, RenameFlags, linkat, renameat_with};
+use rustix::fs::{AtFlags, CWD, RenameFlags, linkat, rename, renameat_with};
 use rustix::io::Errno;
 use std::collections::HashSet;
 use std::fs::{File, OpenOptions};
@@ -62,8 +64,8 @@ impl Publisher {
                 Err(_) if step.is_dir() => false,
                 Err(e) => return Err(e),
             };
-            if let (Some(sync), Some(parent)) = (self.sync, step.parent()) {
-                match File::open(parent).and_then(|folder| sync(&folder)) {
+            if let Some(parent) = step.parent() {
+                match self.sync_folder(parent) {
                     Err(e) if made || e.kind() != io::ErrorKind::PermissionDenied => return Err(e),
                     _ => {}
                 }
@@ -71,6 +73,18 @@ impl Publisher {
         }
         self.remember(folder.to_owned());
         Ok(())
+    }
+    /// Brings the names in a folder to the disk. A file system that does not know such a request keeps names in its own way.
+    fn sync_folder(&self, folder: &FilePath) -> io::Result<()> {
+        let Some(sync) = self.sync else { return Ok(()) };
+        match File::open(folder).and_then(|folder| sync(&folder)) {
+            Err(e) if matches!(Errno::from_io_error(&e), Some(Errno::INVAL | Errno::OPNOTSUPP | Errno::NOSYS)) => Ok(()),
+            synced => synced,
+        }
+    }
+    /// The same for a name that is in view, or may be: when it fails, the caller must hear neither "failed" nor "it is there".
+    fn sync_name(&self, folder: &FilePath) -> Result<()> {
+        self.sync_folder(folder).map_err(|e| object_store::Error::Generic { store: STORE, source: Box::new(NotDurable(e)) })
     }
     /// Notes that a folder is in its synced parents.
     pub fn remember(&self, folder: PathBuf) {
@@ -106,20 +120,20 @@ impl Publisher {
             sync(&staged.file).map_err(|e| io_error(e, key))?;
         }
         let meta = staged.file.metadata().map_err(|e| io_error(e, key))?;
-        match existing {
+        let step = match existing {
             Existing::Replace => {
                 // Hadoop keeps a checksum beside each local file, and would refuse the new bytes by the old one.
                 if let (Some(folder), Some(name)) = (target.parent(), target.file_name().and_then(|n| n.to_str())) {
                     let _ = std::fs::remove_file(folder.join(format!(".{name}.crc")));
                 }
-                std::fs::rename(&staged.path, target).map_err(|e| io_error(e, key))?;
+                rename(&staged.path, target).map_err(|e| missed(e, Step::Rename, key))
             }
-            Existing::Keep => link_new(&staged.path, target, key)?,
-        }
-        if let Some(sync) = self.sync {
-            // In view, but perhaps not on the disk: the caller must not hear "failed".
-            let synced = File::open(&staged.folder).and_then(|folder| sync(&folder));
-            synced.map_err(|e| object_store::Error::Generic { store: STORE, source: Box::new(e) })?;
+            Existing::Keep => link_new(&staged.path, target, key),
+        };
+        match step {
+            Err(Missed::Surely(e)) => return Err(e),
+            Err(Missed::Perhaps(e)) => return self.sync_name(&staged.folder).and(Err(e)),
+            Ok(()) => self.sync_name(&staged.folder)?,
         }
         Ok(PutResult { e_tag: object_meta(key.clone(), &meta).e_tag, version: None })
     }
@@ -140,12 +154,39 @@ impl Drop for Staged {
     }
 }
 
+/// The one step that brings a file into view.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    Link,
+    Rename,
+}
+
+/// The step was not seen to succeed.
+#[derive(Debug)]
+pub(super) enum Missed {
+    Surely(object_store::Error),
+    /// A file is there, or may be; it may be ours.
+    Perhaps(object_store::Error),
+}
+
+/// What a failed step means. A network file system may carry it out and fail after that, or repeat it and fail then: so only the failures
+/// that come before it are sure. A repeated rename no longer finds what it renamed.
+pub(super) fn missed(e: Errno, step: Step, key: &Path) -> Missed {
+    match e {
+        Errno::ACCESS | Errno::PERM | Errno::ROFS | Errno::NOSPC | Errno::DQUOT | Errno::XDEV => Missed::Surely(io_error(e.into(), key)),
+        Errno::NAMETOOLONG | Errno::NOTDIR | Errno::ISDIR | Errno::LOOP | Errno::MLINK => Missed::Surely(io_error(e.into(), key)),
+        Errno::NOENT if step == Step::Link => Missed::Surely(io_error(e.into(), key)),
+        Errno::EXIST => Missed::Perhaps(io_error(e.into(), key)),
+        e => Missed::Perhaps(object_store::Error::Generic { store: STORE, source: Box::new(io::Error::from(e)) }),
+    }
+}
+
 /// Links without replacing; where a file system has no links, renames without replacing; else refuses.
-fn link_new(temp: &FilePath, target: &FilePath, key: &Path) -> Result<()> {
+fn link_new(temp: &FilePath, target: &FilePath, key: &Path) -> Result<(), Missed> {
     match linkat(CWD, temp, CWD, target, AtFlags::empty()) {
         Ok(()) => return Ok(()),
         Err(Errno::PERM | Errno::OPNOTSUPP | Errno::NOSYS | Errno::MLINK) => {}
-        Err(e) => return Err(io_error(e.into(), key)),
+        Err(e) => return Err(missed(e, Step::Link, key)),
     }
     match renameat_with(CWD, temp, CWD, target, RenameFlags::NOREPLACE) {
         Ok(()) => Ok(()),
@@ -153,9 +194,9 @@ fn link_new(temp: &FilePath, target: &FilePath, key: &Path) -> Result<()> {
             let refused = Error::new(Code::STORE_NOCAS, "this file system can neither link a file nor rename it without replacing another")
                 .with("path", target.display())
                 .help("two writers could overwrite each other's commits here; keep the table on a local disk or in an object store");
-            Err(object_store::Error::Generic { store: STORE, source: Box::new(refused) })
+            Err(Missed::Surely(object_store::Error::Generic { store: STORE, source: Box::new(refused) }))
         }
-        Err(e) => Err(io_error(e.into(), key)),
+        Err(e) => Err(missed(e, Step::Rename, key)),
     }
 }
 
@@ -170,6 +211,7 @@ impl Disk {
         let target = self.target(key)?;
         // Who comes too late need not write and sync a file to hear so; the link below decides for the others.
         if existing == Existing::Keep && target.symlink_metadata().is_ok() {
+            self.publisher.sync_name(target.parent().unwrap_or(&self.root))?;
             return Err(io_error(io::Error::from(io::ErrorKind::AlreadyExists), key));
         }
         let mut staged = self.stage(&target, temp, key)?;
@@ -219,6 +261,6 @@ impl Disk {
 fn write_error(e: io::Error, key: &Path) -> object_store::Error {
     match e.kind() {
         io::ErrorKind::PermissionDenied => io_error(e, key),
-        _ => object_store::Error::Generic { store: STORE, source: Box::new(crate::storage::create::NotPublished(e)) },
+        _ => object_store::Error::Generic { store: STORE, source: Box::new(NotPublished(e)) },
     }
 }
