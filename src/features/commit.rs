@@ -28,16 +28,21 @@ impl TableState {
     pub(crate) fn check_remove(&self, remove: &Remove) -> Result<()> {
         self.active().filter_map(|spec| spec.hooks.check_remove).try_for_each(|check| check(self, remove))
     }
-    /// Why work that was prepared on this state must not be committed on `after`, whose protocol another commit brought.
-    pub(crate) fn protocol_conflict(&self, after: &TableState) -> Option<String> {
+    /// What this protocol says and that of `after` does not.
+    pub(crate) fn protocol_loss(&self, after: &TableState) -> Option<String> {
         let (old, new) = (self.protocol(), after.protocol());
         if new.min_reader_version < old.min_reader_version || new.min_writer_version < old.min_writer_version {
             return Some("the protocol was lowered".to_owned());
         }
-        let (had, has) = (self.features(), after.features());
-        if let Some(lost) = had.supported.difference(&has.supported).next() {
-            return Some(format!("feature {} was dropped", lost.spec().name));
+        let lost = self.features().supported.difference(&after.features().supported).next();
+        lost.map(|feature| format!("feature {} was dropped", feature.spec().name))
+    }
+    /// Why work that was prepared on this state must not be committed on `after`, whose protocol another commit brought.
+    pub(crate) fn protocol_conflict(&self, after: &TableState) -> Option<String> {
+        if let Some(loss) = self.protocol_loss(after) {
+            return Some(loss);
         }
+        let (had, has) = (self.features(), after.features());
         // Taking up a feature is harmless for what was prepared before, unless the feature has a say in what files must hold.
         let added = has.supported.difference(&had.supported).map(|feature| feature.spec());
         let harmful = added.into_iter().find(|spec| !spec.joins_quietly).map(|spec| spec.name.to_owned());

@@ -1,7 +1,9 @@
 //! Rows deleted without rewriting their file. Appends and whole overwrites never make a vector. Kind: pure. Spec: FEA.
 
-use super::TableFeature;
 use super::spec::{Active, FeatureSpec, Hooks, Scope, Support};
+use super::{TableFeature, TableState};
+use crate::error::{Code, Error, Result};
+use crate::log::Add;
 
 pub(super) const SPEC: FeatureSpec = FeatureSpec {
     feature: TableFeature::DeletionVectors,
@@ -15,3 +17,15 @@ pub(super) const SPEC: FeatureSpec = FeatureSpec {
     joins_quietly: true,
     hooks: Hooks::NONE,
 };
+
+impl TableState {
+    /// Refuses a file with a vector in a table whose protocol knows none: its readers would show the deleted rows.
+    pub(crate) fn check_add(&self, add: &Add) -> Result<()> {
+        if add.deletion_vector.is_none() || self.is_supported(TableFeature::DeletionVectors) {
+            return Ok(());
+        }
+        Err(Error::new(Code::INPUT, "the table's protocol does not allow deletion vectors")
+            .with("path", &add.path)
+            .help("add the feature `deletionVectors` to the protocol in the same commit"))
+    }
+}

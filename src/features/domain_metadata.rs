@@ -1,7 +1,9 @@
 //! Named configuration outside the metadata; what we do not know is kept. Kind: pure. Spec: FEA.
 
-use super::TableFeature;
 use super::spec::{Active, FeatureSpec, Hooks, Scope, Support};
+use super::{TableFeature, TableState};
+use crate::error::{Code, Error, Result};
+use crate::log::DomainMetadata;
 
 pub(super) const SPEC: FeatureSpec = FeatureSpec {
     feature: TableFeature::DomainMetadata,
@@ -15,3 +17,15 @@ pub(super) const SPEC: FeatureSpec = FeatureSpec {
     joins_quietly: true,
     hooks: Hooks::NONE,
 };
+
+impl TableState {
+    /// Refuses a domain in a table whose protocol knows none.
+    pub(crate) fn check_domain(&self, domain: &DomainMetadata) -> Result<()> {
+        match self.is_supported(TableFeature::DomainMetadata) {
+            true => Ok(()),
+            false => Err(Error::new(Code::INPUT, "the table's protocol does not allow domains")
+                .with("domain", &domain.domain)
+                .help("add the writer feature `domainMetadata` to the protocol in the same commit")),
+        }
+    }
+}

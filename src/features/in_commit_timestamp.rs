@@ -30,10 +30,10 @@ fn stamp_commit(before: &TableState, draft: &mut CommitDraft) -> Result<()> {
     let time = Timestamp(draft.now.millis().max(floor));
     draft.in_commit_timestamp = Some(time);
     if draft.version > Version(0) && !before.keeps_commit_times() {
-        let metadata = draft
-            .metadata
-            .as_mut()
-            .ok_or_else(|| Error::new(Code::INTERNAL, "in-commit timestamps begin with a commit that does not write the metadata"))?;
+        let metadata = draft.metadata.as_mut().ok_or_else(|| {
+            Error::new(Code::INPUT, "in-commit timestamps begin with a commit that does not write the metadata")
+                .help("set the metadata, with the property that turns them on, in the same commit")
+        })?;
         metadata.configuration.insert(SINCE_VERSION.to_owned(), draft.version.to_string());
         metadata.configuration.insert(SINCE_TIME.to_owned(), time.millis().to_string());
     }

@@ -70,7 +70,7 @@ fn the_property_alone_means_nothing_without_support() {
 
 // spec: ICT-2
 #[test]
-fn turning_it_on_without_metadata_is_a_defect_and_not_a_commit() {
+fn turning_it_on_without_metadata_is_refused() {
     let (off, on) = (state(&[]), state(&[(ENABLED, "true")]));
-    assert_eq!(on.stamp_commit(&off, &mut draft(3, 100, Some(200))).expect_err("a defect").code(), Code::INTERNAL);
+    assert_eq!(on.stamp_commit(&off, &mut draft(3, 100, Some(200))).expect_err("refused").code(), Code::INPUT);
 }

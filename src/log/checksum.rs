@@ -3,6 +3,7 @@
 //! Invariant: a checksum that was advanced equals the one counted from scratch, or there is none.
 
 use super::histogram::{DeletedRecordCounts, FileSizeHistogram};
+use super::json::unencodable;
 use super::{Action, Add, DomainMetadata, Metadata, Protocol, Remove, SmallFacts, Txn, Version};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -77,8 +78,8 @@ impl Checksum {
         crc.sound().then_some(crc).ok_or_else(|| "its counts are negative or disagree".to_owned())
     }
     /// The body to write.
-    pub fn encode(&self) -> Bytes {
-        serde_json::to_vec(self).unwrap_or_default().into()
+    pub fn encode(&self) -> crate::error::Result<Bytes> {
+        Ok(serde_json::to_vec(self).map_err(|e| unencodable("a checksum", &e))?.into())
     }
     /// The name inside `_delta_log`.
     pub fn file_name(version: Version) -> String {

@@ -29,7 +29,7 @@ fn both_histogram_keys_are_read_and_the_new_one_is_written() {
     for key in ["fileSizeHistogram", "histogramOpt"] {
         let crc = parse(&format!(",\"{key}\":{bins}")).expect(key);
         assert_eq!(crc.file_size_histogram.as_ref().map(|h| h.file_counts.clone()), Some(vec![2, 0]), "{key}");
-        let text = String::from_utf8(crc.encode().to_vec()).expect("text");
+        let text = String::from_utf8(crc.encode().expect("encoded").to_vec()).expect("text");
         assert!(text.contains("\"fileSizeHistogram\":{") && !text.contains("histogramOpt"), "{text}");
     }
 }

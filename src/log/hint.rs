@@ -4,6 +4,7 @@
 
 use super::Version;
 use super::action::{Action, Sidecar, StringMap};
+use super::json::unencodable;
 use bytes::Bytes;
 use md5::{Digest, Md5};
 use serde::{Deserialize, Serialize};
@@ -73,15 +74,14 @@ impl LastCheckpoint {
         Ok(serde_json::from_slice(body).unwrap_or(LastCheckpoint { version, size: -1, ..LastCheckpoint::default() }))
     }
     /// The body to write, with its checksum.
-    pub fn encode(&self) -> Bytes {
+    pub fn encode(&self) -> crate::error::Result<Bytes> {
+        let failed = |e: &dyn std::fmt::Display| unencodable(LAST_CHECKPOINT, e);
         let plain = LastCheckpoint { checksum: None, ..self.clone() };
-        let body = serde_json::to_string(&plain).unwrap_or_default();
+        let raw = serde_json::value::to_raw_value(&plain).map_err(|e| failed(&e))?;
         let mut leaves = Vec::new();
-        let checksum = serde_json::from_str(&body).ok().and_then(|raw: &RawValue| {
-            flatten(raw, &mut String::new(), 0, &mut leaves).ok()?;
-            Some(checksum(&mut leaves, false))
-        });
-        serde_json::to_vec(&LastCheckpoint { checksum, ..plain }).unwrap_or_default().into()
+        flatten(&raw, &mut String::new(), 0, &mut leaves).map_err(|e| failed(&e))?;
+        let checksum = Some(checksum(&mut leaves, false));
+        Ok(serde_json::to_vec(&LastCheckpoint { checksum, ..plain }).map_err(|e| failed(&e))?.into())
     }
 }
 

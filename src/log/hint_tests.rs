@@ -17,7 +17,7 @@ fn the_canonical_form_and_its_md5_match_the_published_vector() {
 #[test]
 fn a_hint_with_a_right_checksum_is_read_and_a_changed_one_is_not() {
     let hint = LastCheckpoint { version: 20, size: 12, num_of_add_files: Some(9), ..LastCheckpoint::default() };
-    let body = String::from_utf8(hint.encode().to_vec()).expect("text");
+    let body = String::from_utf8(hint.encode().expect("encoded").to_vec()).expect("text");
     let read = LastCheckpoint::parse(body.as_bytes()).expect("a good hint");
     assert!(read.checksum.is_some());
     assert_eq!(LastCheckpoint { checksum: None, ..read }, hint);

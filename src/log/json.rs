@@ -94,16 +94,19 @@ fn json_error(file: &str, line: usize, column: usize, what: &str) -> Error {
         .help("restore the file from a copy; older versions stay readable with --version")
 }
 
-/// Encodes a commit body; absent optionals stay absent.
-pub(crate) fn encode_commit(actions: &[Action]) -> Bytes {
+/// Encodes a commit body; absent optionals stay absent. `LB-INTERNAL` when an action cannot be encoded, which none should be.
+pub(crate) fn encode_commit(actions: &[Action]) -> Result<Bytes> {
     let mut body = Vec::with_capacity(actions.len() * 512);
     for action in actions {
-        // Writing to memory cannot fail, and every map of an action has string keys.
-        if serde_json::to_writer(&mut body, action).is_ok() {
-            body.push(b'\n');
-        }
+        serde_json::to_writer(&mut body, action).map_err(|e| unencodable("an action", &e))?;
+        body.push(b'\n');
     }
-    body.into()
+    Ok(body.into())
+}
+
+/// The error for something of ours that is no JSON.
+pub(super) fn unencodable(what: &str, why: &dyn fmt::Display) -> Error {
+    Error::new(Code::INTERNAL, format!("{what} could not be encoded: {why}"))
 }
 
 /// A line of a commit: an object whose known key, if any, is the action.

@@ -131,7 +131,7 @@ fn what_is_encoded_decodes_to_the_same_and_absent_stays_absent() {
 "#;
     let actions = decode(body).expect("ten actions");
     assert_eq!(actions.len(), 10);
-    assert_eq!(String::from_utf8_lossy(&encode_commit(&actions)), body);
+    assert_eq!(String::from_utf8_lossy(&encode_commit(&actions).unwrap()), body);
 }
 
 proptest! {

@@ -2,6 +2,11 @@
 
 use crate::log::{Add, Format, Metadata, Protocol, Remove};
 
+/// Where the table of the rules lies.
+pub(crate) fn root() -> url::Url {
+    url::Url::parse("file:///t/").expect("a URL")
+}
+
 /// A protocol that knows in-commit timestamps.
 pub(crate) fn protocol() -> Protocol {
     Protocol {

@@ -26,7 +26,7 @@ fn first_commit() -> Arc<Footprint> {
         Action::Metadata(metadata()),
     ];
     actions.extend(FILES.iter().map(|f| Action::Add(add(f, true))));
-    Arc::new(Footprint::read(Version(0), &encode_commit(&actions)).expect("readable"))
+    Arc::new(Footprint::read(Version(0), &encode_commit(&actions).expect("encoded")).expect("readable"))
 }
 
 /// A world in which writers `w0`, `w1`, … mean `ops`, all on version 0 (or on no table at all).

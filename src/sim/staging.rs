@@ -68,7 +68,7 @@ impl Staged {
 
     /// As work for a bare machine.
     pub(crate) fn work(self, id: &str, base: Option<Version>) -> Work {
-        let mut work = Work::new(id.to_owned(), base, self.operation);
+        let mut work = Work::new(id.to_owned(), base, self.operation, &super::build::root());
         self.reads.into_iter().for_each(|r| work.reads.push(r));
         work.intent.protocol = self.protocol;
         work.intent.metadata = self.metadata;

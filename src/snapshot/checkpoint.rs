@@ -111,7 +111,7 @@ impl Snapshot {
             return Ok(());
         }
         if self.segment().checksums.first().is_none_or(|c| c.version != self.version())
-            && let Err(e) = self.publish(&Checksum::file_name(self.version()), checksum.encode()).await
+            && let Err(e) = self.publish(&Checksum::file_name(self.version()), checksum.encode()?).await
         {
             written.warnings.push(format!("the checksum of version {} was not written: {e}", self.version()));
         }
@@ -124,7 +124,7 @@ impl Snapshot {
             ..LastCheckpoint::default()
         };
         let key = self.table().root().log_key(LAST_CHECKPOINT);
-        if let Err(e) = self.table().root().store().put(&key, PutPayload::from(hint.encode())).await {
+        if let Err(e) = self.table().root().store().put(&key, PutPayload::from(hint.encode()?)).await {
             written.warnings.push(format!("`{LAST_CHECKPOINT}` was not written: {}", failure(e, "writing", LAST_CHECKPOINT)));
         }
         Ok(())

@@ -7,9 +7,9 @@ use crate::error::{Code, Error, Result};
 use crate::features::TableState;
 use crate::log::checkpoint::{FirstFile, read_small};
 use crate::log::checksum::Checksum;
-use crate::log::listing::{Listing, list, list_back, list_latest};
+use crate::log::listing::{list, list_back, list_latest};
 use crate::log::read::read_tail;
-use crate::log::segment::{CheckpointFiles, LogSegment, choose, explain};
+use crate::log::segment::{CheckpointFiles, LogSegment, NoSegment, choose, explain};
 use crate::log::{Action, LogFile, LogTail, Protocol, SmallFacts, Version};
 use crate::table::Table;
 use futures::FutureExt;
@@ -48,6 +48,12 @@ pub(super) async fn load_without(
                 listing = list(log, Version(0)).await?;
                 continue;
             }
+            // A listing that runs while others commit may show a version and not the one before it.
+            Err(NoSegment::Missing(_)) if !raced => {
+                raced = true;
+                listing = list(log, Version(0)).await?;
+                continue;
+            }
             Err(why) => {
                 let why = || explain(&listing.files, target, why).with("location", table.root().url());
                 return Err(unusable.unwrap_or_else(why));
@@ -69,7 +75,7 @@ pub(super) async fn load_without(
             // A cleanup may have taken a commit between the listing and the read.
             (Err(e), _) if e.code() == Code::LOG_GAP && !raced => {
                 raced = true;
-                listing = Listing { open_ended: true, ..list(log, Version(0)).await? };
+                listing = list(log, Version(0)).await?;
             }
             (Err(e), _) => return Err(e),
         }

@@ -6,6 +6,7 @@ use crate::error::{Code, Error, Result};
 use crate::features::TableState;
 use crate::log::VectorDescriptor;
 use std::collections::HashMap;
+use std::hash::Hash;
 
 /// Refuses what must not stand in one commit, or on this table. `LB-INPUT` names the doubled object; errors of
 /// `TableState::check_writable` and of the features come first.
@@ -22,12 +23,35 @@ pub(crate) fn check(work: &Work, base: &Base, after: &TableState) -> Result<()> 
     }
     once("application", intent.apps.iter().map(|a| a.app_id.as_str()))?;
     once("domain", intent.domains.iter().map(|d| d.domain.as_str()))?;
-    let added = once_with("added path", intent.adds.iter().map(|a| (a.path.as_str(), vector_id(&a.deletion_vector))))?;
-    let removed = once_with("removed path", intent.removes.iter().map(|r| (r.path.as_str(), vector_id(&r.deletion_vector))))?;
+    let file = |path: &'_ str| work.paths.normalise(path).into_owned();
+    let added = once_with("added path", intent.adds.iter().map(|a| (file(&a.path), a.path.as_str(), vector_id(&a.deletion_vector))))?;
+    let removed =
+        once_with("removed path", intent.removes.iter().map(|r| (file(&r.path), r.path.as_str(), vector_id(&r.deletion_vector))))?;
     if let Some((path, _)) = added.iter().find(|(path, vector)| removed.get(*path) == Some(vector)) {
-        return Err(Error::new(Code::INPUT, "a file is removed and added in one commit with the same deletion vector").with("path", path));
+        return Err(Error::new(Code::INPUT, "a file is removed and added in one commit with the same deletion vector")
+            .with("path", String::from_utf8_lossy(path)));
     }
+    check_features(work, base, after)?;
     intent.removes.iter().try_for_each(|remove| after.check_remove(remove))
+}
+
+/// Refuses what readers or writers of the table would not expect: an action that its protocol does not allow, a lowered protocol, another
+/// identity.
+fn check_features(work: &Work, base: &Base, after: &TableState) -> Result<()> {
+    let intent = &work.intent;
+    intent.domains.iter().try_for_each(|domain| after.check_domain(domain))?;
+    intent.adds.iter().try_for_each(|add| after.check_add(add))?;
+    if base.version.is_none() {
+        return Ok(());
+    }
+    if let Some(lost) = base.state.protocol_loss(after) {
+        return Err(Error::new(Code::INPUT, format!("a commit must not take back what the protocol promises: {lost}")));
+    }
+    let ids = (&base.state.metadata().id, &after.metadata().id);
+    match ids.0 == ids.1 {
+        true => Ok(()),
+        false => Err(Error::new(Code::INPUT, "the identity of a table never changes").with("table", ids.0).with("metadata", ids.1)),
+    }
 }
 
 fn vector_id(vector: &Option<VectorDescriptor>) -> Option<String> {
@@ -35,13 +59,14 @@ fn vector_id(vector: &Option<VectorDescriptor>) -> Option<String> {
 }
 
 fn once<'a>(what: &'static str, names: impl Iterator<Item = &'a str>) -> Result<()> {
-    once_with(what, names.map(|n| (n, ()))).map(|_| ())
+    once_with(what, names.map(|n| (n, n, ()))).map(|_| ())
 }
 
-fn once_with<'a, T>(what: &'static str, items: impl Iterator<Item = (&'a str, T)>) -> Result<HashMap<&'a str, T>> {
+/// The values by key; `LB-INPUT` with the name of a key that comes twice.
+fn once_with<'a, K: Eq + Hash, T>(what: &'static str, items: impl Iterator<Item = (K, &'a str, T)>) -> Result<HashMap<K, T>> {
     let mut seen = HashMap::new();
-    for (name, value) in items {
-        if seen.insert(name, value).is_some() {
+    for (key, name, value) in items {
+        if seen.insert(key, value).is_some() {
             return Err(Error::new(Code::INPUT, "the commit names something twice").with(what, name));
         }
     }

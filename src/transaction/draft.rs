@@ -35,7 +35,7 @@ pub(crate) fn draft(work: &Work, base: &Base, txn_id: &str, now: Timestamp) -> R
     actions.extend(intent.domains.iter().cloned().map(Action::DomainMetadata));
     actions.extend(intent.removes.iter().cloned().map(Action::Remove));
     actions.extend(intent.adds.iter().cloned().map(Action::Add));
-    Ok(encode_commit(&actions))
+    encode_commit(&actions)
 }
 
 /// Spark's keys in Spark's order.

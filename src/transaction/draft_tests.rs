@@ -1,8 +1,8 @@
 use super::*;
 use crate::error::Code;
 use crate::features::TableState;
-use crate::log::{Protocol, Txn, Version};
-use crate::sim::build::{add, metadata, protocol, remove};
+use crate::log::{Add, DomainMetadata, Metadata, Protocol, Txn, Version};
+use crate::sim::build::{add, metadata, protocol, remove, root};
 use crate::transaction::{OperationInfo, ReadScope};
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ fn work(how: impl FnOnce(&mut Work)) -> Work {
         metrics: serde_json::from_str(r#"{"numFiles":1,"numOutputRows":"7"}"#).unwrap(),
         user_metadata: Some("mine".into()),
     };
-    let mut work = Work::new("id".into(), Some(Version(4)), operation);
+    let mut work = Work::new("id".into(), Some(Version(4)), operation, &root());
     how(&mut work);
     work
 }
@@ -73,7 +73,7 @@ fn table_without_in_commit_timestamps_gets_none() {
     table.configuration.clear();
     let state = Arc::new(TableState::new(protocol(), table, Vec::new()).unwrap());
     let base = Base { version: None, state, timestamp: None };
-    let work = Work::new("id".into(), None, OperationInfo::default());
+    let work = Work::new("id".into(), None, OperationInfo::default(), &root());
     let mut work = Work { ..work };
     work.intent.protocol = Some(protocol());
     work.intent.metadata = Some(base.state.metadata().clone());
@@ -102,6 +102,44 @@ fn what_must_not_stand_in_one_commit_is_refused() {
     for work in [twice, and_back, removed_twice, apps] {
         assert_eq!(refusal(&work, &base(7)), Code::INPUT);
     }
+}
+
+// spec: COM-3
+#[test]
+fn what_the_protocol_of_the_table_does_not_allow_is_refused() {
+    let vector: crate::log::VectorDescriptor =
+        serde_json::from_str(r#"{"storageType":"u","pathOrInlineDv":"ab","offset":1,"sizeInBytes":4,"cardinality":1}"#).unwrap();
+    let domain = work(|w| w.intent.domains.push(DomainMetadata { domain: "d".into(), configuration: "{}".into(), removed: false }));
+    let with_vector = work(|w| w.intent.adds.push(Add { deletion_vector: Some(vector), ..add("a", true) }));
+    let renamed = work(|w| w.intent.metadata = Some(Metadata { id: "other".into(), ..metadata() }));
+    let lowered = Protocol { min_reader_version: 1, min_writer_version: 2, reader_features: None, writer_features: None };
+    let lowered = work(|w| w.intent.protocol = Some(lowered));
+    let dropped = work(|w| w.intent.protocol = Some(Protocol { writer_features: Some(Vec::new()), ..protocol() }));
+    for work in [&domain, &with_vector, &renamed, &lowered, &dropped] {
+        assert_eq!(refusal(work, &base(7)), Code::INPUT);
+    }
+    let able = |w: Work| Work {
+        intent: super::super::Intent {
+            protocol: Some(Protocol {
+                min_reader_version: 3,
+                reader_features: Some(vec!["deletionVectors".into()]),
+                writer_features: Some(["inCommitTimestamp", "domainMetadata", "deletionVectors"].map(str::to_owned).into()),
+                ..protocol()
+            }),
+            ..w.intent
+        },
+        ..w
+    };
+    for work in [domain, with_vector] {
+        draft(&able(work), &base(7), "id", Timestamp(100)).unwrap();
+    }
+}
+
+// spec: COM-3
+#[test]
+fn one_path_in_two_spellings_is_one_path() {
+    let twice = work(|w| w.intent.adds.extend([add("a%20b", true), add("a b", true)]));
+    assert_eq!(refusal(&twice, &base(7)), Code::INPUT);
 }
 
 // spec: COM-3

@@ -1,12 +1,12 @@
 use super::*;
 use crate::features::TableState;
-use crate::sim::build::{add, metadata, protocol};
+use crate::sim::build::{add, metadata, protocol, root};
 use crate::transaction::OperationInfo;
 
 const NOW: Timestamp = Timestamp(100);
 
 fn machine(policy: CommitPolicy) -> CommitMachine {
-    let mut work = Work::new("mine".into(), Some(Version(4)), OperationInfo::default());
+    let mut work = Work::new("mine".into(), Some(Version(4)), OperationInfo::default(), &root());
     work.intent.adds.push(add("new", true));
     let state = Arc::new(TableState::new(protocol(), metadata(), Vec::new()).unwrap());
     CommitMachine::new(Arc::new(work), Base { version: Some(Version(4)), state, timestamp: Some(Timestamp(500)) }, policy, 1)

@@ -23,6 +23,7 @@ pub use reads::ReadScope;
 
 use crate::error::Result;
 use crate::features::TableState;
+use crate::log::seen::PathForm;
 use crate::log::{Add, DomainMetadata, Metadata, Protocol, Remove, Txn, Version};
 use crate::snapshot::Snapshot;
 use crate::table::Table;
@@ -31,6 +32,7 @@ pub(crate) use machine::{CommitMachine, Ending};
 use reads::ReadSet;
 pub(crate) use rebase::Base;
 use std::sync::Arc;
+use url::Url;
 
 #[cfg(test)]
 pub(crate) use {
@@ -48,11 +50,15 @@ pub(crate) struct Work {
     /// Names this commit in the log; the same in every attempt.
     txn_id: String,
     read_version: Option<Version>,
+    /// Under which paths are compared: writers spell the same one in several ways.
+    paths: PathForm,
 }
 
 impl Work {
-    pub(crate) fn new(txn_id: String, read_version: Option<Version>, operation: OperationInfo) -> Self {
-        Work { intent: Intent { operation, ..Intent::default() }, reads: ReadSet::default(), txn_id, read_version }
+    /// The work of a transaction on a table at `root`.
+    pub(crate) fn new(txn_id: String, read_version: Option<Version>, operation: OperationInfo, root: &Url) -> Self {
+        let paths = PathForm::new(root);
+        Work { intent: Intent { operation, ..Intent::default() }, reads: ReadSet::default(), txn_id, read_version, paths }
     }
 }
 
@@ -88,7 +94,7 @@ impl Table {
 
 impl Transaction {
     fn new(table: Table, base: Option<Arc<Snapshot>>, state: Arc<TableState>, operation: OperationInfo) -> Self {
-        let work = Work::new(table.env().new_uuid().to_string(), base.as_ref().map(|b| b.version()), operation);
+        let work = Work::new(table.env().new_uuid().to_string(), base.as_ref().map(|b| b.version()), operation, table.root().url());
         Transaction { table, base, state, work, policy: CommitPolicy::default() }
     }
     /// Says how long the commit may try.

@@ -35,8 +35,9 @@ impl ReadSet {
     pub(crate) fn predicates(&self) -> impl Iterator<Item = &BoundExpr> {
         self.0.iter().filter_map(|s| if let ReadScope::Predicate(p) = s { Some(p) } else { None })
     }
-    pub(crate) fn has_file(&self, path: &str) -> bool {
-        self.0.iter().any(|s| matches!(s, ReadScope::Files(paths) if paths.iter().any(|p| p == path)))
+    pub(crate) fn files(&self) -> impl Iterator<Item = &str> {
+        let paths = self.0.iter().filter_map(|s| if let ReadScope::Files(paths) = s { Some(paths) } else { None });
+        paths.flatten().map(String::as_str)
     }
     pub(crate) fn has_app(&self, app_id: &str) -> bool {
         self.0.iter().any(|s| matches!(s, ReadScope::App(id) if id == app_id))

@@ -8,6 +8,9 @@ use super::matching::{matching_add, matching_remove};
 use super::rebase::{Base, changed_state};
 use super::{Intent, ReadSet, Work};
 use crate::features::TableState;
+use crate::log::seen::PathForm;
+use std::borrow::Cow;
+use std::collections::HashSet;
 
 /// How strictly a transaction is kept apart from others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,12 +46,17 @@ pub(crate) struct Mine<'a> {
     pub intent: &'a Intent,
     pub reads: &'a ReadSet,
     pub base: &'a Base,
+    pub paths: &'a PathForm,
     pub level: Isolation,
 }
 
 impl<'a> Mine<'a> {
     pub(crate) fn new(work: &'a Work, base: &'a Base) -> Self {
-        Mine { intent: &work.intent, reads: &work.reads, base, level: Isolation::of(&work.intent, &base.state) }
+        Mine { intent: &work.intent, reads: &work.reads, base, paths: &work.paths, level: Isolation::of(&work.intent, &base.state) }
+    }
+    /// The files of these paths, however they are spelled.
+    fn files(&self, paths: impl Iterator<Item = &'a str>) -> HashSet<Cow<'a, [u8]>> {
+        paths.map(|path| self.paths.normalise(path)).collect()
     }
 }
 
@@ -115,17 +123,18 @@ fn rows_added_to_what_we_read(mine: &Mine<'_>, theirs: &Footprint) -> Option<Str
 
 fn rows_removed_from_what_we_read(mine: &Mine<'_>, theirs: &Footprint) -> Option<String> {
     // Also one whose rows were only moved: what happens to them next cannot be told by the path that we know.
-    let by_path = theirs.removes.iter().find(|r| mine.reads.has_file(&r.path));
+    let read = mine.files(mine.reads.files());
+    let by_path = theirs.removes.iter().find(|r| read.contains(&mine.paths.normalise(&r.path)));
     let removed: Vec<_> = theirs.removes.iter().filter(|r| r.data_change).collect();
     let found = by_path.or_else(|| mine.reads.predicates().find_map(|p| matching_remove(p, &mine.base.state, &removed)));
     found.map(|r| r.path.clone())
 }
 
 fn same_file(mine: &Mine<'_>, theirs: &Footprint) -> Option<String> {
-    let touched: std::collections::HashSet<&str> =
-        mine.intent.removes.iter().map(|r| r.path.as_str()).chain(mine.intent.adds.iter().map(|a| a.path.as_str())).collect();
-    let theirs = theirs.removes.iter().map(|r| &r.path).chain(theirs.adds.iter().map(|a| &a.path));
-    theirs.into_iter().find(|path| touched.contains(path.as_str())).cloned()
+    let removes = mine.intent.removes.iter().map(|r| r.path.as_str());
+    let touched = mine.files(removes.chain(mine.intent.adds.iter().map(|a| a.path.as_str())));
+    let mut theirs = theirs.removes.iter().map(|r| &r.path).chain(theirs.adds.iter().map(|a| &a.path));
+    theirs.find(|path| touched.contains(&mine.paths.normalise(path))).cloned()
 }
 
 fn same_application(mine: &Mine<'_>, theirs: &Footprint) -> Option<String> {
@@ -139,8 +148,13 @@ fn same_domain(mine: &Mine<'_>, theirs: &Footprint) -> Option<String> {
 }
 
 fn rows_removed_from_the_table_we_read(mine: &Mine<'_>, theirs: &Footprint) -> Option<String> {
-    let removed = theirs.removes.iter().find(|r| r.data_change)?;
-    mine.reads.whole_table().then(|| removed.path.clone())
+    if !mine.reads.whole_table() {
+        return None;
+    }
+    let removed = theirs.removes.iter().find(|r| r.data_change).map(|r| r.path.clone());
+    // Rows that we meant to remove live on where they were moved to.
+    let moved = || theirs.adds.iter().find(|a| !a.data_change && !mine.intent.removes.is_empty()).map(|a| a.path.clone());
+    removed.or_else(moved)
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use lakebed::{
     At, Code, CommitInfo, CountEffort, Error, HistoryEntry, LogFile, LogStore, PutOutcome, Result, Snapshot, Table, Timestamp, Version,
 };
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 async fn at(log: &LogFiles, version: u64) -> Result<Arc<Snapshot>> {
     log.table.snapshot_at(At::Version(Version(version))).await
@@ -259,6 +259,52 @@ async fn a_commit_that_is_cleaned_up_between_listing_and_reading_is_listed_again
     let table = Table::with_log(log.table.root().clone(), Arc::new(racing), log.table.env().clone());
     let snapshot = table.snapshot().await.unwrap();
     assert_eq!((snapshot.version(), files(&snapshot).await), (Version(4), 5));
+}
+
+/// A log whose first listings miss a commit that was made while they ran, but not the one after it.
+#[derive(Debug)]
+struct Overtaken {
+    inner: Arc<dyn LogStore>,
+    misses: AtomicU64,
+}
+
+#[async_trait]
+impl LogStore for Overtaken {
+    fn list(&self, from: Version) -> BoxStream<'_, Result<LogFile>> {
+        let misses = self.misses.load(Ordering::SeqCst);
+        self.misses.store(misses.saturating_sub(1), Ordering::SeqCst);
+        let visible = move |f: &LogFile| misses == 0 || f.version != Version(3);
+        Box::pin(self.inner.list(from).try_filter(move |f| futures::future::ready(visible(f))))
+    }
+    async fn read(&self, file: &LogFile) -> Result<Bytes> {
+        self.inner.read(file).await
+    }
+    async fn read_commit(&self, version: Version) -> Result<Option<Bytes>> {
+        self.inner.read_commit(version).await
+    }
+    async fn put_commit(&self, version: Version, body: Bytes) -> PutOutcome {
+        self.inner.put_commit(version, body).await
+    }
+}
+
+// spec: LOG-17
+#[tokio::test]
+async fn a_listing_that_is_overtaken_by_two_commits_is_made_once_more() {
+    let log = LogFiles::new();
+    log.commits(0, 2).await;
+    let overtaken = |misses| {
+        let log_store = Arc::new(Overtaken { inner: Arc::clone(log.table.log()), misses: AtomicU64::new(misses) });
+        (Table::with_log(log.table.root().clone(), log_store.clone(), log.table.env().clone()), log_store)
+    };
+    let (table, racing) = overtaken(0);
+    let held = table.snapshot().await.unwrap();
+    log.commits(3, 4).await;
+    assert_eq!(files(&overtaken(1).0.snapshot().await.unwrap()).await, 5);
+    racing.misses.store(1, Ordering::SeqCst);
+    assert_eq!(files(&held.refresh().await.unwrap()).await, 5);
+    // The refresh sees it once, the load that follows twice: that is a hole.
+    racing.misses.store(3, Ordering::SeqCst);
+    assert_eq!(held.refresh().await.unwrap_err().code(), Code::LOG_GAP);
 }
 
 // spec: REC-5

@@ -130,7 +130,7 @@ impl Encoder {
         let rows = actions.len().clamp(1, GROUP_ROWS);
         let mut decoder = ReaderBuilder::new(Arc::new(Schema::new(fields))).with_batch_size(rows).build_decoder().map_err(encoding)?;
         for chunk in actions.chunks(GROUP_ROWS) {
-            let body = encode_commit(chunk);
+            let body = encode_commit(chunk)?;
             let mut rest: &[u8] = &body;
             while !rest.is_empty() {
                 let read = decoder.decode(rest).map_err(encoding)?;
