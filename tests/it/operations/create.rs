@@ -53,5 +53,10 @@ async fn what_cannot_be_a_table_is_refused_before_anything_is_written() {
     assert_eq!(place.table.create(schema()).partition_by(["nope"]).run().await.unwrap_err().code(), Code::SCHEMA);
     let unbuilt = place.table.create(schema()).property("delta.enableChangeDataFeed", "true").run().await.unwrap_err();
     assert_eq!(unbuilt.code(), Code::FEATURE_WRITE);
+    // Values that every later append would stumble over.
+    for (key, value) in [("parquet.format.version", "abc"), ("dataSkippingStatsColumns", "`a"), ("randomPrefixLength", "64")] {
+        let unusable = place.table.create(schema()).property(&format!("delta.{key}"), value).run().await.unwrap_err();
+        assert_eq!(unusable.code(), Code::PROPERTY, "{key}");
+    }
     assert_eq!(place.versions(), 0);
 }
