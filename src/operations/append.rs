@@ -248,9 +248,9 @@ impl Choices {
         } else {
             self.check_partitioning(state)?;
             let schema = if self.merge_schema {
-                evolve::merge(state.schema(), &rows, self.options.parse_text)?
+                evolve::merge(state.schema(), &rows)?
             } else {
-                evolve::check_fits(state.schema(), &rows, self.options.parse_text)?;
+                evolve::check_fits(state.schema(), &rows)?;
                 state.schema().clone()
             };
             (schema, state.partition_columns())

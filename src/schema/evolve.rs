@@ -6,19 +6,19 @@ use super::{DataType, Field, Struct};
 use crate::error::{Code, Error, Result};
 
 /// Whether rows of the schema `rows` can be written into a table without losing a value. Columns match by name without regard to
-/// case; nullable columns may be missing. With `parse_text`, text fits every simple type.
+/// case; nullable columns may be missing.
 /// `LB-SCHEMA` names every column that does not fit, `LB-CONSTRAINT` a missing column that is NOT NULL.
-pub(crate) fn check_fits(table: &Struct, rows: &Struct, parse_text: bool) -> Result<()> {
-    let mut difference = Difference { problems: Vec::new(), extra: false, missing: Vec::new(), parse_text };
+pub(crate) fn check_fits(table: &Struct, rows: &Struct) -> Result<()> {
+    let mut difference = Difference { problems: Vec::new(), extra: false, missing: Vec::new() };
     difference.fields(table, rows, "");
     difference.into_result()
 }
 
 /// The table's schema with the columns that it lacks appended at the end of their struct, nullable and without metadata. A void
 /// column takes the type of the rows. `LB-SCHEMA` when a type does not fit.
-pub(crate) fn merge(table: &Struct, rows: &Struct, parse_text: bool) -> Result<Struct> {
+pub(crate) fn merge(table: &Struct, rows: &Struct) -> Result<Struct> {
     let merged = merge_fields(table, rows);
-    check_fits(&merged, rows, parse_text)?;
+    check_fits(&merged, rows)?;
     Ok(merged)
 }
 
@@ -73,7 +73,6 @@ struct Difference {
     /// Whether merging would settle a problem.
     extra: bool,
     missing: Vec<String>,
-    parse_text: bool,
 }
 
 impl Difference {
@@ -105,7 +104,7 @@ impl Difference {
                 self.types(tk, rk, &format!("{path}.key"));
                 self.types(tv, rv, &format!("{path}.value"));
             }
-            (t, r) if fits(t, r) || (self.parse_text && *r == DataType::String && is_simple(t)) => {}
+            (t, r) if fits(t, r) => {}
             (t, r) => self.problems.push((path.to_owned(), format!("the table has {t}, the rows have {r}"))),
         }
     }
@@ -149,14 +148,6 @@ fn fits(table: &DataType, rows: &DataType) -> bool {
         (TimestampNtz, Date) => true,
         _ => false,
     }
-}
-
-/// Whether text can stand for it.
-fn is_simple(t: &DataType) -> bool {
-    !matches!(
-        t,
-        DataType::Struct(_) | DataType::Array { .. } | DataType::Map { .. } | DataType::Variant | DataType::Void | DataType::Unknown(_)
-    )
 }
 
 #[cfg(test)]

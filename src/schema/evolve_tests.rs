@@ -22,7 +22,7 @@ fn at(fields: Vec<(&str, DataType)>) -> DataType {
 fn narrower_types_and_other_case_fit() {
     // spec: SCH-30, SCH-31
     let r = rows(vec![("ID", DataType::Short), ("Price", DataType::Integer), ("at", at(vec![("X", DataType::Float)]))]);
-    check_fits(&table(), &r, false).unwrap();
+    check_fits(&table(), &r).unwrap();
 }
 
 #[test]
@@ -30,7 +30,7 @@ fn every_column_that_does_not_fit_is_named() {
     // spec: SCH-31
     let r =
         rows(vec![("id", DataType::String), ("price", DataType::Long), ("at", at(vec![("y", DataType::Long)])), ("new", DataType::Date)]);
-    let e = check_fits(&table(), &r, false).unwrap_err();
+    let e = check_fits(&table(), &r).unwrap_err();
     assert_eq!(e.code(), Code::SCHEMA);
     for part in ["\"id\": the table has bigint, the rows have string", "\"price\"", "\"at.y\"", "\"new\"", "merge-schema"] {
         assert!(format!("{e} {:?}", e.next_step()).contains(part), "{part}: {e}");
@@ -40,23 +40,15 @@ fn every_column_that_does_not_fit_is_named() {
 #[test]
 fn a_missing_required_column_is_a_broken_constraint() {
     // spec: SCH-32
-    let e = check_fits(&table(), &rows(vec![("price", DataType::Void)]), false).unwrap_err();
+    let e = check_fits(&table(), &rows(vec![("price", DataType::Void)])).unwrap_err();
     assert_eq!(e.code(), Code::CONSTRAINT);
     assert!(e.message().contains("Id"));
 }
 
 #[test]
-fn text_fits_simple_types_only_when_it_is_parsed() {
-    let r = rows(vec![("id", DataType::String), ("price", DataType::String)]);
-    assert!(check_fits(&table(), &r, false).is_err());
-    check_fits(&table(), &r, true).unwrap();
-    assert!(check_fits(&table(), &rows(vec![("id", DataType::Long), ("at", DataType::String)]), true).is_err());
-}
-
-#[test]
 fn a_column_that_comes_twice_is_refused() {
     let r = rows(vec![("id", DataType::Long), ("ID", DataType::Long)]);
-    assert_eq!(check_fits(&table(), &r, false).unwrap_err().code(), Code::SCHEMA);
+    assert_eq!(check_fits(&table(), &r).unwrap_err().code(), Code::SCHEMA);
 }
 
 #[test]
@@ -70,20 +62,20 @@ fn merging_appends_nullable_columns_at_the_end_of_their_struct() {
     r.fields.push(required);
     let mut t = table();
     t.fields[0].metadata.insert("comment".into(), "kept".into());
-    let merged = merge(&t, &r, false).unwrap();
+    let merged = merge(&t, &r).unwrap();
     assert_eq!(merged.fields[0], t.fields[0], "what was there stays as it was");
     let expected = at(vec![("x", DataType::Double), ("z", DataType::String)]);
     assert_eq!(merged.fields[2].data_type, expected);
     assert_eq!(merged.fields[3], Field::new("tag", at(vec![("a", DataType::Long)]), true));
-    assert_eq!(merge(&merged, &r, false).unwrap(), merged, "merging again changes nothing");
+    assert_eq!(merge(&merged, &r).unwrap(), merged, "merging again changes nothing");
 }
 
 #[test]
 fn a_void_column_takes_the_type_of_the_rows() {
     // spec: SCH-33
     let t = rows(vec![("v", DataType::Void)]);
-    assert_eq!(merge(&t, &rows(vec![("v", DataType::Date)]), false).unwrap().fields[0].data_type, DataType::Date);
-    assert!(check_fits(&t, &rows(vec![("v", DataType::Date)]), false).is_err());
+    assert_eq!(merge(&t, &rows(vec![("v", DataType::Date)])).unwrap().fields[0].data_type, DataType::Date);
+    assert!(check_fits(&t, &rows(vec![("v", DataType::Date)])).is_err());
 }
 
 #[test]

@@ -1,4 +1,3 @@
-use super::super::stages::TextRule;
 use super::*;
 use crate::log::{Format, Metadata, Protocol, StringMap};
 use arrow::array::{ArrayRef, Int64Array, StructArray};
@@ -42,7 +41,7 @@ fn rows(x: Vec<Option<i64>>, y: Vec<Option<i64>>) -> RecordBatch {
 
 fn check(state: &TableState, batch: &RecordBatch, first_row: u64) -> Result<()> {
     let checks = Checks::new(&state.write_plan()?.checks, state)?;
-    let conform = Conform::new(batch.schema(), state.schema(), TextRule::Keep)?;
+    let conform = Conform::new(batch.schema(), state.schema())?;
     checks.check(&conform, batch, state, &[], first_row)
 }
 

@@ -34,7 +34,7 @@ use object_store::ObjectStoreExt;
 use open::Open;
 use options::Encoding;
 use partition::Splitter;
-use stages::{Conform, TextRule};
+use stages::Conform;
 use stats::StatsPlan;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -175,8 +175,7 @@ impl DataWriter {
     /// file. After an error the writer is of no use: `abort` it.
     pub async fn write(&mut self, batch: RecordBatch) -> Result<()> {
         if !self.conform.as_ref().is_some_and(|c| c.fits(batch.schema_ref())) {
-            let text = if self.options.parse_text { TextRule::Parse } else { TextRule::Keep };
-            self.conform = Some(Conform::new(batch.schema(), self.state.schema(), text)?);
+            self.conform = Some(Conform::new(batch.schema(), self.state.schema())?);
         }
         if batch.num_rows() == 0 {
             return Ok(());

@@ -18,13 +18,11 @@ pub struct WriteOptions {
     pub target_file_size: Option<u64>,
     /// How many partitions may have an open file at once; beyond it the one that was written least recently is closed.
     pub open_files_max: usize,
-    /// Whether text is parsed where the table has another type (what text formats need); else text fits only text.
-    pub parse_text: bool,
 }
 
 impl Default for WriteOptions {
     fn default() -> Self {
-        WriteOptions { target_file_size: None, open_files_max: 512, parse_text: false }
+        WriteOptions { target_file_size: None, open_files_max: 512 }
     }
 }
 

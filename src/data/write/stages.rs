@@ -79,8 +79,8 @@ pub(super) struct Conform {
 
 impl Conform {
     /// `LB-SCHEMA` names every column that does not fit, `LB-CONSTRAINT` a required column that is missing.
-    pub(super) fn new(source: SchemaRef, table: &Struct, text: TextRule) -> Result<Conform> {
-        evolve::check_fits(table, &Struct::from_arrow(&source)?, text == TextRule::Parse)?;
+    pub(super) fn new(source: SchemaRef, table: &Struct) -> Result<Conform> {
+        evolve::check_fits(table, &Struct::from_arrow(&source)?)?;
         let columns = table
             .fields
             .iter()
@@ -121,13 +121,6 @@ impl Conform {
         }
         Ok(out)
     }
-}
-
-/// Whether text is parsed where the table has another type.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum TextRule {
-    Keep,
-    Parse,
 }
 
 /// The field of exactly this name, else the one that differs only in case.
