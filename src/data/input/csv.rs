@@ -1,8 +1,9 @@
 //! CSV after RFC 4180 with a header line: a field that is empty and not quoted is NULL, `""` is empty text. Kind: edge. Spec: INP.
 
-use super::{BATCH_ROWS, Rows, infer, text, type_of};
+use super::infer::Seen;
+use super::{BATCH_ROWS, Rows, text, type_of};
 use crate::error::{Code, Error, Result};
-use crate::schema::{DataType, Field, Struct};
+use crate::schema::{Field, Struct};
 use arrow::array::{ArrayRef, RecordBatch, StringBuilder};
 use arrow::datatypes::SchemaRef;
 use std::io::BufRead;
@@ -30,22 +31,19 @@ pub(super) fn open(reader: Box<dyn BufRead + Send>, table: Option<&Struct>) -> R
         }
     }
     let mut looked = Vec::new();
-    let mut types = vec![DataType::Void; names.len()];
+    let mut types = vec![Seen::Nothing; names.len()];
     let mut bytes = 0;
     while bytes < LOOK_BYTES && looked.len() < LOOK_RECORDS {
         let Some(record) = records.next_of(names.len())? else { break };
         for ((value, quoted), t) in record.fields().zip(&mut types) {
-            if (quoted || !value.is_empty()) && *t != DataType::String {
-                *t = infer::wider(t, &infer::type_of(value));
+            if (quoted || !value.is_empty()) && *t != Seen::Text {
+                *t = t.and(Seen::of(value));
             }
         }
         bytes += record.text.len() + 64;
         looked.push(record);
     }
-    let fields = names.iter().zip(types).map(|(name, found)| {
-        let found = if found == DataType::Void { DataType::String } else { found };
-        Field::new(name, type_of(table, name, found), true)
-    });
+    let fields = names.iter().zip(types).map(|(name, seen)| Field::new(name, type_of(table, name, seen.data_type()), true));
     let columns = Struct { fields: fields.collect() };
     let schema: SchemaRef = Arc::new(columns.to_arrow()?);
     let rows = Batches { looked: looked.into_iter(), records, columns, schema: schema.clone(), ended: false };
@@ -201,7 +199,7 @@ impl Batches {
         let columns: Result<Vec<ArrayRef>> = builders
             .into_iter()
             .zip(&self.columns.fields)
-            .map(|(mut b, f)| text::parse(b.finish(), &f.name, &f.data_type, &|row| lines[row]))
+            .map(|(mut b, f)| text::parse(&(Arc::new(b.finish()) as ArrayRef), &f.name, &f.data_type, &|row| lines[row]))
             .collect();
         Ok(Some(RecordBatch::try_new(self.schema.clone(), columns?)?))
     }

@@ -1,12 +1,14 @@
 //! One JSON object a line. Kind: edge. Spec: INP.
 //!
-//! Numbers for decimal columns and text for date and time columns are taken as text and parsed here, so that no digit is lost
-//! unseen; a field that the schema lacks is an error, never dropped.
+//! Numbers, dates and times are taken from the decoder as text, at any depth, and parsed here, so that no digit is lost unseen; a
+//! field that the schema lacks is an error, never dropped.
 
-use super::{BATCH_ROWS, Rows, infer, text, type_of};
+use super::infer::Seen;
+use super::{BATCH_ROWS, Rows, text, type_of};
 use crate::error::{Code, Error, Result};
 use crate::schema::{DataType, Field, Struct};
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::array::{ArrayRef, AsArray, RecordBatch};
+use arrow::compute::concat_batches;
 use arrow::datatypes::{DataType as ArrowType, Field as ArrowField, Schema, SchemaRef};
 use arrow::json::ReaderBuilder;
 use arrow::json::reader::{Decoder, infer_json_schema};
@@ -43,7 +45,7 @@ pub(super) fn open(mut reader: Box<dyn BufRead + Send>, table: Option<&Struct>) 
         next_line: looked.next_line(),
         looked: Some(looked),
         reader,
-        decoded: decoded_as(&columns)?,
+        decoded: as_text(&schema),
         columns,
         schema: schema.clone(),
         ready: Vec::new().into_iter(),
@@ -52,17 +54,18 @@ pub(super) fn open(mut reader: Box<dyn BufRead + Send>, table: Option<&Struct>) 
     Ok((schema, Box::new(rows)))
 }
 
-/// The types that the decoder reads; the columns that are parsed here come as text.
-fn decoded_as(columns: &Struct) -> Result<SchemaRef> {
-    let fields = columns.fields.iter().map(|f| {
-        let field = f.to_arrow()?;
-        Ok(if is_parsed_here(&f.data_type) { field.with_data_type(ArrowType::Utf8) } else { field })
-    });
-    Ok(Arc::new(Schema::new(fields.collect::<Result<Vec<ArrowField>>>()?)))
-}
-
-fn is_parsed_here(t: &DataType) -> bool {
-    matches!(t, DataType::Decimal { .. } | DataType::Date | DataType::Timestamp | DataType::TimestampNtz)
+/// What the decoder reads for these columns: it would round numbers that do not fit, so every leaf that is parsed here comes as text.
+fn as_text(schema: &Schema) -> SchemaRef {
+    fn field(f: &ArrowField) -> ArrowField {
+        f.clone().with_data_type(match f.data_type() {
+            ArrowType::Struct(fields) => ArrowType::Struct(fields.iter().map(|f| Arc::new(field(f))).collect()),
+            ArrowType::List(element) => ArrowType::List(Arc::new(field(element))),
+            ArrowType::Map(entries, sorted) => ArrowType::Map(Arc::new(field(entries)), *sorted),
+            kept @ (ArrowType::Boolean | ArrowType::Binary) => kept.clone(),
+            _ => ArrowType::Utf8,
+        })
+    }
+    Arc::new(Schema::new(schema.fields().iter().map(|f| field(f)).collect::<Vec<_>>()))
 }
 
 fn decoder(schema: &SchemaRef) -> Result<Decoder> {
@@ -70,44 +73,38 @@ fn decoder(schema: &SchemaRef) -> Result<Decoder> {
     Ok(builder.build_decoder()?)
 }
 
-/// The columns of a new table: what the decoder finds, with text that is dates or times throughout as such.
+/// The columns of a new table: their shape as Arrow finds it, their leaves as the text of all values suggests.
 fn suggest(found: &Schema, looked: &Chunk) -> Result<Struct> {
-    let plain = plain_schema(found);
-    let mut types = vec![DataType::Void; plain.fields().len()];
-    for batch in looked.decode(&plain)? {
-        for (column, t) in batch.columns().iter().zip(&mut types) {
-            if let (ArrowType::Utf8, false) = (column.data_type(), *t == DataType::String) {
-                let seen = column.as_string::<i32>().iter().flatten().map(|value| match infer::type_of(value) {
-                    time @ (DataType::Date | DataType::Timestamp) => time,
-                    _ => DataType::String,
-                });
-                *t = seen.fold(t.clone(), |a, b| infer::wider(&a, &b));
-            }
-        }
-    }
-    let mut out = Struct::from_arrow(&plain)?;
-    for (field, t) in out.fields.iter_mut().zip(types) {
-        field.nullable = true;
-        if field.data_type == DataType::String && t != DataType::Void {
-            field.data_type = t;
-        }
-    }
-    Ok(out)
+    let plain = as_text(found);
+    let rows = concat_batches(&plain, &looked.decode(&plain)?)?;
+    let fields = found.fields().iter().zip(rows.columns());
+    Ok(Struct { fields: fields.map(|(f, column)| Ok(Field::new(f.name(), suggested(f.data_type(), column)?, true))).collect::<Result<_>>()? })
 }
 
-/// What never had a value is text.
-fn plain_schema(found: &Schema) -> SchemaRef {
-    fn plain(t: &ArrowType) -> ArrowType {
-        match t {
-            ArrowType::Null => ArrowType::Utf8,
-            ArrowType::List(f) => ArrowType::List(Arc::new(ArrowField::new("element", plain(f.data_type()), true))),
-            ArrowType::Struct(fields) => {
-                ArrowType::Struct(fields.iter().map(|f| ArrowField::new(f.name(), plain(f.data_type()), true)).collect())
-            }
-            other => other.clone(),
+fn suggested(found: &ArrowType, values: &ArrayRef) -> Result<DataType> {
+    Ok(match (found, values.data_type()) {
+        (ArrowType::Struct(fields), ArrowType::Struct(_)) => {
+            let fields = fields.iter().zip(values.as_struct().columns());
+            let fields = fields.map(|(f, column)| Ok(Field::new(f.name(), suggested(f.data_type(), column)?, true)));
+            DataType::Struct(Struct { fields: fields.collect::<Result<_>>()? })
         }
-    }
-    Arc::new(Schema::new(found.fields().iter().map(|f| ArrowField::new(f.name(), plain(f.data_type()), true)).collect::<Vec<_>>()))
+        (ArrowType::List(element), ArrowType::List(_)) => {
+            let element = suggested(element.data_type(), values.as_list::<i32>().values())?;
+            DataType::Array { element: Box::new(element), contains_null: true }
+        }
+        (ArrowType::Boolean, _) => DataType::Boolean,
+        (_, ArrowType::Utf8) => {
+            let is_number = matches!(found, ArrowType::Int64 | ArrowType::Float64);
+            let seen = values.as_string::<i32>().iter().flatten().map(|value| match Seen::of(value) {
+                seen if is_number => seen,
+                time @ (Seen::Day | Seen::Instant) => time,
+                // Text in quotes is text, also when it could be a number.
+                _ => Seen::Text,
+            });
+            seen.fold(Seen::Nothing, Seen::and).data_type()
+        }
+        (other, _) => return Err(Error::new(Code::INTERNAL, format!("{other} was found in JSON"))),
+    })
 }
 
 /// Some whole lines.
@@ -212,10 +209,7 @@ impl Batches {
                 .iter()
                 .zip(&self.columns.fields)
                 .map(|(column, field)| {
-                    if !is_parsed_here(&field.data_type) {
-                        return Ok(column.clone());
-                    }
-                    text::parse(column.as_string::<i32>().clone(), &field.name, &field.data_type, &|row| chunk.line_of(first + row))
+                    text::parse(column, &field.name, &field.data_type, &|row| chunk.line_of(first + row))
                 })
                 .collect();
             ready.push(RecordBatch::try_new(self.schema.clone(), columns?)?);
