@@ -4,7 +4,11 @@
 //! date that was written stays the date that is read (decision: instants are shifted as UTC, whatever zone the writer ran in).
 
 use crate::schema::calendar::{MICROS_DAY, day_of};
+use arrow::array::{Array, ArrayRef, AsArray, ListArray, MapArray, RecordBatch, StructArray, TimestampMicrosecondArray};
+use arrow::datatypes::{DataType as ArrowType, Date32Type, TimeUnit, TimestampMicrosecondType};
+use arrow::error::ArrowError;
 use parquet::file::metadata::FileMetaData;
+use std::sync::Arc;
 
 /// 1582-10-15, the first day of the Gregorian calendar, in days since 1970-01-01.
 const CUTOVER: i32 = -141_427;
@@ -64,6 +68,47 @@ pub(super) fn gregorian_micros(micros: i64) -> i64 {
         }
         _ => micros,
     }
+}
+
+/// A batch as the file holds it, in the Gregorian calendar. `int96` says of each leaf whether it is stored so.
+pub(super) fn gregorian(batch: &RecordBatch, hybrid: Hybrid, int96: &[bool]) -> Result<RecordBatch, ArrowError> {
+    let mut leaf = 0;
+    let columns = batch.columns().iter().map(|c| shifted(c, hybrid, int96, &mut leaf)).collect::<Result<_, _>>()?;
+    RecordBatch::try_new(batch.schema(), columns)
+}
+
+fn shifted(array: &ArrayRef, hybrid: Hybrid, int96: &[bool], leaf: &mut usize) -> Result<ArrayRef, ArrowError> {
+    Ok(match array.data_type() {
+        ArrowType::Struct(fields) => {
+            let array = array.as_struct();
+            let children = array.columns().iter().map(|c| shifted(c, hybrid, int96, leaf)).collect::<Result<_, _>>()?;
+            Arc::new(StructArray::try_new(fields.clone(), children, array.nulls().cloned())?)
+        }
+        ArrowType::List(element) => {
+            let array = array.as_list::<i32>();
+            let values = shifted(array.values(), hybrid, int96, leaf)?;
+            Arc::new(ListArray::try_new(element.clone(), array.offsets().clone(), values, array.nulls().cloned())?)
+        }
+        ArrowType::Map(entries, sorted) => {
+            let array = array.as_map();
+            let pairs: ArrayRef = Arc::new(array.entries().clone());
+            let pairs = shifted(&pairs, hybrid, int96, leaf)?.as_struct().clone();
+            Arc::new(MapArray::try_new(entries.clone(), array.offsets().clone(), pairs, array.nulls().cloned(), *sorted)?)
+        }
+        leaf_type => {
+            let is_hybrid = if int96.get(*leaf) == Some(&true) { hybrid.int96 } else { hybrid.dates };
+            *leaf += 1;
+            match leaf_type {
+                ArrowType::Date32 if is_hybrid => Arc::new(array.as_primitive::<Date32Type>().unary::<_, Date32Type>(gregorian_days)),
+                ArrowType::Timestamp(TimeUnit::Microsecond, zone) if is_hybrid => {
+                    let micros = array.as_primitive::<TimestampMicrosecondType>();
+                    let micros: TimestampMicrosecondArray = micros.unary(gregorian_micros);
+                    Arc::new(micros.with_timezone_opt(zone.clone()))
+                }
+                _ => Arc::clone(array),
+            }
+        }
+    })
 }
 
 #[cfg(test)]

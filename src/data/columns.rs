@@ -417,7 +417,8 @@ fn leaf_count(arrow: &ArrowType) -> usize {
     }
 }
 
-fn with_hints(schema: &ArrowSchema, hints: &[(usize, ArrowType)]) -> SchemaRef {
+/// The schema with other types for some leaves (counted as Parquet counts its columns).
+pub(super) fn with_hints(schema: &ArrowSchema, hints: &[(usize, ArrowType)]) -> SchemaRef {
     let mut leaf = 0;
     let fields: Fields = schema.fields().iter().map(|f| hinted(f, &mut leaf, hints)).collect();
     Arc::new(ArrowSchema::new(fields))

@@ -209,3 +209,86 @@ async fn large_values_of_a_parquet_file_come_a_few_at_once() {
     assert_eq!(batches.iter().map(RecordBatch::num_rows).sum::<usize>(), 20);
     assert!(batches.iter().all(|batch| batch.num_rows() <= 8));
 }
+
+#[tokio::test]
+async fn no_json_number_changes_to_fit_its_column() {
+    // spec: INP-3
+    let nested = DataType::Struct(table(&[("d", DataType::Decimal { precision: 5, scale: 2 }), ("n", DataType::Integer)]));
+    let t = table(&[("i", DataType::Integer), ("l", DataType::Long), ("f", DataType::Float), ("s", nested)]);
+    let good = file(".ndjson", br#"{"i":2.0,"l":"9007199254740993","f":0.5,"s":{"d":1.50,"n":7}}"#);
+    assert_eq!(shown(&open(&[&good], Some(&t)).await.unwrap().1), ["2|9007199254740993|0.5|{d: 1.50, n: 7}"]);
+    let bad = [
+        r#"{"i":1.9}"#,
+        r#"{"i":3000000000}"#,
+        r#"{"l":9223372036854775808}"#,
+        r#"{"f":1e39}"#,
+        r#"{"s":{"d":1.005}}"#,
+        r#"{"s":{"n":1.5}}"#,
+    ];
+    for line in bad {
+        let e = open(&[&file(".ndjson", line.as_bytes())], Some(&t)).await.unwrap_err();
+        assert_eq!(e.code(), Code::INPUT, "{line}: {e}");
+    }
+}
+
+#[tokio::test]
+async fn types_that_would_change_a_value_are_not_found() {
+    // spec: INP-1
+    let ids =
+        file(".ndjson", b"{\"id\":18446744073709551557,\"mixed\":9007199254740993,\"fine\":1}\n{\"id\":1,\"mixed\":0.5,\"fine\":0.5}\n");
+    let (schema, batches) = open(&[&ids], None).await.unwrap();
+    assert_eq!(types(&schema), "id string, mixed string, fine double");
+    assert_eq!(shown(&batches), ["18446744073709551557|9007199254740993|1.0", "1|0.5|0.5"]);
+    let zips = file(".csv", b"zip,n\n00501,0\n10001,10\n");
+    let (schema, batches) = open(&[&zips], None).await.unwrap();
+    assert_eq!((types(&schema).as_str(), shown(&batches)), ("zip string, n bigint", vec!["00501|0".to_owned(), "10001|10".to_owned()]));
+}
+
+#[tokio::test]
+async fn text_of_times_is_taken_whole_or_refused() {
+    // spec: INP-3
+    let t = table(&[("at", DataType::Timestamp), ("wall", DataType::TimestampNtz), ("d", DataType::Double)]);
+    let good = file(".csv", b"at,wall,d\n2020-01-01T00:00:00.123456+02:00,2020-01-01 10:00:00,Infinity\n");
+    let (_, batches) = open(&[&good], Some(&t)).await.unwrap();
+    assert_eq!(shown(&batches), ["2019-12-31T22:00:00.123456Z|2020-01-01T10:00:00|inf"]);
+    for bad in ["2020-01-01T00:00:00.1234567Z,,", ",2020-01-01T00:00:00+02:00,", ",,1e400"] {
+        let e = open(&[&file(".csv", format!("at,wall,d\n{bad}\n").as_bytes())], Some(&t)).await.unwrap_err();
+        assert_eq!(e.code(), Code::INPUT, "{bad}: {e}");
+    }
+}
+
+#[tokio::test]
+async fn old_parquet_files_of_spark_keep_their_dates_at_any_depth() {
+    // spec: INP-7
+    use arrow::array::{Date32Array, StructArray, TimestampMicrosecondArray};
+    use parquet::file::metadata::KeyValue;
+    use parquet::file::properties::WriterProperties;
+    let days = || Arc::new(Date32Array::from(vec![Some(-141_428), Some(0), None])) as ArrayRef;
+    let micros = TimestampMicrosecondArray::from(vec![-141_428 * 86_400_000_000, 0, 1]).with_timezone("UTC");
+    let inner = StructArray::from(vec![(Arc::new(arrow::datatypes::Field::new("d", ArrowType::Date32, true)), days())]);
+    let rows =
+        RecordBatch::try_from_iter([("d", days()), ("s", Arc::new(inner) as ArrayRef), ("t", Arc::new(micros) as ArrayRef)]).unwrap();
+    for (mark, first) in [
+        (Some("org.apache.spark.legacyDateTime"), "1582-10-04|{d: 1582-10-04}|1582-10-04T00:00:00Z"),
+        (None, "1582-10-14|{d: 1582-10-14}|1582-10-14T00:00:00Z"),
+    ] {
+        let marks = mark.map(|key| vec![KeyValue::new(key.to_owned(), String::new())]);
+        let properties = WriterProperties::builder().set_key_value_metadata(marks).build();
+        let mut writer = parquet::arrow::ArrowWriter::try_new(Vec::new(), rows.schema(), Some(properties)).unwrap();
+        writer.write(&rows).unwrap();
+        let (_, batches) = open(&[&file(".parquet", &writer.into_inner().unwrap())], None).await.unwrap();
+        assert_eq!(shown(&batches)[..2], [first, "1970-01-01|{d: 1970-01-01}|1970-01-01T00:00:00Z"]);
+    }
+}
+
+#[tokio::test]
+async fn a_pipe_among_several_inputs_is_refused() {
+    // spec: INP-6
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe.csv");
+    rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR, 0).unwrap();
+    let csv = file(".csv", b"a\n1\n");
+    let inputs = [csv.path(), &pipe].map(|p| Input::named(p.to_str().unwrap())).into();
+    let e = Input::open(inputs, None, &Env::system()).await.err().unwrap();
+    assert!(e.code() == Code::INPUT && e.message().contains("pipe"), "{e}");
+}

@@ -9,11 +9,13 @@ mod ndjson;
 mod text;
 
 use crate::data::batching;
+use crate::data::calendar::{Hybrid, gregorian};
+use crate::data::columns::with_hints;
 use crate::env::{Env, Task};
 use crate::error::{Code, Error, Result};
 use crate::schema::{DataType, Field, Struct, evolve};
 use arrow::array::RecordBatch;
-use arrow::datatypes::{DataType as ArrowType, Field as ArrowField, Schema, SchemaRef, TimeUnit};
+use arrow::datatypes::{DataType as ArrowType, SchemaRef, TimeUnit};
 use arrow::ipc::reader::{FileReader, StreamReader};
 use futures::stream::{BoxStream, StreamExt};
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
@@ -84,6 +86,11 @@ impl Input {
             let mut prepared = Vec::new();
             let single = inputs.len() == 1;
             for input in inputs {
+                if !single && input.is_pipe() {
+                    return Err(Error::new(Code::INPUT, "one of several inputs is a pipe, which cannot be read twice")
+                        .with("input", input.name())
+                        .help("write it to a file first, or name it alone"));
+                }
                 let ready = Ready::new(&input, table.as_ref(), &spill.join(format!(".lakebed-{}.tmp", ids.new_uuid())))?;
                 let rows = Struct::from_arrow(&ready.schema).map_err(|e| e.with("input", input.name()))?;
                 all = Some(match all {
@@ -118,6 +125,10 @@ impl Input {
             }
         });
         Ok(InputRows { schema, batches: stream_of(receive, task) })
+    }
+    /// A named pipe or the like.
+    fn is_pipe(&self) -> bool {
+        matches!(&self.source, Source::File(path) if std::fs::metadata(path).is_ok_and(|m| !m.is_file()))
     }
     fn name(&self) -> String {
         match &self.source {
@@ -287,7 +298,13 @@ fn rewound(mut file: File) -> Result<File> {
 fn open_parquet(file: File) -> Result<(SchemaRef, Rows)> {
     let broken = |e: parquet::errors::ParquetError| Error::new(Code::INPUT, format!("this is no Parquet data: {e}")).caused_by(e);
     let mut metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()).map_err(broken)?;
-    if let Some(schema) = with_micros(&metadata) {
+    let hybrid = Hybrid::of(metadata.metadata().file_metadata());
+    let int96: Vec<bool> = metadata.parquet_schema().columns().iter().map(|c| c.physical_type() == PhysicalType::INT96).collect();
+    if int96.contains(&true) {
+        // Nanoseconds do not reach beyond the year 2262. They are instants.
+        let micros = ArrowType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
+        let hints: Vec<_> = (0..int96.len()).filter(|leaf| int96[*leaf]).map(|leaf| (leaf, micros.clone())).collect();
+        let schema = with_hints(metadata.schema(), &hints);
         metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new().with_schema(schema)).map_err(broken)?;
     }
     let schema = metadata.schema().clone();
@@ -295,28 +312,11 @@ fn open_parquet(file: File) -> Result<(SchemaRef, Rows)> {
     let batch_rows = batching::rows(batching::row_bytes(metadata.metadata().row_groups(), &leaves));
     let rows = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata).with_batch_size(batch_rows).build().map_err(broken)?;
     let broken = |e: arrow::error::ArrowError| Error::new(Code::INPUT, format!("the Parquet data is damaged: {e}")).caused_by(e);
-    Ok((schema, Box::new(rows.map(move |b| b.map_err(broken)))))
-}
-
-/// The schema that reads 96-bit timestamps as microseconds: nanoseconds do not reach beyond the year 2262. They are instants.
-fn with_micros(metadata: &ArrowReaderMetadata) -> Option<SchemaRef> {
-    let parquet = metadata.parquet_schema();
-    let mut changed = false;
-    let fields: Vec<ArrowField> = metadata
-        .schema()
-        .fields()
-        .iter()
-        .zip(parquet.root_schema().get_fields())
-        .map(|(field, stored)| {
-            if stored.is_primitive() && stored.get_physical_type() == PhysicalType::INT96 {
-                changed = true;
-                field.as_ref().clone().with_data_type(ArrowType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())))
-            } else {
-                field.as_ref().clone()
-            }
-        })
-        .collect();
-    changed.then(|| Arc::new(Schema::new_with_metadata(fields, metadata.schema().metadata().clone())))
+    let rows = rows.map(move |batch| match batch {
+        Ok(batch) if hybrid.dates || hybrid.int96 => gregorian(&batch, hybrid, &int96).map_err(broken),
+        batch => batch.map_err(broken),
+    });
+    Ok((schema, Box::new(rows)))
 }
 
 /// The type that a column of text input gets: the table's when it has the column, else `found`.

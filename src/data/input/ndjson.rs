@@ -78,7 +78,9 @@ fn suggest(found: &Schema, looked: &Chunk) -> Result<Struct> {
     let plain = as_text(found);
     let rows = concat_batches(&plain, &looked.decode(&plain)?)?;
     let fields = found.fields().iter().zip(rows.columns());
-    Ok(Struct { fields: fields.map(|(f, column)| Ok(Field::new(f.name(), suggested(f.data_type(), column)?, true))).collect::<Result<_>>()? })
+    Ok(Struct {
+        fields: fields.map(|(f, column)| Ok(Field::new(f.name(), suggested(f.data_type(), column)?, true))).collect::<Result<_>>()?,
+    })
 }
 
 fn suggested(found: &ArrowType, values: &ArrayRef) -> Result<DataType> {
@@ -208,9 +210,7 @@ impl Batches {
                 .columns()
                 .iter()
                 .zip(&self.columns.fields)
-                .map(|(column, field)| {
-                    text::parse(column, &field.name, &field.data_type, &|row| chunk.line_of(first + row))
-                })
+                .map(|(column, field)| text::parse(column, &field.name, &field.data_type, &|row| chunk.line_of(first + row)))
                 .collect();
             ready.push(RecordBatch::try_new(self.schema.clone(), columns?)?);
             first += batch.num_rows();
