@@ -5,9 +5,11 @@ use parquet::basic::{Compression, GzipLevel, ZstdLevel};
 use parquet::file::properties::{WriterProperties, WriterVersion};
 
 /// Rows of one row group.
-const ROW_GROUP_ROWS: usize = 1 << 19;
+const ROW_GROUP_ROWS: usize = 1 << 20;
 /// Encoded bytes of one row group; what an open file holds in memory at most.
 const ROW_GROUP_BYTES: usize = 64 << 20;
+/// A column whose dictionary outgrows this has few repetitions: finding them would cost more than they save.
+const DICTIONARY_BYTES: usize = 128 << 10;
 /// Long enough for the 32 characters of a string statistic and the tie-breaker that follows them (64 characters of 4 bytes).
 const STATISTICS_BYTES: usize = 260;
 
@@ -77,6 +79,7 @@ impl Encoding {
             .set_writer_version(self.version)
             .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
             .set_max_row_group_bytes(Some(ROW_GROUP_BYTES))
+            .set_dictionary_page_size_limit(DICTIONARY_BYTES)
             .set_statistics_truncate_length(Some(STATISTICS_BYTES))
             .set_created_by(format!("lakebed version {}", env!("CARGO_PKG_VERSION")))
             .build()
