@@ -6,7 +6,7 @@
 use super::coerce;
 use super::node::{Arithmetic, Comparison, DEPTH_MAX, Node, TERMS_MAX};
 use crate::error::{Code, Error, Result};
-use crate::schema::{DataType, FieldPath, Scalar};
+use crate::schema::{DataType, FieldPath, Scalar, simple_type};
 use datafusion_sql::sqlparser::dialect::Dialect;
 use datafusion_sql::sqlparser::tokenizer::{Location, Token, Tokenizer};
 
@@ -485,19 +485,10 @@ impl<'a> Parser<'a> {
             Token::Number(n, false) => n.parse::<u8>().ok().filter(|n| *n <= 38).ok_or(n),
             other => Err(other.to_string()),
         };
+        if let Some(simple) = simple_type(&name).filter(|t| !matches!(t, DataType::Void | DataType::Variant)) {
+            return Ok(simple);
+        }
         Ok(match name.to_ascii_lowercase().as_str() {
-            "string" => DataType::String,
-            "bigint" | "long" => DataType::Long,
-            "int" | "integer" => DataType::Integer,
-            "smallint" | "short" => DataType::Short,
-            "tinyint" | "byte" => DataType::Byte,
-            "float" | "real" => DataType::Float,
-            "double" => DataType::Double,
-            "boolean" => DataType::Boolean,
-            "binary" => DataType::Binary,
-            "date" => DataType::Date,
-            "timestamp" | "timestamp_ltz" => DataType::Timestamp,
-            "timestamp_ntz" => DataType::TimestampNtz,
             "decimal" | "dec" | "numeric" => {
                 let (mut precision, mut scale) = (Ok(10), Ok(0));
                 if self.take(&Token::LParen) {

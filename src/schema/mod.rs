@@ -15,6 +15,7 @@ mod value;
 mod walk;
 
 pub(crate) use new_schema::{ColumnNames, check_new_schema};
+pub(crate) use sql::simple_type;
 pub(crate) use text_limit::{TextLimit, check_text_limits};
 pub use types::{DataType, Field, Struct};
 pub use value::Scalar;

@@ -167,21 +167,10 @@ impl<'a> Parser<'a> {
         let word = self.peek_word();
         let start = self.at;
         self.at += word.len();
+        if let Some(simple) = simple_type(word) {
+            return Ok(simple);
+        }
         Ok(match word.to_ascii_lowercase().as_str() {
-            "bigint" | "long" => DataType::Long,
-            "int" | "integer" => DataType::Integer,
-            "smallint" | "short" => DataType::Short,
-            "tinyint" | "byte" => DataType::Byte,
-            "float" | "real" => DataType::Float,
-            "double" => DataType::Double,
-            "boolean" => DataType::Boolean,
-            "string" => DataType::String,
-            "binary" => DataType::Binary,
-            "date" => DataType::Date,
-            "timestamp" | "timestamp_ltz" => DataType::Timestamp,
-            "timestamp_ntz" => DataType::TimestampNtz,
-            "void" => DataType::Void,
-            "variant" => DataType::Variant,
             "decimal" | "dec" | "numeric" => {
                 let arguments = self.arguments()?.unwrap_or("10,0");
                 decimal(arguments).ok_or_else(|| self.expected("a decimal of 1 to 38 digits, such as `DECIMAL(10,2)`"))?
@@ -212,6 +201,27 @@ impl<'a> Parser<'a> {
             }
         })
     }
+}
+
+/// The type that a single word of SQL names.
+pub(crate) fn simple_type(word: &str) -> Option<DataType> {
+    Some(match word.to_ascii_lowercase().as_str() {
+        "bigint" | "long" => DataType::Long,
+        "int" | "integer" => DataType::Integer,
+        "smallint" | "short" => DataType::Short,
+        "tinyint" | "byte" => DataType::Byte,
+        "float" | "real" => DataType::Float,
+        "double" => DataType::Double,
+        "boolean" => DataType::Boolean,
+        "string" => DataType::String,
+        "binary" => DataType::Binary,
+        "date" => DataType::Date,
+        "timestamp" | "timestamp_ltz" => DataType::Timestamp,
+        "timestamp_ntz" => DataType::TimestampNtz,
+        "void" => DataType::Void,
+        "variant" => DataType::Variant,
+        _ => return None,
+    })
 }
 
 #[cfg(test)]
