@@ -121,6 +121,8 @@ codes! {
     PROPERTY = "LB-PROPERTY", InvalidInput;
     /// An expression does not parse or does not fit the table.
     EXPR = "LB-EXPR", InvalidInput;
+    /// A SQL statement does not parse, cannot be planned, or computes what has no value.
+    SQL = "LB-SQL", InvalidInput;
     /// An argument or input file is wrong.
     INPUT = "LB-INPUT", InvalidInput;
     /// Rows or results could not be written outside of a table.

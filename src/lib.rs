@@ -18,6 +18,8 @@ mod schema;
 #[cfg(test)]
 mod sim;
 mod snapshot;
+#[cfg(feature = "sql")]
+mod sql;
 mod storage;
 mod table;
 mod transaction;
@@ -37,6 +39,8 @@ pub use log::{
 pub use operations::{Append, Checkpoint, Create, Report, SaveMode};
 pub use schema::{DataType, Field, Scalar, Struct};
 pub use snapshot::{At, CountEffort, Counts, FileBatch, FileQuery, HistoryEntry, Snapshot};
+#[cfg(feature = "sql")]
+pub use sql::{Answer, Rows, Session};
 pub use storage::{Durability, PutOutcome, StorageOptions, TableRoot};
 pub use table::{Table, TableBuilder};
 pub use transaction::{CommitOutcome, CommitPolicy, Committed, Conflicted, OperationInfo, ReadScope, Transaction};

@@ -7,6 +7,6 @@ mod columns;
 pub mod input;
 pub mod output;
 pub mod scan;
-mod variant;
+pub(crate) mod variant;
 mod vector;
 pub mod write;

@@ -4,12 +4,12 @@
 //! before its depth is known: parsers recurse, and a stack that overflows ends the process.
 
 use crate::error::{Code, Error, Result};
-use arrow::array::{Array, ArrayRef, AsArray, BinaryArray, StructArray};
+use arrow::array::{Array, ArrayRef, AsArray, BinaryArray, StringArray, StructArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType as ArrowType, Field as ArrowField, Fields};
 use chrono::{NaiveDateTime, Timelike};
 use parquet_variant::Variant;
-use parquet_variant_compute::{VariantArray, unshred_variant};
+use parquet_variant_compute::{VariantArray, json_to_variant, unshred_variant};
 use parquet_variant_json::VariantToJson;
 use std::sync::Arc;
 
@@ -107,6 +107,19 @@ pub(super) fn json_text(array: &ArrayRef, row: usize) -> Result<Option<String>> 
     let mut text = String::new();
     write_json(&variant, &mut text)?;
     Ok(Some(text))
+}
+
+/// JSON texts of variants of the Arrow form.
+pub(crate) fn json_texts(array: &ArrayRef) -> Result<ArrayRef> {
+    let texts = (0..array.len()).map(|row| json_text(array, row)).collect::<Result<Vec<_>>>()?;
+    Ok(Arc::new(StringArray::from(texts)))
+}
+
+/// JSON texts as variants of the Arrow form. `LB-SQL` for text that is no JSON.
+pub(crate) fn parsed(texts: &ArrayRef) -> Result<ArrayRef> {
+    let no_json = |e: arrow::error::ArrowError| Error::new(Code::SQL, format!("a text is no JSON: {e}"));
+    let variants = json_to_variant(texts).map_err(no_json)?;
+    unshredded(&ArrayRef::from(variants))
 }
 
 fn write_json(variant: &Variant<'_, '_>, out: &mut String) -> Result<()> {

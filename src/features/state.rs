@@ -191,6 +191,14 @@ impl TableState {
     pub(super) fn features(&self) -> &FeatureSet {
         &self.features
     }
+    /// The names of all features that the table supports, by alphabet.
+    pub(crate) fn feature_names(&self) -> Vec<String> {
+        let unknown = self.features.unknown_reader.iter().chain(&self.features.unknown_writer).cloned();
+        let mut names: Vec<String> = self.supported().map(|spec| spec.name.to_owned()).chain(unknown).collect();
+        names.sort();
+        names.dedup();
+        names
+    }
     fn supported(&self) -> impl Iterator<Item = &'static super::FeatureSpec> {
         ALL.iter().filter(|spec| self.is_supported(spec.feature))
     }

@@ -23,6 +23,7 @@ mod scan_flow;
 #[cfg(feature = "server-tests")]
 mod servers;
 mod skipping;
+mod sql;
 mod stand_in;
 mod states;
 mod support;

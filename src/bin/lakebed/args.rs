@@ -214,6 +214,17 @@ pub enum Command {
         #[arg(long, value_name = "N")]
         if_version: Option<u64>,
     },
+    /// Runs one SQL statement: rows of a query, or the report of a change
+    #[cfg(feature = "sql")]
+    #[command(after_help = "Example: lakebed sql \"SELECT count(*) FROM e WHERE day >= '2026-01-01'\" --table e=./events")]
+    Sql {
+        /// The statement, in Spark's dialect; - reads it from standard input
+        #[arg(value_name = "STATEMENT")]
+        statement: String,
+        /// Gives a table a name; may be repeated. Without a name it is written delta.`path`
+        #[arg(long, value_name = "NAME=TABLE", value_parser = key_value)]
+        table: Vec<(String, String)>,
+    },
     /// Writes a checkpoint of the newest version
     #[command(after_help = "Example: lakebed checkpoint ./events")]
     Checkpoint {

@@ -11,6 +11,8 @@ mod output;
 mod progress;
 mod rows;
 mod session;
+#[cfg(feature = "sql")]
+mod sql;
 mod stop;
 
 use args::{Cli, Command, Global, LogCommand, LogFormat, When};
@@ -104,6 +106,8 @@ async fn command(session: &Session, command: &Command) -> Result<()> {
             };
             change::append(session, table, rows).await
         }
+        #[cfg(feature = "sql")]
+        Command::Sql { statement, table } => sql::run(session, statement, table).await,
         Command::Checkpoint { table } => change::checkpoint(session, table).await,
         Command::Demo { dir } => demo::run(session, dir.as_deref()).await,
         Command::Completions { .. } | Command::Man { .. } => Ok(()),

@@ -46,8 +46,15 @@ impl Session {
         self.open(location)
     }
     fn open(&self, location: &str) -> Result<Table> {
-        let table = Table::at(location).storage_options(self.options.clone()).env(self.env.clone()).open()?;
-        Ok(Table::with_log(table.root().clone(), self.stop.log(table.log()), self.env.clone()))
+        Ok(self.opener()(location)?)
+    }
+    /// What opens tables with this session's options; its commits are watched.
+    pub fn opener(&self) -> impl Fn(&str) -> lakebed::Result<Table> + Send + Sync + 'static {
+        let (options, env, stop) = (self.options.clone(), self.env.clone(), self.stop.clone());
+        move |location| {
+            let table = Table::at(location).storage_options(options.clone()).env(env.clone()).open()?;
+            Ok(Table::with_log(table.root().clone(), stop.log(table.log()), env.clone()))
+        }
     }
 
     /// The version of a table that the arguments pick; what was skipped to load it is told on stderr.

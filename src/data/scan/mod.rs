@@ -103,7 +103,8 @@ impl Scan {
     pub fn tasks(&self) -> BoxStream<'static, Result<FileTask>> {
         self.tasks_of(FileQuery::default())
     }
-    fn tasks_of(&self, query: FileQuery) -> BoxStream<'static, Result<FileTask>> {
+    /// Files left after pruning, with as much of each as the query asks for.
+    pub(crate) fn tasks_of(&self, query: FileQuery) -> BoxStream<'static, Result<FileTask>> {
         let query = match &self.flow.reading().filter {
             Some(filter) => query.filter(BoundExpr::clone(filter)),
             None => query,
@@ -160,6 +161,10 @@ impl Scan {
             sum.checked_add(rows).ok_or_else(|| Error::new(Code::LIMIT, "the table has more rows than 64 bits can count"))
         });
         Ok(total.await?.min(limit))
+    }
+    /// Whether rows of the files may be left out.
+    pub(crate) fn is_filtered(&self) -> bool {
+        self.flow.reading().filter.is_some()
     }
     /// What this scan has read so far.
     pub fn metrics(&self) -> ScanMetrics {

@@ -1,0 +1,38 @@
+//! `sql`: one statement. Kind: edge.
+
+use crate::failure::{Failure, Result};
+use crate::session::Session;
+use futures::TryStreamExt;
+use lakebed::Answer;
+use std::io::Read;
+
+pub async fn run(session: &Session, statement: &str, tables: &[(String, String)]) -> Result<()> {
+    let statement = match statement {
+        "-" => {
+            let mut text = String::new();
+            let failed = |e: std::io::Error| Failure::Usage(format!("the statement cannot be read from standard input: {e}"));
+            std::io::stdin().read_to_string(&mut text).map_err(failed)?;
+            text
+        }
+        text => text.to_owned(),
+    };
+    let (opener, stop) = (session.opener(), session.stop.clone());
+    let sql = lakebed::Session::new(session.env.clone()).opening(opener).watching(move |rows| stop.rows(rows));
+    for (name, location) in tables {
+        sql.register(name, session.table(location)?);
+    }
+    let answer = {
+        let _writing = session.stop.writing();
+        sql.sql(&statement).await?
+    };
+    match answer {
+        Answer::Report(report) => session.output.report(report),
+        Answer::Rows(mut rows) => {
+            let mut out = session.output.rows(&rows.schema)?;
+            while let Some(batch) = rows.batches.try_next().await? {
+                out.write(&batch)?;
+            }
+            out.finish()
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! A version of a table as the planner sees it. Kind: edge. Spec: SQL.
+//!
+//! Invariant: conditions are handed down as inexact, so the planner applies every one of them again above the scan.
+
+use super::failure::planner;
+use super::pushdown::condition;
+use super::scan::{DeltaScan, Facts};
+use super::shape::lower_case;
+use crate::data::scan::{FileTask, ScanBuilder};
+use crate::error::Result;
+use crate::expr::Expr;
+use crate::snapshot::{CountEffort, FileQuery, Snapshot};
+use arrow::datatypes::{FieldRef, Schema, SchemaRef};
+use async_trait::async_trait;
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::Result as Planning;
+use datafusion::logical_expr::{Expr as Planned, TableProviderFilterPushDown, TableType};
+use datafusion::physical_plan::ExecutionPlan;
+use futures::TryStreamExt;
+use std::sync::Arc;
+
+/// One version of a table, with the hidden columns that the statement reads.
+#[derive(Debug)]
+pub(super) struct DeltaTable {
+    snapshot: Arc<Snapshot>,
+    /// What plans call it.
+    name: String,
+    /// The table's own fields, then hidden ones.
+    own: SchemaRef,
+    schema: SchemaRef,
+    /// Whether somebody wants to see the plan.
+    explained: bool,
+}
+
+impl DeltaTable {
+    /// `LB-FEATURE-READ`, and `LB-SCHEMA` for a hidden column that the table does not have.
+    pub fn new(snapshot: Arc<Snapshot>, name: &str, hidden: &[String], explained: bool) -> Result<DeltaTable> {
+        let own = with_hidden(snapshot.scan(), hidden)?.build()?.schema();
+        let schema = Arc::new(Schema::new(lower_case(own.fields())));
+        Ok(DeltaTable { snapshot, name: name.to_owned(), own, schema, explained })
+    }
+    /// The columns in their own spelling.
+    pub fn own_fields(&self) -> impl Iterator<Item = &FieldRef> {
+        self.own.fields().iter()
+    }
+
+    async fn plan(&self, projection: Option<&Vec<usize>>, filter: Option<Expr>, limit: Option<usize>) -> Result<DeltaScan> {
+        let all: Vec<usize> = (0..self.own.fields().len()).collect();
+        let wanted = projection.unwrap_or(&all);
+        let names: Vec<&str> = wanted.iter().map(|i| self.own.field(*i).name().as_str()).collect();
+        let (hidden, columns): (Vec<&str>, Vec<&str>) = names.iter().partition(|name| is_hidden(name));
+        let hidden: Vec<String> = hidden.into_iter().map(str::to_owned).collect();
+        let mut scan = with_hidden(self.snapshot.scan().columns(columns.clone()), &hidden)?;
+        let shown_filter = filter.as_ref().map(|f| f.clone().bind(self.snapshot.state().schema())).transpose()?.map(|f| f.to_sql());
+        if let Some(filter) = filter {
+            scan = scan.filter(filter);
+        }
+        if let Some(limit) = limit {
+            scan = scan.limit(limit as u64);
+        }
+        let scan = scan.build()?;
+        let tasks: Vec<FileTask> = scan.tasks_of(FileQuery::default().records()).try_collect().await?;
+        // The planner's order of columns may mix hidden ones with others.
+        let read: Vec<&str> = columns.iter().copied().chain(hidden.iter().map(String::as_str)).collect();
+        let order = names.iter().map(|name| read.iter().position(|r| r == name).unwrap_or(0)).collect();
+        let files_total = if self.explained { Some(files_total(&self.snapshot).await?) } else { None };
+        let schema = Arc::new(self.schema.project(wanted)?);
+        let facts = Facts {
+            table: self.name.clone(),
+            version: self.snapshot.version(),
+            files_total,
+            filter: shown_filter,
+            limit,
+            filtered: scan.is_filtered(),
+        };
+        Ok(DeltaScan::new(scan, tasks, order, schema, facts))
+    }
+}
+
+fn is_hidden(name: &str) -> bool {
+    name.starts_with(super::tokens::HIDDEN) && name.contains('.')
+}
+
+fn with_hidden(scan: ScanBuilder, hidden: &[String]) -> Result<ScanBuilder> {
+    match hidden.first() {
+        None => Ok(scan),
+        Some(name) => Err(crate::error::Error::new(crate::error::Code::SQL, format!("the table has no hidden column `{name}`"))),
+    }
+}
+
+/// How many files a version has, from its checksum when that is valid.
+async fn files_total(snapshot: &Arc<Snapshot>) -> Result<u64> {
+    if let Some(counts) = snapshot.counts(CountEffort::Cheap).await? {
+        return Ok(counts.files);
+    }
+    Ok(snapshot.counts(CountEffort::Exact).await?.map_or(0, |c| c.files))
+}
+
+#[async_trait]
+impl TableProvider for DeltaTable {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+    fn supports_filters_pushdown(&self, filters: &[&Planned]) -> Planning<Vec<TableProviderFilterPushDown>> {
+        let inexact = |filter: &&Planned| match condition(filter).and_then(|c| c.bind(self.snapshot.state().schema()).ok()) {
+            Some(_) => TableProviderFilterPushDown::Inexact,
+            None => TableProviderFilterPushDown::Unsupported,
+        };
+        Ok(filters.iter().map(inexact).collect())
+    }
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Planned],
+        limit: Option<usize>,
+    ) -> Planning<Arc<dyn ExecutionPlan>> {
+        // What binds alone is asked for together.
+        let bound = filters.iter().filter_map(condition).filter(|c| c.bind(self.snapshot.state().schema()).is_ok());
+        let filter = bound.reduce(Expr::and);
+        let scan = self.plan(projection, filter, limit).await.map_err(planner)?;
+        Ok(Arc::new(scan.split(state.config().target_partitions())))
+    }
+}

@@ -1,0 +1,149 @@
+//! A query -> its rows. Kind: edge. Spec: SQL.
+
+use super::failure::ours;
+use super::provider::DeltaTable;
+use super::relations::{Parsed, Relation, When, parse_query};
+use super::shape::Shown;
+use super::spark::with_spark;
+use super::statement::TableName;
+use super::{Rows, Session};
+use crate::env::Timestamp;
+use crate::error::{Code, Error, Result};
+use crate::log::Version;
+use crate::schema::{DataType, Scalar};
+use crate::snapshot::{At, Snapshot};
+use arrow::array::{Array, AsArray};
+use arrow::datatypes::{FieldRef, TimestampMicrosecondType};
+use chrono::DateTime;
+use datafusion::common::config::Dialect;
+use datafusion::execution::SessionStateBuilder;
+use datafusion::execution::context::SessionContext;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::logical_expr::execution_props::ExecutionProps;
+use datafusion::physical_plan::{ExecutionPlan, displayable, execute_stream};
+use datafusion::prelude::SessionConfig;
+use datafusion::sql::parser::Statement;
+use futures::future::BoxFuture;
+use futures::{StreamExt, TryStreamExt};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// A query that is ready to be optimized and run.
+pub(super) struct Planned {
+    context: SessionContext,
+    plan: LogicalPlan,
+    shown: Shown,
+}
+
+impl Planned {
+    /// Reads what the statement names and binds it. `LB-SQL` and the errors of loading tables.
+    pub async fn new(session: &Session, text: &str, explained: bool) -> Result<Planned> {
+        let Parsed { statement, relations, hidden, spelled } = parse_query(text)?;
+        let context = context(session)?;
+        let mut columns: HashMap<String, FieldRef> = HashMap::new();
+        for (key, relation) in &relations {
+            let Relation::Rows { table, when } = relation else {
+                return Err(Error::new(Code::SQL, "table_changes is not supported"));
+            };
+            let snapshot = snapshot(session, table, when).await?;
+            let table = DeltaTable::new(snapshot, key, &hidden, explained)?;
+            for field in table.own_fields() {
+                columns.entry(field.name().to_lowercase()).or_insert_with(|| Arc::clone(field));
+            }
+            context.register_table(datafusion::common::TableReference::bare(key.as_str()), Arc::new(table)).map_err(ours)?;
+        }
+        let statement = Statement::Statement(Box::new(statement));
+        let plan = context.state().statement_to_plan(statement).await.map_err(ours)?;
+        let shown = Shown::new(plan.schema().as_arrow(), &spelled, &columns);
+        Ok(Planned { context, plan, shown })
+    }
+    async fn physical(&self) -> Result<Arc<dyn ExecutionPlan>> {
+        let state = self.context.state();
+        let plan = state.optimize(&self.plan).map_err(ours)?;
+        state.query_planner().create_physical_plan(&plan, &state).await.map_err(ours)
+    }
+    /// The plan as text, one operator a line.
+    pub async fn explained(&self) -> Result<String> {
+        let plan = self.physical().await?;
+        Ok(displayable(plan.as_ref()).indent(false).to_string())
+    }
+    /// The rows, computed as they are taken.
+    pub async fn rows(self) -> Result<Rows> {
+        let plan = self.physical().await?;
+        let stream = execute_stream(plan, self.context.task_ctx()).map_err(ours)?;
+        let shown = self.shown;
+        let schema = Arc::clone(&shown.schema);
+        let batches = stream.map_err(ours).and_then(move |batch| futures::future::ready(shown.batch(&batch))).boxed();
+        Ok(Rows { schema, batches })
+    }
+}
+
+/// The version of a table that a query reads.
+async fn snapshot(session: &Session, table: &TableName, when: &When) -> Result<Arc<Snapshot>> {
+    let at = match when {
+        When::Latest => At::Latest,
+        When::Version(version) => At::Version(Version(*version)),
+        When::Time(text) => At::Timestamp(time(session, text).await?),
+    };
+    let (table, at) = match table {
+        TableName::Location(location) if at == At::Latest => {
+            let (location, suffix) = suffix(location);
+            (session.table(&TableName::Location(location.to_owned()))?, suffix.unwrap_or(At::Latest))
+        }
+        other => (session.table(other)?, at),
+    };
+    table.snapshot_at(at).await
+}
+
+/// A location and the version that `@vN` at its end picks.
+fn suffix(location: &str) -> (&str, Option<At>) {
+    let found = location.rsplit_once('@').and_then(|(bare, suffix)| {
+        let version = suffix.strip_prefix('v')?.parse().ok()?;
+        Some((bare, At::Version(Version(version))))
+    });
+    found.map_or((location, None), |(bare, at)| (bare, Some(at)))
+}
+
+/// The time that an expression gives.
+pub(super) fn time<'a>(session: &'a Session, text: &'a str) -> BoxFuture<'a, Result<Timestamp>> {
+    Box::pin(async move {
+        let literal = text.strip_prefix('\'').and_then(|t| t.strip_suffix('\''));
+        if let Some(Ok(Scalar::Timestamp(micros))) = literal.map(|t| Scalar::from_partition_text(Some(t), &DataType::Timestamp)) {
+            return Ok(Timestamp(micros.div_euclid(1_000)));
+        }
+        let rows = Planned::new(session, &format!("SELECT CAST(({text}) AS TIMESTAMP)"), false).await?.rows().await?;
+        let batches: Vec<_> = rows.batches.try_collect().await?;
+        let found = batches.iter().find(|b| b.num_rows() == 1).and_then(|b| {
+            let column = b.column(0).as_primitive_opt::<TimestampMicrosecondType>()?;
+            column.is_valid(0).then(|| Timestamp(column.value(0).div_euclid(1_000)))
+        });
+        found.ok_or_else(|| Error::new(Code::SQL, format!("{text} is not a time")))
+    })
+}
+
+fn context(session: &Session) -> Result<SessionContext> {
+    let env = &session.env;
+    let mut config = SessionConfig::new().with_target_partitions(env.threads()).with_information_schema(false);
+    let options = config.options_mut();
+    options.sql_parser.dialect = Dialect::Spark;
+    options.sql_parser.parse_float_as_decimal = true;
+    options.sql_parser.map_string_types_to_utf8view = false;
+    options.sql_parser.default_null_ordering = "nulls_min".to_owned();
+    options.execution.enable_ansi_mode = true;
+    options.execution.time_zone = Some("UTC".to_owned());
+    let mut properties = ExecutionProps::new();
+    properties.query_execution_start_time = DateTime::from_timestamp_millis(env.now().millis());
+    let builder = SessionStateBuilder::new()
+        .with_config(config)
+        .with_execution_props(properties)
+        .with_runtime_env(runtime(env)?)
+        .with_default_features();
+    Ok(SessionContext::new_with_state(with_spark(builder).build()))
+}
+
+/// What operators hold and where they spill.
+fn runtime(env: &crate::env::Env) -> Result<Arc<datafusion::execution::runtime_env::RuntimeEnv>> {
+    let half = usize::try_from(env.memory().limit() / 2).unwrap_or(usize::MAX);
+    let builder = datafusion::execution::runtime_env::RuntimeEnvBuilder::new();
+    builder.with_memory_limit(half, 1.0).with_temp_file_path(env.spill_folder().clone()).build_arc().map_err(ours)
+}

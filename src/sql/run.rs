@@ -1,0 +1,77 @@
+//! A statement -> the operation that carries it out. Kind: edge. Spec: SQL.
+
+use super::query::Planned;
+use super::statement::{CreateMode, CreateTable, Statement, TableName, parse, unsupported};
+use super::{Answer, Session, describe, sink};
+use crate::error::{Code, Error, Result};
+use crate::operations::Report;
+use crate::schema::Struct;
+use crate::table::Table;
+use serde_json::json;
+
+pub(super) async fn run(session: &Session, text: &str) -> Result<Answer> {
+    Ok(match parse(text)? {
+        Statement::Query(query) => Answer::Rows(Planned::new(session, &query, false).await?.rows().await?),
+        Statement::Explain(statement) => {
+            let Statement::Query(query) = parse(&statement)? else { return Err(unsupported("EXPLAIN of a statement that is no query")) };
+            let plan = Planned::new(session, &query, true).await?.explained().await?;
+            Answer::Rows(describe::rows("plan STRING", &[json!({"plan": plan})])?)
+        }
+        Statement::DescribeDetail(table) => Answer::Rows(describe::detail(session, &table).await?),
+        Statement::DescribeHistory { table, limit } => Answer::Rows(describe::history(&session.table(&table)?, limit).await?),
+        Statement::DescribeTable { table, extended } => Answer::Rows(describe::columns(session, &table, extended).await?),
+        Statement::ShowProperties { table, key } => Answer::Rows(describe::properties(session, &table, key.as_deref()).await?),
+        Statement::ShowColumns(table) => Answer::Rows(describe::names(session, &table).await?),
+        Statement::Create(new) => Answer::Report(create(session, *new).await?),
+        Statement::Insert(insert) => Answer::Report(sink::insert(session, &insert).await?),
+        Statement::Delete { .. } => return Err(unsupported("DELETE")),
+        Statement::Update { .. } => return Err(unsupported("UPDATE")),
+        Statement::Merge(_) => return Err(unsupported("MERGE")),
+        Statement::Alter { .. } => return Err(unsupported("ALTER TABLE")),
+        Statement::Truncate(_) => return Err(unsupported("TRUNCATE TABLE")),
+        Statement::Comment { .. } => return Err(unsupported("COMMENT ON TABLE")),
+    })
+}
+
+/// The table that is to be made: where the statement says, else where its name leads.
+fn place(session: &Session, new: &CreateTable) -> Result<Table> {
+    match (&new.location, &new.table) {
+        (Some(location), TableName::Name(name)) => {
+            let table = session.table(&TableName::Location(location.clone()))?;
+            session.register(name, table.clone());
+            Ok(table)
+        }
+        (Some(_), TableName::Location(_)) => Err(Error::new(Code::SQL, "the table's location is given twice").help("leave LOCATION out")),
+        (None, name) => session.table(name).map_err(|e| match name {
+            TableName::Name(_) if e.code() == Code::SQL => {
+                e.help("say where the table shall lie: LOCATION 'path', or name it delta.`path`")
+            }
+            _ => e,
+        }),
+    }
+}
+
+async fn create(session: &Session, new: CreateTable) -> Result<Report> {
+    let table = place(session, &new)?;
+    let columns = new.columns.as_deref().map(Struct::from_sql).transpose()?;
+    if columns.is_none() && new.query.is_none() {
+        return Err(Error::new(Code::SQL, "a new table needs columns or a query"));
+    }
+    let mut create = table.create(columns.unwrap_or_default()).partition_by(new.partition_by);
+    for (key, value) in &new.properties {
+        create = create.property(key, value);
+    }
+    if let Some(comment) = &new.comment {
+        create = create.comment(comment);
+    }
+    create = match new.mode {
+        CreateMode::New => create,
+        CreateMode::IfNotExists => create.if_not_exists(),
+        CreateMode::CreateOrReplace | CreateMode::Replace => return Err(unsupported("REPLACE TABLE")),
+    };
+    if let Some(query) = &new.query {
+        let _rows = Planned::new(session, query, false).await?.rows().await?;
+        return Err(unsupported("CREATE TABLE AS SELECT"));
+    }
+    create.run().await
+}

@@ -1,0 +1,128 @@
+//! INSERT: rows of a query as rows of a table. Kind: edge. Spec: SQL.
+
+use super::query::Planned;
+use super::shape::converted;
+use super::statement::Insert;
+use super::{Rows, Session};
+use crate::error::{Code, Error, Result};
+use crate::expr::{BoundExpr, Expr};
+use crate::operations::{Report, SaveMode};
+use crate::schema::{DataType, Struct, evolve};
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow::datatypes::{Field, Fields, Schema, SchemaRef};
+use futures::StreamExt;
+use std::sync::Arc;
+
+/// Runs an INSERT.
+pub(super) async fn insert(session: &Session, insert: &Insert) -> Result<Report> {
+    let table = session.table(&insert.table)?;
+    let base = table.snapshot().await?;
+    let rows = Planned::new(session, &insert.source, false).await?.rows().await?;
+    let rows = assigned(rows, insert, base.state().schema())?;
+    let append = base.append(rows.schema, rows.batches);
+    if !insert.overwrite {
+        return append.run().await;
+    }
+    append.mode(SaveMode::Overwrite).run().await
+}
+
+/// How one column of the table is filled.
+enum Source {
+    /// From a column of the query, as it is or in another type.
+    Column(usize, Conversion),
+    /// From the statement.
+    Value(BoundExpr),
+}
+
+enum Conversion {
+    None,
+    /// Values that a cast of the language converts.
+    Expression(BoundExpr),
+    Arrow,
+}
+
+/// The rows under the names and types of the columns that they go into.
+fn assigned(rows: Rows, insert: &Insert, table: &Struct) -> Result<Rows> {
+    let field = |name: &str| {
+        table.field(name).ok_or_else(|| {
+            let known: Vec<&str> = table.fields.iter().map(|f| f.name.as_str()).collect();
+            Error::new(Code::SQL, format!("the table has no column `{name}`"))
+                .with("column", name)
+                .help(format!("its columns are: {}", known.join(", ")))
+        })
+    };
+    let given = |name: &str| insert.partition.iter().find(|(p, value)| p.eq_ignore_ascii_case(name) && value.is_some());
+    for (name, _) in &insert.partition {
+        field(name)?;
+    }
+    let names: Vec<String> = match &insert.columns {
+        _ if insert.by_name => rows.schema.fields().iter().map(|f| f.name().clone()).collect(),
+        Some(columns) => columns.clone(),
+        None => table.fields.iter().map(|f| f.name.clone()).filter(|name| given(name).is_none()).collect(),
+    };
+    if names.len() != rows.schema.fields().len() {
+        return Err(Error::new(
+            Code::SQL,
+            format!("the rows have {} columns where the table takes {}", rows.schema.fields().len(), names.len()),
+        )
+        .with("columns", names.join(", "))
+        .help("name the columns that are given: INSERT INTO t (a, b) …"));
+    }
+    let (mut fields, mut sources) = (Vec::new(), Vec::new());
+    for (i, name) in names.iter().enumerate() {
+        let to = field(name)?;
+        if fields.iter().any(|f: &Field| f.name().eq_ignore_ascii_case(&to.name)) {
+            return Err(Error::new(Code::SQL, format!("the column `{name}` is given twice")).with("column", name));
+        }
+        let target = to.to_arrow()?.with_nullable(true);
+        sources.push(Source::Column(i, conversion(rows.schema.field(i), to)?));
+        fields.push(target);
+    }
+    for (name, value) in &insert.partition {
+        let Some(value) = value else { continue };
+        let to = field(name)?;
+        let text = format!("CAST({value} AS {})", to.data_type);
+        sources.push(Source::Value(Expr::sql(&text)?.bind(&Struct::default())?));
+        fields.push(to.to_arrow()?.with_nullable(true));
+    }
+    let schema: SchemaRef = Arc::new(Schema::new(Fields::from(fields)));
+    let shape = Arc::clone(&schema);
+    let batches = rows.batches.map(move |batch| fill(&batch?, &sources, &shape)).boxed();
+    Ok(Rows { schema, batches })
+}
+
+fn conversion(from: &Field, to: &crate::schema::Field) -> Result<Conversion> {
+    let one = Struct::from_arrow(&Schema::new(vec![from.clone().with_name("c")]))?;
+    let Some(has) = one.fields.first() else { return Ok(Conversion::None) };
+    if evolve::nullable_within(&has.data_type) == evolve::nullable_within(&to.data_type) {
+        return Ok(Conversion::None);
+    }
+    let nested = |t: &DataType| matches!(t, DataType::Struct(_) | DataType::Array { .. } | DataType::Map { .. } | DataType::Variant);
+    if nested(&to.data_type) || nested(&has.data_type) {
+        return Ok(Conversion::Arrow);
+    }
+    let cast = Expr::sql(&format!("CAST(c AS {})", to.data_type))?.bind(&one);
+    cast.map(Conversion::Expression).map_err(|e| e.with("column", &to.name))
+}
+
+fn fill(batch: &RecordBatch, sources: &[Source], schema: &SchemaRef) -> Result<RecordBatch> {
+    let column = |(source, field): (&Source, &arrow::datatypes::FieldRef)| -> Result<ArrayRef> {
+        let filled = match source {
+            Source::Value(value) => value.evaluate(&empty(batch.num_rows())?)?,
+            Source::Column(i, Conversion::Expression(cast)) => {
+                let one = Schema::new(vec![Field::new("c", batch.column(*i).data_type().clone(), true)]);
+                cast.evaluate(&RecordBatch::try_new(Arc::new(one), vec![Arc::clone(batch.column(*i))])?)?
+            }
+            Source::Column(i, _) => Arc::clone(batch.column(*i)),
+        };
+        converted(&filled, field.data_type()).map_err(|e| e.with("column", field.name()))
+    };
+    let columns = sources.iter().zip(schema.fields()).map(column).collect::<Result<Vec<_>>>()?;
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    Ok(RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)?)
+}
+
+fn empty(rows: usize) -> Result<RecordBatch> {
+    let options = RecordBatchOptions::new().with_row_count(Some(rows));
+    Ok(RecordBatch::try_new_with_options(Arc::new(Schema::empty()), Vec::new(), &options)?)
+}

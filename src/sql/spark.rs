@@ -1,0 +1,122 @@
+//! Functions, operators and types with Spark's meaning. Kind: pure. Spec: SQL.
+
+use super::functions;
+use arrow::datatypes::{DataType, Field, FieldRef, TimeUnit};
+use datafusion::common::{DFSchema, Result as Planning, ScalarValue};
+use datafusion::execution::SessionStateBuilder;
+use datafusion::logical_expr::expr::ScalarFunction;
+use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr, TypePlanner};
+use datafusion::logical_expr::{Expr, ExprSchemable};
+use datafusion::sql::sqlparser::ast::{ArrayElemTypeDef, BinaryOperator, DataType as SqlType, ExactNumberInfo, StructBracketKind};
+use std::sync::Arc;
+
+/// Functions by Spark's names and meanings, those of the engine where Spark's are the same, and Spark's operators and types.
+pub(super) fn with_spark(mut builder: SessionStateBuilder) -> SessionStateBuilder {
+    // The first planner that knows an operator decides.
+    let planners = builder.expr_planners().get_or_insert_with(Vec::new);
+    planners.insert(0, Arc::new(datafusion_spark::planner::SparkFunctionPlanner));
+    planners.insert(0, Arc::new(Operators));
+    builder
+        .scalar_functions()
+        .get_or_insert_with(Vec::new)
+        .extend(datafusion_spark::all_default_scalar_functions().into_iter().chain(functions::all()));
+    builder.aggregate_functions().get_or_insert_with(Vec::new).extend(datafusion_spark::all_default_aggregate_functions());
+    builder.window_functions().get_or_insert_with(Vec::new).extend(datafusion_spark::all_default_window_functions());
+    builder.with_type_planner(Arc::new(Types))
+}
+
+/// `/` gives a fraction, `DIV` a whole number, and both refuse zero; whole numbers do not wrap around.
+#[derive(Debug)]
+struct Operators;
+
+impl ExprPlanner for Operators {
+    fn plan_binary_op(&self, raw: RawBinaryExpr, schema: &DFSchema) -> Planning<PlannerResult<RawBinaryExpr>> {
+        let is_number = |expr: &Expr| expr.get_type(schema).is_ok_and(|t| t.is_numeric() || matches!(t, DataType::Null | DataType::Utf8));
+        if !is_number(&raw.left) || !is_number(&raw.right) {
+            return Ok(PlannerResult::Original(raw));
+        }
+        let whole = |expr: &Expr| expr.get_type(schema).is_ok_and(|t| t.is_integer());
+        let both_whole = whole(&raw.left) && whole(&raw.right);
+        let function = match raw.op {
+            BinaryOperator::Divide => functions::divide(),
+            BinaryOperator::MyIntegerDivide => functions::whole_divide(),
+            BinaryOperator::Plus if both_whole => functions::checked("+"),
+            BinaryOperator::Minus if both_whole => functions::checked("-"),
+            BinaryOperator::Multiply if both_whole => functions::checked("*"),
+            _ => return Ok(PlannerResult::Original(raw)),
+        };
+        let decimal = |expr: &Expr| expr.get_type(schema).is_ok_and(|t| matches!(t, DataType::Decimal128(..)));
+        let (left, right) = (raw.left, raw.right);
+        let (left, right) = match (decimal(&left), decimal(&right)) {
+            (true, false) => (left, narrow(right)),
+            (false, true) => (narrow(left), right),
+            _ => (left, right),
+        };
+        Ok(PlannerResult::Planned(Expr::ScalarFunction(ScalarFunction::new_udf(function, vec![left, right]))))
+    }
+}
+
+/// A whole literal next to a decimal is a decimal of as many digits as it has.
+fn narrow(expr: Expr) -> Expr {
+    match expr {
+        Expr::Literal(ScalarValue::Int64(Some(value)), _) => {
+            let digits = value.unsigned_abs().to_string().len() as u8;
+            Expr::Literal(ScalarValue::Decimal128(Some(i128::from(value)), digits, 0), None)
+        }
+        other => other,
+    }
+}
+
+/// The types that columns of tables have, by Spark's names.
+#[derive(Debug)]
+struct Types;
+
+impl TypePlanner for Types {
+    fn plan_type_field(&self, sql: &SqlType) -> Planning<Option<FieldRef>> {
+        Ok(arrow_type(sql).map(|t| Arc::new(Field::new("", t, true))))
+    }
+}
+
+fn arrow_type(sql: &SqlType) -> Option<DataType> {
+    Some(match sql {
+        SqlType::Timestamp(..) => timestamp(),
+        SqlType::TimestampNtz(_) => DataType::Timestamp(TimeUnit::Microsecond, None),
+        SqlType::String(_) | SqlType::Text | SqlType::Varchar(_) | SqlType::Char(_) => DataType::Utf8,
+        SqlType::TinyInt(_) => DataType::Int8,
+        SqlType::Float(_) | SqlType::Real => DataType::Float32,
+        SqlType::Binary(_) => DataType::Binary,
+        SqlType::Decimal(ExactNumberInfo::None) | SqlType::Dec(ExactNumberInfo::None) | SqlType::Numeric(ExactNumberInfo::None) => {
+            DataType::Decimal128(10, 0)
+        }
+        SqlType::Array(ArrayElemTypeDef::AngleBracket(element)) => {
+            DataType::List(Arc::new(Field::new("element", arrow_type(element)?, true)))
+        }
+        SqlType::Struct(fields, StructBracketKind::AngleBrackets) => {
+            let fields =
+                fields.iter().map(|f| Some(Field::new(f.field_name.as_ref()?.value.to_lowercase(), arrow_type(&f.field_type)?, true)));
+            DataType::Struct(fields.collect::<Option<Vec<_>>>()?.into())
+        }
+        SqlType::Custom(name, arguments) if arguments.is_empty() => match name.to_string().to_ascii_lowercase().as_str() {
+            "byte" => DataType::Int8,
+            "short" => DataType::Int16,
+            "long" => DataType::Int64,
+            "timestamp_ntz" => DataType::Timestamp(TimeUnit::Microsecond, None),
+            "timestamp_ltz" => timestamp(),
+            "string" => DataType::Utf8,
+            "binary" => DataType::Binary,
+            "dec" => DataType::Decimal128(10, 0),
+            _ => return None,
+        },
+        SqlType::BigInt(_) => DataType::Int64,
+        SqlType::Int(_) | SqlType::Integer(_) => DataType::Int32,
+        SqlType::SmallInt(_) => DataType::Int16,
+        SqlType::Boolean => DataType::Boolean,
+        SqlType::Date => DataType::Date32,
+        SqlType::Double(_) => DataType::Float64,
+        _ => return None,
+    })
+}
+
+fn timestamp() -> DataType {
+    DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
+}

@@ -1,0 +1,156 @@
+//! SQL as text: every `tests/sql/*.slt` runs in a session and a folder of its own, in which locations lie.
+
+use async_trait::async_trait;
+use futures::TryStreamExt;
+use lakebed::{Answer, Env, Error, Session, Table, columns_as_text};
+use sqllogictest::{AsyncDB, DBOutput, DefaultColumnType, Runner};
+use std::path::Path;
+
+struct Lake {
+    session: Session,
+    _folder: tempfile::TempDir,
+}
+
+impl Lake {
+    fn new() -> Lake {
+        let folder = tempfile::tempdir().unwrap();
+        let env = Env::system().with_memory_limit(256 << 20).with_threads(2);
+        let (root, own) = (folder.path().to_owned(), env.clone());
+        let open = move |location: &str| Table::at(root.join(location).to_str().unwrap()).env(own.clone()).open();
+        Lake { session: Session::new(env).opening(open), _folder: folder }
+    }
+}
+
+#[async_trait]
+impl AsyncDB for Lake {
+    type Error = Error;
+    type ColumnType = DefaultColumnType;
+
+    async fn run(&mut self, sql: &str) -> Result<DBOutput<DefaultColumnType>, Error> {
+        let answer = match self.session.sql(sql).await? {
+            Answer::Rows(answer) => answer,
+            Answer::Report(_) => return Ok(DBOutput::StatementComplete(0)),
+        };
+        let types = vec![DefaultColumnType::Any; answer.schema.fields().len()];
+        let batches: Vec<_> = answer.batches.try_collect().await?;
+        let mut rows = Vec::new();
+        for batch in batches {
+            let columns = columns_as_text(&batch)?;
+            for row in 0..batch.num_rows() {
+                let cell = |c: &arrow::array::StringArray| match arrow::array::Array::is_null(c, row) {
+                    true => "NULL".to_owned(),
+                    false if c.value(row).is_empty() => "(empty)".to_owned(),
+                    false => c.value(row).to_owned(),
+                };
+                rows.push(columns.iter().map(cell).collect());
+            }
+        }
+        Ok(DBOutput::Rows { types, rows })
+    }
+    async fn shutdown(&mut self) {}
+    fn engine_name(&self) -> &str {
+        "lakebed"
+    }
+}
+
+async fn file(name: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sql").join(format!("{name}.slt"));
+    let mut runner = Runner::new(|| async { Ok(Lake::new()) });
+    runner.run_file_async(&path).await.unwrap_or_else(|e| panic!("{}", e.display(false)));
+}
+
+macro_rules! files {
+    ($($name:ident)*) => {
+        $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $name() {
+            file(stringify!($name)).await;
+        })*
+
+        #[test]
+        fn every_slt_file_is_listed() {
+            let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sql");
+            let mut found: Vec<String> = std::fs::read_dir(folder)
+                .unwrap()
+                .map(|entry| entry.unwrap().file_name().to_str().unwrap().trim_end_matches(".slt").to_owned())
+                .collect();
+            found.sort();
+            let mut listed = vec![$(stringify!($name).to_owned()),*];
+            listed.sort();
+            assert_eq!(found, listed);
+        }
+    };
+}
+
+files! { select types time_travel skipping insert describe errors nulls names variants }
+
+impl Lake {
+    async fn ok(&self, sql: &str) -> Vec<arrow::array::RecordBatch> {
+        match self.session.sql(sql).await.unwrap_or_else(|e| panic!("{sql}: {e}")) {
+            Answer::Rows(rows) => rows.batches.try_collect().await.unwrap_or_else(|e| panic!("{sql}: {e}")),
+            Answer::Report(_) => Vec::new(),
+        }
+    }
+    /// All cells, joined by bars; rows by line breaks.
+    async fn text(&self, sql: &str) -> String {
+        let mut lines = Vec::new();
+        for batch in self.ok(sql).await {
+            let columns = columns_as_text(&batch).unwrap();
+            lines.extend((0..batch.num_rows()).map(|row| columns.iter().map(|c| c.value(row)).collect::<Vec<_>>().join("|")));
+        }
+        lines.join("\n")
+    }
+}
+
+// spec: SQL-4, SQL-3
+#[tokio::test]
+async fn explain_shows_files_kept_of_total() {
+    let lake = Lake::new();
+    lake.ok("CREATE TABLE t (id INT, p STRING) USING DELTA PARTITIONED BY (p) LOCATION 't'").await;
+    lake.ok("INSERT INTO t VALUES (1, 'a'), (2, 'b')").await;
+    lake.ok("INSERT INTO t VALUES (10, 'a'), (20, 'b')").await;
+    for (query, files) in [
+        ("SELECT * FROM t", "files: 4 of 4"),
+        ("SELECT id FROM t WHERE p = 'a'", "files: 2 of 4"),
+        ("SELECT id FROM t WHERE id >= 15", "files: 1 of 4"),
+        ("SELECT id FROM t WHERE id + 1 >= 15", "files: 4 of 4"),
+        ("SELECT id FROM t WHERE p = 'a' AND abs(id) = 3", "files: 2 of 4"),
+    ] {
+        let plan = lake.text(&format!("EXPLAIN {query}")).await;
+        assert!(plan.contains(files), "{query}: {plan}");
+    }
+    let plan = lake.text("EXPLAIN SELECT id FROM t WHERE id >= 15").await;
+    assert!(plan.contains("FilterExec") && plan.contains("columns: [id]"), "{plan}");
+    // Counting rows reads none of them.
+    let plan = lake.text("EXPLAIN SELECT count(*) FROM t").await;
+    assert!(!plan.contains("DeltaScan"), "{plan}");
+}
+
+// spec: SQL-2
+#[tokio::test]
+async fn times_pick_the_version_that_was_newest_then() {
+    let lake = Lake::new();
+    lake.ok("CREATE TABLE t (id INT) USING DELTA LOCATION 't'").await;
+    lake.ok("INSERT INTO t VALUES (1)").await;
+    let time = lake.text("SELECT CAST(max(id) AS STRING) FROM t").await;
+    assert_eq!(time, "1");
+    let history = lake.text("DESCRIBE HISTORY t LIMIT 1").await;
+    let time = history.split('|').nth(1).unwrap().to_owned();
+    lake.ok("INSERT INTO t VALUES (2)").await;
+    assert_eq!(lake.text(&format!("SELECT count(*) FROM t TIMESTAMP AS OF '{time}'")).await, "1");
+    let earlier = format!("SELECT count(*) FROM t TIMESTAMP AS OF TIMESTAMP '{time}' + INTERVAL '0' DAY");
+    assert_eq!(lake.text(&earlier).await, "1");
+}
+
+// spec: SQL-5, SQL-6, SQL-7: `types.slt`, `select.slt`, `insert.slt`
+#[tokio::test]
+async fn a_sort_larger_than_the_budget_spills() {
+    let lake = Lake::new();
+    let env = Env::system().with_memory_limit(24 << 20).with_threads(2);
+    let folder = lake._folder.path().to_owned();
+    let own = env.clone();
+    let small = Session::new(env).opening(move |l| Table::at(folder.join(l).to_str().unwrap()).env(own.clone()).open());
+    let query = "SELECT count(*) AS n, max(r) AS r FROM (SELECT row_number() OVER (ORDER BY md5(CAST(value AS STRING))) AS r FROM range(0, 400000))";
+    let Answer::Rows(rows) = small.sql(query).await.unwrap() else { panic!() };
+    let batches: Vec<_> = rows.batches.try_collect().await.unwrap();
+    assert_eq!(columns_as_text(&batches[0]).unwrap()[0].value(0), "400000");
+}
