@@ -9,8 +9,9 @@ use super::text::tokens;
 use super::tokens::{Rewritten, rewritten};
 use crate::error::{Code, Error, Result};
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, ExceptSelectItem, Expr, FunctionArg, FunctionArgExpr, Ident, ObjectName, ObjectNamePart, Query, Select, SelectItem,
-    SelectItemQualifiedWildcardKind, SetExpr, Statement, TableAlias, TableFactor, TableVersion, Value, VisitMut, VisitorMut, With,
+    AccessExpr, BinaryOperator, ExceptSelectItem, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName,
+    ObjectNamePart, Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, Statement, TableAlias, TableFactor, TableVersion,
+    Value, VisitMut, VisitorMut, With,
 };
 use datafusion::sql::sqlparser::parser::Parser;
 use std::collections::{BTreeMap, HashMap};
@@ -186,6 +187,31 @@ impl VisitorMut for Visitor<'_> {
         if let Expr::RLike { negated, expr: value, pattern, .. } = expr {
             let op = if *negated { BinaryOperator::PGRegexNotMatch } else { BinaryOperator::PGRegexMatch };
             *expr = Expr::BinaryOp { left: value.clone(), op, right: pattern.clone() };
+        }
+        let text = |text: &str| Expr::Value(Value::SingleQuotedString(text.to_lowercase()).into());
+        match expr {
+            Expr::CompoundFieldAccess { access_chain, .. } => {
+                for access in access_chain {
+                    if let AccessExpr::Dot(name) = access
+                        && let Expr::Identifier(ident) = name
+                    {
+                        *name = text(&ident.value);
+                    }
+                }
+            }
+            Expr::Function(Function { name, args: FunctionArguments::List(list), .. })
+                if last_name(name).eq_ignore_ascii_case("named_struct") =>
+            {
+                for argument in list.args.iter_mut().step_by(2) {
+                    if let FunctionArg::Unnamed(FunctionArgExpr::Expr(name)) = argument
+                        && let Expr::Value(value) = &*name
+                        && let Value::SingleQuotedString(field) | Value::DoubleQuotedString(field) = &value.value
+                    {
+                        *name = text(field);
+                    }
+                }
+            }
+            _ => {}
         }
         ControlFlow::Continue(())
     }

@@ -4,9 +4,10 @@ use super::functions;
 use arrow::datatypes::{DataType, Field, FieldRef, TimeUnit};
 use datafusion::common::{DFSchema, Result as Planning, ScalarValue};
 use datafusion::execution::SessionStateBuilder;
+use datafusion::functions_nested::expr_fn::array_element;
 use datafusion::logical_expr::expr::ScalarFunction;
-use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr, TypePlanner};
-use datafusion::logical_expr::{Expr, ExprSchemable};
+use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr, RawFieldAccessExpr, TypePlanner};
+use datafusion::logical_expr::{Expr, ExprSchemable, GetFieldAccess, lit};
 use datafusion::sql::sqlparser::ast::{ArrayElemTypeDef, BinaryOperator, DataType as SqlType, ExactNumberInfo, StructBracketKind};
 use std::sync::Arc;
 
@@ -30,6 +31,16 @@ pub(super) fn with_spark(mut builder: SessionStateBuilder) -> SessionStateBuilde
 struct Operators;
 
 impl ExprPlanner for Operators {
+    fn plan_field_access(&self, raw: RawFieldAccessExpr, schema: &DFSchema) -> Planning<PlannerResult<RawFieldAccessExpr>> {
+        let RawFieldAccessExpr { field_access, expr } = raw;
+        Ok(match field_access {
+            // Spark counts the elements of a list from zero.
+            GetFieldAccess::ListIndex { key } if matches!(expr.get_type(schema)?, DataType::List(_)) => {
+                PlannerResult::Planned(array_element(expr, *key + lit(1i64)))
+            }
+            field_access => PlannerResult::Original(RawFieldAccessExpr { field_access, expr }),
+        })
+    }
     fn plan_binary_op(&self, raw: RawBinaryExpr, schema: &DFSchema) -> Planning<PlannerResult<RawBinaryExpr>> {
         let is_number = |expr: &Expr| expr.get_type(schema).is_ok_and(|t| t.is_numeric() || matches!(t, DataType::Null | DataType::Utf8));
         if !is_number(&raw.left) || !is_number(&raw.right) {
