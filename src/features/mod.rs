@@ -6,6 +6,7 @@
 
 mod append_only;
 mod catalog_managed;
+mod change_data_feed;
 mod column_mapping;
 mod commit;
 mod deletion_vectors;
@@ -27,6 +28,7 @@ mod vacuum_protocol_check;
 mod variant_shredding;
 mod variant_type;
 
+pub(crate) use change_data_feed::{CHANGE_TYPE, COMMIT_TIMESTAMP, COMMIT_VERSION};
 pub(crate) use commit::CommitDraft;
 pub(crate) use drafts::{RowCheck, WritePlan};
 pub(crate) use new_table::{NewTable, change_table, check_properties, new_table};
@@ -52,7 +54,7 @@ features! {
     AppendOnly = append_only::SPEC,
     Invariants = invariants::SPEC,
     CheckConstraints = unbuilt::CHECK_CONSTRAINTS,
-    ChangeDataFeed = unbuilt::CHANGE_DATA_FEED,
+    ChangeDataFeed = change_data_feed::SPEC,
     GeneratedColumns = unbuilt::GENERATED_COLUMNS,
     IdentityColumns = unbuilt::IDENTITY_COLUMNS,
     AllowColumnDefaults = unbuilt::COLUMN_DEFAULTS,

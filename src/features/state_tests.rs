@@ -102,7 +102,6 @@ fn features_that_are_not_built_stop_writes_only_while_they_are_active() {
     with(&[("delta.appendOnly", "true")], "{}").check_writable().expect("built");
     for (properties, column, feature) in [
         (vec![("delta.constraints.c", "id > 0")], "{}", "checkConstraints"),
-        (vec![("delta.enableChangeDataFeed", "True")], "{}", "changeDataFeed"),
         (vec![], r#"{"delta.generationExpression":"1"}"#, "generatedColumns"),
         (vec![], r#"{"delta.identity.start":1}"#, "identityColumns"),
     ] {

@@ -39,11 +39,6 @@ pub(super) const CHECK_CONSTRAINTS: FeatureSpec = FeatureSpec {
         Active::When(|state| state.properties().any(|(key, _)| key.to_ascii_lowercase().starts_with("delta.constraints."))),
     )
 };
-pub(super) const CHANGE_DATA_FEED: FeatureSpec = FeatureSpec {
-    legacy: legacy(4),
-    joins_quietly: true,
-    ..writer(TableFeature::ChangeDataFeed, "changeDataFeed", Active::WhenProperty("delta.enableChangeDataFeed"))
-};
 pub(super) const GENERATED_COLUMNS: FeatureSpec = FeatureSpec {
     legacy: legacy(4),
     ..writer(

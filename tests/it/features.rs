@@ -98,9 +98,9 @@ async fn every_legacy_protocol_is_written_and_read_while_nothing_unbuilt_is_acti
 #[tokio::test]
 async fn a_table_that_supports_exactly_what_is_built_is_written() {
     let both = ["deletionVectors", "timestampNtz", "v2Checkpoint", "vacuumProtocolCheck", "columnMapping"];
-    let writers = [&both[..], &["appendOnly", "invariants", "inCommitTimestamp", "domainMetadata"]].concat();
+    let writers = [&both[..], &["appendOnly", "invariants", "inCommitTimestamp", "domainMetadata", "changeDataFeed"]].concat();
     let switched_on = json!({"delta.enableDeletionVectors": "true", "delta.checkpointPolicy": "v2", "delta.enableInCommitTimestamps": "true",
-        "delta.appendOnly": "true"});
+        "delta.appendOnly": "true", "delta.enableChangeDataFeed": "true"});
     for properties in [json!({}), switched_on] {
         let place = Place::with(listed(3, &both, &writers), COLUMNS, properties);
         if !place.actions(0, "metaData")[0]["configuration"].as_object().unwrap().is_empty() {
@@ -123,11 +123,9 @@ async fn whatever_else_is_active_refuses_the_write_by_name_and_is_read() {
     let writers = |name: &str| listed(1, &[], &[name]);
     for (feature, protocol, columns, properties) in [
         ("checkConstraints", versions(1, 3), plain.clone(), json!({"delta.constraints.c": "id > 0"})),
-        ("changeDataFeed", versions(1, 4), plain.clone(), json!({"delta.enableChangeDataFeed": "true"})),
         ("generatedColumns", versions(1, 4), with(r#""delta.generationExpression":"id + 1""#), json!({})),
         ("identityColumns", versions(1, 6), with(r#""delta.identity.start":1,"delta.identity.step":1"#), json!({})),
         ("checkConstraints", writers("checkConstraints"), plain.clone(), json!({"delta.constraints.c": "id > 0"})),
-        ("changeDataFeed", writers("changeDataFeed"), plain.clone(), json!({"delta.enableChangeDataFeed": "true"})),
         ("allowColumnDefaults", writers("allowColumnDefaults"), with(r#""CURRENT_DEFAULT":"7""#), json!({})),
         ("rowTracking", listed(1, &[], &["rowTracking", "domainMetadata"]), plain.clone(), json!({"delta.enableRowTracking": "true"})),
         ("typeWidening", listed(3, &["typeWidening"], &["typeWidening"]), plain.clone(), json!({"delta.enableTypeWidening": "true"})),
@@ -339,7 +337,6 @@ async fn properties_that_would_switch_on_what_is_not_built_are_refused_everywher
     let exists = Place::new();
     exists.append(ids(&[1])).run().await.unwrap();
     for (key, value, feature) in [
-        ("delta.enableChangeDataFeed", "true", "changeDataFeed"),
         ("delta.enableRowTracking", "true", "rowTracking"),
         ("delta.enableTypeWidening", "true", "typeWidening"),
         ("delta.constraints.c", "id > 0", "checkConstraints"),

@@ -51,7 +51,7 @@ async fn what_cannot_be_a_table_is_refused_before_anything_is_written() {
     let twice = columns(&[("a", DataType::Long), ("A", DataType::Long)]);
     assert_eq!(place.table.create(twice).run().await.unwrap_err().code(), Code::SCHEMA);
     assert_eq!(place.table.create(schema()).partition_by(["nope"]).run().await.unwrap_err().code(), Code::SCHEMA);
-    let unbuilt = place.table.create(schema()).property("delta.enableChangeDataFeed", "true").run().await.unwrap_err();
+    let unbuilt = place.table.create(schema()).property("delta.coordinatedCommits.commitCoordinator-preview", "x").run().await.unwrap_err();
     assert_eq!(unbuilt.code(), Code::FEATURE_WRITE);
     // Values that every later append would stumble over.
     for (key, value) in [("parquet.format.version", "abc"), ("dataSkippingStatsColumns", "`a"), ("randomPrefixLength", "64")] {
