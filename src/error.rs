@@ -113,6 +113,10 @@ codes! {
     STORE_CONFIG = "LB-STORE-CONFIG", InvalidInput;
     /// There is no such version.
     VERSION = "LB-VERSION", NotFound;
+    /// Changes that were asked for are not there any more.
+    CDF_GONE = "LB-CDF-GONE", NotFound;
+    /// Changes that were asked for were not recorded.
+    CDF_OFF = "LB-CDF-OFF", InvalidInput;
     /// There is no table.
     TABLE = "LB-TABLE", NotFound;
     /// There is a table already.

@@ -33,10 +33,10 @@ pub use error::{Code, Error, ErrorKind, Result};
 pub use expr::{BoundExpr, Expr, col, lit};
 pub use features::TableState;
 pub use log::{
-    Add, CommitInfo, DomainMetadata, LogFile, LogFileKind, LogStore, Metadata, PathLogStore, Protocol, Remove, Txn, VectorDescriptor,
+    Add, CatalogLogStore, Cdc, CommitCatalog, CommitInfo, DomainMetadata, LogFile, LogFileKind, LogStore, Metadata, PathLogStore, Protocol, Ratified, Remove, StagedCommit, Txn, VectorDescriptor,
     Version,
 };
-pub use operations::{Append, Checkpoint, Create, Report, SaveMode};
+pub use operations::{Append, ChangeFeed, Changes, Checkpoint, Create, Report, SaveMode};
 pub use schema::{DataType, Field, Scalar, Struct};
 pub use snapshot::{At, CountEffort, Counts, FileBatch, FileQuery, HistoryEntry, Snapshot};
 #[cfg(feature = "sql")]

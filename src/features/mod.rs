@@ -34,6 +34,7 @@ pub(crate) use drafts::{RowCheck, WritePlan};
 pub(crate) use new_table::{NewTable, change_table, check_properties, new_table};
 pub(crate) use settings::{CheckpointPolicy, StatsColumns};
 pub use state::TableState;
+pub(crate) use type_widening::can_widen;
 
 use drafts::TableDraft;
 use spec::FeatureSpec;

@@ -43,7 +43,7 @@ fn is_widening(change: &Value) -> bool {
 }
 
 /// Whether every value of `from` is read as the same value of `to`.
-fn can_widen(from: &DataType, to: &DataType) -> bool {
+pub(crate) fn can_widen(from: &DataType, to: &DataType) -> bool {
     use DataType::{Byte, Date, Decimal, Double, Float, Integer, Long, Short, TimestampNtz, Void};
     match (from, to) {
         (Void, _)

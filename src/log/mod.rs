@@ -2,6 +2,7 @@
 
 mod action;
 pub(crate) mod batch;
+mod catalog;
 pub(crate) mod checkpoint;
 pub(crate) mod checksum;
 mod compaction;
@@ -19,9 +20,10 @@ mod store;
 mod tail;
 
 pub use action::{
-    Action, Add, CheckpointMetadata, CommitInfo, DomainMetadata, Format, Metadata, NullableMap, Protocol, Remove, Sidecar, StringMap, Txn,
+    Action, Add, Cdc, CheckpointMetadata, CommitInfo, DomainMetadata, Format, Metadata, NullableMap, Protocol, Remove, Sidecar, StringMap, Txn,
     VectorDescriptor,
 };
+pub use catalog::{CatalogLogStore, CommitCatalog, Ratified, StagedCommit};
 pub(crate) use json::{decode_commit, decode_commit_info, encode_commit};
 pub use path::{LogFile, LogFileKind, Version};
 pub(crate) use replay::SmallFacts;

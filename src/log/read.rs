@@ -29,7 +29,8 @@ pub(crate) async fn read_commits(
     reads.buffered(parallel_reads(env)).try_collect().await
 }
 
-async fn read_commit(log: &Arc<dyn LogStore>, env: &Env, version: Version) -> Result<Arc<TailPiece>> {
+/// One commit, decoded. `LB-LOG-GAP` when it is not there.
+pub(crate) async fn read_commit(log: &Arc<dyn LogStore>, env: &Env, version: Version) -> Result<Arc<TailPiece>> {
     let body = log.read_commit(version).await?.ok_or_else(|| gap(version))?;
     piece(env, LogFile::commit_name(version), version, version, body).await
 }

@@ -20,6 +20,14 @@ pub trait LogStore: fmt::Debug + Send + Sync {
     async fn read_commit(&self, version: Version) -> Result<Option<Bytes>>;
     /// Writes version `version` only if it does not exist yet.
     async fn put_commit(&self, version: Version, body: Bytes) -> PutOutcome;
+    /// Makes sure that every commit up to `version` lies under its own name in the log's folder; checkpoints may stand on such only.
+    async fn publish(&self, _version: Version) -> Result<()> {
+        Ok(())
+    }
+    /// Whether a catalog decides which commits count.
+    fn is_ratified_by_catalog(&self) -> bool {
+        false
+    }
 }
 
 /// The log of a table that is addressed by its path.

@@ -1,11 +1,13 @@
 //! Operations: one file a verb. Each stages a transaction; `run` commits it. Spec: OPS.
 
 mod append;
+mod changes;
 mod checkpoint;
 mod create;
 mod overwrite;
 
 pub use append::{Append, SaveMode};
+pub use changes::{ChangeFeed, Changes};
 pub use checkpoint::Checkpoint;
 pub use create::Create;
 

@@ -51,7 +51,7 @@ impl Table {
 }
 
 /// Commits with the times of their files, made strictly rising: a time that does not rise becomes the one before plus 1 ms.
-fn adjusted(files: &[LogFile]) -> Vec<(Version, Timestamp)> {
+pub(crate) fn adjusted(files: &[LogFile]) -> Vec<(Version, Timestamp)> {
     let mut commits: Vec<(Version, Timestamp)> = Vec::new();
     for file in files.iter().filter(|f| f.kind == LogFileKind::Commit) {
         let floor = commits.last().map_or(i64::MIN, |(_, t)| t.millis().saturating_add(1));
@@ -68,7 +68,7 @@ async fn read_commit_info(table: &Table, version: Version) -> Result<Option<Comm
 /// The newest version that is not younger than `time`. `LB-VERSION` before the first and after the last one.
 ///
 /// From the version on that carries its own times only these count, before it only the adjusted times of files.
-pub(super) async fn version_at(table: &Table, time: Timestamp) -> Result<Version> {
+pub(crate) async fn version_at(table: &Table, time: Timestamp) -> Result<Version> {
     let latest = super::load::load(table, None).await?;
     let listing = list(table.log(), Version(0)).await?;
     let first = available(&listing.files).map_or(latest.version(), |(first, _)| first);
@@ -117,7 +117,7 @@ pub(super) async fn version_at(table: &Table, time: Timestamp) -> Result<Version
 }
 
 /// The time that a commit carries itself.
-async fn own_time(table: &Table, version: Version) -> Result<Timestamp> {
+pub(crate) async fn own_time(table: &Table, version: Version) -> Result<Timestamp> {
     let info = read_commit_info(table, version).await?;
     info.and_then(|i| i.in_commit_timestamp()).map(Timestamp).ok_or_else(|| {
         Error::new(Code::LOG_STATE, format!("commit {version} must carry its own time and does not")).with("version", version)

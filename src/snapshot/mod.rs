@@ -11,6 +11,7 @@ mod stats;
 
 pub use files::{FileBatch, FileQuery};
 pub use history::HistoryEntry;
+pub(crate) use history::{adjusted, own_time, version_at};
 pub(crate) use stats::may_hold;
 
 use crate::env::Timestamp;

@@ -4,6 +4,24 @@
 
 use crate::error::{Code, Error};
 use std::borrow::Cow;
+use std::{error, fmt};
+
+/// The cause of an error about an object that does not exist.
+#[derive(Debug)]
+pub(crate) struct Missing;
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the store has no such object")
+    }
+}
+
+impl error::Error for Missing {}
+
+/// Whether an error is about an object that does not exist.
+pub(crate) fn is_missing(e: &Error) -> bool {
+    error::Error::source(e).is_some_and(|cause| cause.is::<Missing>())
+}
 
 /// What a failed request means for whoever asked. The text of the cause is redacted; the cause itself is not kept, because its own
 /// `Display` is not.

@@ -13,7 +13,7 @@ mod resolve;
 
 pub use create::PutOutcome;
 pub(crate) use create::create;
-pub(crate) use failure::failure;
+pub(crate) use failure::{Missing, failure, is_missing};
 pub(crate) use fetch::get;
 pub use locate::TableRoot;
 pub use options::{Durability, StorageOptions};

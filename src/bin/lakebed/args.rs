@@ -225,6 +225,32 @@ pub enum Command {
         #[arg(long, value_name = "NAME=TABLE", value_parser = key_value)]
         table: Vec<(String, String)>,
     },
+    /// Reads what changed: rows with _change_type, _commit_version and _commit_timestamp
+    #[command(after_help = "Example: lakebed changes ./events --from 5 --to 9 --where \"_change_type = 'delete'\"")]
+    #[command(group = clap::ArgGroup::new("start").required(true).args(["from", "from_timestamp"]))]
+    Changes {
+        /// Path or URL
+        #[arg(value_name = "TABLE")]
+        table: String,
+        /// The first version
+        #[arg(long, value_name = "V")]
+        from: Option<u64>,
+        /// The last version; default: the newest
+        #[arg(long, value_name = "V", conflicts_with = "to_timestamp")]
+        to: Option<u64>,
+        /// The first commit that is not older, such as 2026-11-21T10:00:00Z
+        #[arg(long, value_name = "T")]
+        from_timestamp: Option<String>,
+        /// The last commit that is not younger
+        #[arg(long, value_name = "T")]
+        to_timestamp: Option<String>,
+        /// Only these columns, in this order
+        #[arg(long, value_name = "A,B", value_delimiter = ',')]
+        columns: Option<Vec<String>>,
+        /// Only rows for which this is true
+        #[arg(long = "where", value_name = "EXPRESSION")]
+        filter: Option<String>,
+    },
     /// Writes a checkpoint of the newest version
     #[command(after_help = "Example: lakebed checkpoint ./events")]
     Checkpoint {

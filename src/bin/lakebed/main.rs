@@ -4,6 +4,7 @@
 
 mod args;
 mod change;
+mod changes;
 mod demo;
 mod failure;
 mod look;
@@ -108,6 +109,17 @@ async fn command(session: &Session, command: &Command) -> Result<()> {
         }
         #[cfg(feature = "sql")]
         Command::Sql { statement, table } => sql::run(session, statement, table).await,
+        Command::Changes { table, from, to, from_timestamp, to_timestamp, columns, filter } => {
+            let wanted = changes::Wanted {
+                from: *from,
+                to: *to,
+                from_timestamp: from_timestamp.as_deref(),
+                to_timestamp: to_timestamp.as_deref(),
+                columns: columns.as_deref(),
+                filter: filter.as_deref(),
+            };
+            changes::changes(session, table, wanted).await
+        }
         Command::Checkpoint { table } => change::checkpoint(session, table).await,
         Command::Demo { dir } => demo::run(session, dir.as_deref()).await,
         Command::Completions { .. } | Command::Man { .. } => Ok(()),

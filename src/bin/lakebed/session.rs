@@ -94,7 +94,7 @@ fn split_suffix(text: &str) -> (&str, Option<At>) {
 }
 
 /// An instant; without a zone it is UTC.
-fn timestamp(text: &str) -> Option<Timestamp> {
+pub fn timestamp(text: &str) -> Option<Timestamp> {
     match Scalar::from_partition_text(Some(text), &DataType::Timestamp) {
         Ok(Scalar::Timestamp(micros)) => Some(Timestamp(micros.div_euclid(1_000))),
         _ => None,

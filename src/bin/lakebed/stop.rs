@@ -157,6 +157,12 @@ impl LogStore for StoppableLog {
     async fn read_commit(&self, version: Version) -> lakebed::Result<Option<Bytes>> {
         self.log.read_commit(version).await
     }
+    async fn publish(&self, version: Version) -> lakebed::Result<()> {
+        self.log.publish(version).await
+    }
+    fn is_ratified_by_catalog(&self) -> bool {
+        self.log.is_ratified_by_catalog()
+    }
     async fn put_commit(&self, version: Version, body: Bytes) -> PutOutcome {
         let commits = &self.stop.commits;
         commits.send_modify(|commits| commits.turn_to(version));

@@ -1,11 +1,13 @@
 //! Reading rows: a list of file tasks and a stream of batches. Kind: edge. Spec: DAT.
 
+mod changes;
 mod flow;
 mod read;
 mod row_groups;
 mod source;
 mod task;
 
+pub(crate) use changes::{ChangeScan, Changed};
 pub use flow::ScanMetrics;
 pub use task::FileTask;
 

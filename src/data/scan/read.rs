@@ -11,6 +11,7 @@ use crate::data::vector;
 use crate::env::Env;
 use crate::error::{Code, Error, Result};
 use crate::expr::{BoundExpr, Pruner};
+use crate::log::VectorDescriptor;
 use crate::schema::Scalar;
 use crate::storage::TableRoot;
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
@@ -94,19 +95,18 @@ impl Reading {
             return Ok(None);
         }
         let open = Source::open(&self.root, &task.path, task.size, Arc::clone(&self.bytes_read));
-        let deleted = async {
-            match &task.vector {
-                Some(descriptor) => vector::load(&self.root, descriptor).await.map(Some),
-                None => Ok(None),
-            }
+        let load = async |descriptor: &Option<VectorDescriptor>| match descriptor {
+            Some(descriptor) => vector::load(&self.root, descriptor).await.map(Some),
+            None => Ok(None),
         };
-        let (mut source, deleted) = futures::try_join!(open, deleted)?;
+        let (mut source, deleted, only) = futures::try_join!(open, load(&task.vector), load(&task.only))?;
         let metadata = Arc::clone(source.metadata());
         let plan = FilePlan::new(&self.wanted, metadata.file_metadata(), &|column| self.constant(&task, column))?;
 
         let row_counts: Vec<u64> = metadata.row_groups().iter().map(|g| g.num_rows() as u64).collect();
         let total: u64 = row_counts.iter().sum();
-        if let Some(last) = deleted.as_ref().and_then(|rows| rows.max()).filter(|last| *last >= total) {
+        let marked = [&deleted, &only].into_iter().flatten().filter_map(|rows| rows.max()).max();
+        if let Some(last) = marked.filter(|last| *last >= total) {
             return Err(Error::new(Code::DV, format!("a deletion vector names row {last} of a file that has {total}")));
         }
         let pruner = self.pruner.as_ref().and_then(|p| FilePruner::new(p, &self.wanted, &metadata));
@@ -125,7 +125,10 @@ impl Reading {
                 selection = pruner.pages(source.metadata(), &groups)?;
             }
         }
-        let live = deleted.and_then(|rows| vector::live_rows(&rows, &row_counts, &groups));
+        let live = match (only, deleted) {
+            (Some(only), deleted) => Some(vector::marked_rows(&(only - deleted.unwrap_or_default()), &row_counts, &groups)),
+            (None, deleted) => deleted.and_then(|rows| vector::live_rows(&rows, &row_counts, &groups)),
+        };
         let selection = match (selection, live) {
             (Some(a), Some(b)) => Some(a.intersection(&b)),
             (a, b) => a.or(b),

@@ -3,7 +3,7 @@
 //! The store's size of the file counts, not the log's. Invariant: bytes that are handed on have exactly the length asked for.
 
 use crate::error::{Code, Error, Result};
-use crate::storage::{TableRoot, failure};
+use crate::storage::{Missing, TableRoot, failure};
 use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -41,7 +41,7 @@ fn damaged(what: impl Into<String>) -> Error {
 
 fn from_store(e: object_store::Error, key: &Path) -> Error {
     match e {
-        object_store::Error::NotFound { .. } => damaged("a data file is missing"),
+        object_store::Error::NotFound { .. } => damaged("a data file is missing").caused_by(Missing),
         e => failure(e, "reading a data file", key.as_ref()),
     }
 }

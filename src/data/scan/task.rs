@@ -14,6 +14,9 @@ pub struct FileTask {
     /// Keys are physical names.
     pub partition_values: NullableMap,
     pub vector: Option<VectorDescriptor>,
+    /// Only rows that this vector marks, less those that `vector` marks; what a commit deleted or brought back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub only: Option<VectorDescriptor>,
     /// Physical rows, when the log says so.
     pub num_records: Option<u64>,
 }
@@ -27,6 +30,7 @@ impl FileTask {
         Ok(FileTask {
             partition_values: keys.iter().map(|key| (key.clone(), batch.partition_value(row, key).map(str::to_owned))).collect(),
             vector: batch.vector(row),
+            only: None,
             // A negative count is no count.
             num_records: batch.num_records(row).and_then(|n| u64::try_from(n).ok()),
             path,

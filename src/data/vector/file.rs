@@ -3,7 +3,7 @@
 use super::{bitmap, z85};
 use crate::error::{Code, Error, Result};
 use crate::log::VectorDescriptor;
-use crate::storage::{TableRoot, failure};
+use crate::storage::{Missing, TableRoot, failure};
 use bytes::Bytes;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
 use roaring::RoaringTreemap;
@@ -89,7 +89,7 @@ async fn fetch(root: &TableRoot, path: &str, offset: u64, descriptor: &VectorDes
     let framed: Range<u64> = offset..offset + size(descriptor)? + FRAME;
     let ranges = if offset == 0 { vec![framed.clone()] } else { vec![0..1, framed.clone()] };
     let mut parts = store.get_ranges(&key, &ranges).await.map_err(|e| match e {
-        object_store::Error::NotFound { .. } => broken("its file is missing"),
+        object_store::Error::NotFound { .. } => broken("its file is missing").caused_by(Missing),
         e => broken(failure(e, &format!("reading its bytes {framed:?}"), key.as_ref()).message()),
     })?;
     let blob = parts.pop().filter(|blob| blob.len() as u64 == framed.end - framed.start);

@@ -9,4 +9,4 @@ mod selection;
 mod z85;
 
 pub(crate) use file::load;
-pub(crate) use selection::live_rows;
+pub(crate) use selection::{live_rows, marked_rows};

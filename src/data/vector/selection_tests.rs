@@ -24,6 +24,18 @@ fn no_deleted_row_in_the_chosen_groups_needs_no_selection() {
     assert!(live_rows(&deleted, &[10, 10], &[0]).is_none());
 }
 
+// spec: CDF-6
+#[test]
+fn marked_rows_are_those_that_live_rows_leave_out() {
+    let marked: RoaringTreemap = [0u64, 9, 10, 25].into_iter().collect();
+    let got: Vec<RowSelector> = marked_rows(&marked, &[9, 5, 10, 6], &[0, 2, 3]).into();
+    let all: Vec<RowSelector> = marked_rows(&(0..7).collect(), &[7], &[0]).into();
+    assert_eq!((got[0], got[1].skip), (RowSelector::select(1), true));
+    assert_eq!(got.iter().map(|s| s.row_count).sum::<usize>(), 25, "{got:?}");
+    assert_eq!(got.iter().filter(|s| !s.skip).map(|s| s.row_count).sum::<usize>(), 2, "row 9 and 10 lie in a group that is not read");
+    assert_eq!(all, [RowSelector::select(7)]);
+}
+
 proptest! {
     // spec: DV-7
     #[test]

@@ -1,5 +1,6 @@
 //! The command line as a user meets it: the real binary on tables in temporary folders.
 
+mod changes;
 mod demo;
 mod errors;
 mod formats;

@@ -1,6 +1,7 @@
 //! One file an operation, through the public API, judged by the log and the files that stand on the disk.
 
 mod append;
+mod changes;
 mod create;
 mod overwrite;
 

@@ -1,5 +1,6 @@
 //! Tests against real servers on loopback. `tests/run` starts them and names their addresses; a missing address fails.
 
+mod changes;
 mod interop;
 mod processes;
 mod statistics;

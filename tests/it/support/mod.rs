@@ -1,5 +1,6 @@
 //! What the tests of several rooms share.
 
+pub mod catalog;
 pub mod digest;
 pub mod http;
 pub mod log_files;

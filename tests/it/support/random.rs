@@ -1,6 +1,7 @@
 //! Random numbers that a seed fixes.
 
 /// SplitMix64.
+#[derive(Debug)]
 pub struct Random(u64);
 
 impl Random {
