@@ -1,6 +1,7 @@
 //! Appends or overwrites rows. Kind: edge. Spec: OPS.
 
 use super::overwrite::{Removal, remove_all};
+use super::partitions::remove_partitions_of;
 use super::{Report, already_exists, json_text, newest, refused};
 use crate::data::write::{DataWriter, WriteOptions, discard};
 use crate::env::Env;
@@ -59,6 +60,7 @@ struct Choices {
     mode: SaveMode,
     merge_schema: bool,
     overwrite_schema: bool,
+    dynamic_partitions: bool,
     partition_by: Option<Vec<String>>,
     properties: StringMap,
     app: Option<(String, i64)>,
@@ -96,6 +98,14 @@ impl Append {
     /// With `Overwrite`: the rows' schema (and `partition_by`) replaces the table's.
     pub fn overwrite_schema(mut self) -> Self {
         self.choices.overwrite_schema = true;
+        self
+    }
+    /// Overwrites, but only the partitions that the rows fall into; a table without partition columns is overwritten whole.
+    pub fn dynamic_partitions(mut self) -> Self {
+        if self.choices.mode == SaveMode::Append {
+            self.choices.mode = SaveMode::Overwrite;
+        }
+        self.choices.dynamic_partitions = true;
         self
     }
     /// Partition columns of a table that this makes; must equal those of one that exists.
@@ -151,8 +161,8 @@ impl Append {
         choices.check_version(base.as_deref())?;
         let left_alone = base.as_ref().map(|base| choices.properties_left_alone(base.state(), &env)).transpose()?.flatten();
         let plan = choices.plan(&table, base.as_deref(), &schema)?;
-        let removal = match &base {
-            Some(base) if choices.mode == SaveMode::Overwrite => remove_all(base).await?,
+        let mut removal = match &base {
+            Some(base) if choices.mode == SaveMode::Overwrite && !choices.dynamic_partitions => remove_all(base).await?,
             _ => Removal::default(),
         };
 
@@ -170,9 +180,19 @@ impl Append {
         drop(batches);
         let rows = writer.rows();
         let adds = writer.finish().await?;
+        let mut reads = ReadScope::Table;
+        if let Some(base) = base.as_ref().filter(|_| choices.dynamic_partitions) {
+            (removal, reads) = match remove_partitions_of(base, &adds).await {
+                Ok(found) => found,
+                Err(e) => {
+                    discard(&table, &adds).await;
+                    return Err(e);
+                }
+            };
+        }
         let metrics = metrics(&adds, rows, (choices.mode == SaveMode::Overwrite).then_some(&removal));
         let info = choices.operation(metrics.clone());
-        let transaction = stage(&table, base.as_ref(), &plan, info.clone(), &choices, removal, &adds);
+        let transaction = stage(&table, base.as_ref(), &plan, info.clone(), &choices, (removal, reads), &adds);
         let outcome = match transaction.commit().await {
             Ok(CommitOutcome::Conflicted(conflict)) if base.is_none() && choices.mode == SaveMode::Append => {
                 after_losing_creation(&table, &plan, info, &choices, &adds, conflict).await
@@ -224,6 +244,12 @@ impl Choices {
         }
     }
     fn plan(&self, table: &Table, base: Option<&Snapshot>, rows: &SchemaRef) -> Result<Plan> {
+        if self.dynamic_partitions && self.mode != SaveMode::Overwrite {
+            return Err(Error::new(Code::INPUT, "partitions are replaced only by an overwrite").help("use the mode overwrite"));
+        }
+        if self.overwrite_schema && self.dynamic_partitions {
+            return Err(Error::new(Code::INPUT, "a schema is replaced only together with all rows, not with those of some partitions"));
+        }
         if self.overwrite_schema && self.mode != SaveMode::Overwrite {
             return Err(Error::new(Code::INPUT, "a schema is replaced only together with all rows").help("use the mode overwrite"));
         }
@@ -292,6 +318,9 @@ impl Choices {
         if self.merge_schema {
             parameters.insert("canMergeSchema".to_owned(), true.into());
         }
+        if self.dynamic_partitions {
+            parameters.insert("isDynamicPartitionOverwrite".to_owned(), true.into());
+        }
         if self.overwrite_schema {
             parameters.insert("canOverwriteSchema".to_owned(), true.into());
         }
@@ -329,7 +358,7 @@ fn stage(
     plan: &Plan,
     info: OperationInfo,
     choices: &Choices,
-    removal: Removal,
+    (removal, reads): (Removal, ReadScope),
     adds: &[Add],
 ) -> Transaction {
     let mut transaction = match base {
@@ -337,7 +366,7 @@ fn stage(
         None => table.begin_create(Arc::clone(&plan.state), info),
     };
     if base.is_some() && choices.mode == SaveMode::Overwrite {
-        transaction.read(ReadScope::Table);
+        transaction.read(reads);
     }
     if let Some(protocol) = &plan.protocol {
         transaction.set_protocol(protocol.clone());
@@ -377,7 +406,7 @@ async fn after_losing_creation(
         return Ok(CommitOutcome::Conflicted(conflict));
     }
     let plan = Plan { state: Arc::clone(theirs), metadata: None, protocol: None };
-    stage(table, Some(&base), &plan, info, choices, Removal::default(), adds).commit().await
+    stage(table, Some(&base), &plan, info, choices, (Removal::default(), ReadScope::Table), adds).commit().await
 }
 
 fn metrics(adds: &[Add], rows: u64, removal: Option<&Removal>) -> Map<String, Value> {

@@ -5,6 +5,7 @@ mod changes;
 mod checkpoint;
 mod create;
 mod overwrite;
+mod partitions;
 
 pub use append::{Append, SaveMode};
 pub use changes::{ChangeFeed, Changes};

@@ -33,7 +33,7 @@ pub(super) async fn remove_all(base: &Arc<Snapshot>) -> Result<Removal> {
 }
 
 /// The action that removes a file: the whole identity of the logical file, its statistics cut to the count, as Spark writes it.
-fn remove_of(add: Add, records: Option<i64>, now: i64) -> Remove {
+pub(super) fn remove_of(add: Add, records: Option<i64>, now: i64) -> Remove {
     Remove {
         path: add.path,
         deletion_timestamp: Some(now),

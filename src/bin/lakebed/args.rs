@@ -192,6 +192,9 @@ pub enum Command {
         /// What to do with rows that are there
         #[arg(long, value_enum, default_value_t = Mode::Append)]
         mode: Mode,
+        /// Replaces only the partitions that the rows fall into
+        #[arg(long, conflicts_with = "overwrite_schema")]
+        dynamic_partitions: bool,
         /// Adds columns that the table lacks
         #[arg(long, conflicts_with = "overwrite_schema")]
         merge_schema: bool,

@@ -38,6 +38,7 @@ pub async fn create(session: &Session, table: &str, new: New<'_>) -> Result<()> 
 pub struct Rows<'a> {
     pub files: &'a [String],
     pub mode: Mode,
+    pub dynamic_partitions: bool,
     pub merge_schema: bool,
     pub overwrite_schema: bool,
     pub partition_by: Option<&'a [String]>,
@@ -55,6 +56,9 @@ impl Rows<'_> {
             Mode::Error => SaveMode::Error,
             Mode::Ignore => SaveMode::Ignore,
         });
+        if self.dynamic_partitions {
+            append = append.dynamic_partitions();
+        }
         if self.merge_schema {
             append = append.merge_schema();
         }
