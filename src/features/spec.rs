@@ -66,8 +66,6 @@ pub(crate) enum Support {
     Read,
     /// Recognised only: not written while active and, when readers must understand it, not read.
     Recognised,
-    /// Recognised only, with the next step for the user.
-    Refused(&'static str),
 }
 
 /// The closed list of places where a feature takes part. All are pure functions.
@@ -76,6 +74,8 @@ pub(crate) struct Hooks {
     pub(crate) shape_table: Option<fn(&mut TableDraft<'_>) -> Result<()>>,
     /// Refuses a table that cannot be read correctly although the feature is known.
     pub(crate) check_read: Option<fn(&TableState) -> Result<()>>,
+    /// Refuses a table that cannot be written correctly although the feature is known. Called for every feature, supported or not.
+    pub(crate) check_write: Option<fn(&TableState) -> Result<()>>,
     /// Adds what must be done to rows before they are written.
     pub(crate) write_stages: Option<fn(&TableState, &mut WritePlan) -> Result<()>>,
     /// Refuses a removal that the table does not allow.
@@ -86,7 +86,7 @@ pub(crate) struct Hooks {
 
 impl Hooks {
     pub(crate) const NONE: Hooks =
-        Hooks { shape_table: None, check_read: None, write_stages: None, check_remove: None, stamp_commit: None };
+        Hooks { shape_table: None, check_read: None, check_write: None, write_stages: None, check_remove: None, stamp_commit: None };
 }
 
 impl FeatureSpec {

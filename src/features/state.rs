@@ -21,6 +21,7 @@ pub struct TableState {
     partition_columns: Vec<String>,
     features: FeatureSet,
     mapping: MappingMode,
+    by_catalog: bool,
 }
 
 impl TableState {
@@ -48,12 +49,25 @@ impl TableState {
             partition_columns,
             features,
             mapping: MappingMode::None,
+            by_catalog: false,
         };
         if state.is_supported(TableFeature::ColumnMapping) {
             state.mapping = MappingMode::of(&state)?;
         }
         state.physical_schema = physical_schema(&state.schema, state.mapping)?;
         Ok(state)
+    }
+    /// The same state, when the log that it comes from is one whose commits a catalog ratifies.
+    pub(crate) fn reached_by_catalog(mut self, by_catalog: bool) -> TableState {
+        self.by_catalog = by_catalog;
+        self
+    }
+    /// The state of the same table, reached in the same way, with other facts. Errors as `new`.
+    pub(crate) fn with(&self, protocol: Protocol, metadata: Metadata, domains: Vec<DomainMetadata>) -> Result<TableState> {
+        Ok(TableState::new(protocol, metadata, domains)?.reached_by_catalog(self.by_catalog))
+    }
+    pub(super) fn is_reached_by_catalog(&self) -> bool {
+        self.by_catalog
     }
     pub fn protocol(&self) -> &Protocol {
         &self.protocol
@@ -114,13 +128,10 @@ impl TableState {
     pub fn check_readable(&self) -> Result<()> {
         self.check_known(Code::FEATURE_READ)?;
         let mut missing = self.features.unknown_reader.clone();
-        let mut help = "read the table with a newer lakebed or with the engine that wrote it";
+        let help = "read the table with a newer lakebed or with the engine that wrote it";
         for spec in self.supported() {
             if !spec.is_readable() {
                 missing.push(spec.name.to_owned());
-                if let Support::Refused(next_step) = spec.support {
-                    help = next_step;
-                }
             }
         }
         if !missing.is_empty() {
@@ -140,17 +151,14 @@ impl TableState {
                 .with("known", WRITER_VERSION_MAX));
         }
         let mut missing = [self.features.unknown_reader.as_slice(), &self.features.unknown_writer].concat();
-        let mut help = "write the table with the engine that switched them on, or with a newer lakebed";
+        let help = "write the table with the engine that switched them on, or with a newer lakebed";
         for spec in self.supported() {
             if !spec.is_readable() || spec.support != Support::Full && self.is_active(spec.feature) {
                 missing.push(spec.name.to_owned());
-                if let Support::Refused(next_step) = spec.support {
-                    help = next_step;
-                }
             }
         }
         if missing.is_empty() {
-            return Ok(());
+            return ALL.iter().filter_map(|spec| spec.hooks.check_write).try_for_each(|check| check(self));
         }
         Err(Error::new(Code::FEATURE_WRITE, "writing the table needs features that this build lacks")
             .with("features", missing.join(", "))

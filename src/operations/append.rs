@@ -286,7 +286,7 @@ impl Choices {
         }
         let (protocol, metadata) = change_table(state, schema, partition, table.env())?;
         let after = protocol.clone().unwrap_or_else(|| state.protocol().clone());
-        let state = Arc::new(TableState::new(after, metadata.clone(), state.domains().to_vec())?);
+        let state = Arc::new(state.with(after, metadata.clone(), state.domains().to_vec())?);
         Ok(Plan { state, metadata: Some(metadata), protocol })
     }
     /// What to say about properties that were given for a table that exists. `LB-PROPERTY` and `LB-FEATURE-WRITE` for those that no

@@ -54,6 +54,8 @@ impl Snapshot {
             return Ok(written);
         }
         self.table().root().check_writable().await?;
+        // A checkpoint may stand only on commits that everybody sees.
+        self.table().log().publish(self.version()).await?;
         match self.encode().await {
             // It cannot be built from what is broken, but perhaps from what lies before it.
             Err(e) if e.code() == Code::CKPT && self.segment().checkpoint.is_some() => {

@@ -134,7 +134,7 @@ async fn read(table: &Table, segment: LogSegment, warnings: &mut Vec<String>) ->
         }
     }
     let (protocol, metadata) = facts.state(segment.version)?;
-    let state = Arc::new(TableState::new(protocol, metadata, facts.live_domains())?);
+    let state = Arc::new(TableState::new(protocol, metadata, facts.live_domains())?.reached_by_catalog(log.is_ratified_by_catalog()));
     Ok(Snapshot {
         version: segment.version,
         table: table.clone(),

@@ -3,7 +3,6 @@
 use super::Snapshot;
 use super::load::load;
 use crate::error::Result;
-use crate::features::TableState;
 use crate::log::checkpoint::FirstFile;
 use crate::log::listing::list;
 use crate::log::read::read_tail;
@@ -51,7 +50,7 @@ impl Snapshot {
         new.iter().for_each(|piece| facts.apply_piece(piece));
         let state = if changed {
             let (protocol, metadata) = facts.state(segment.version)?;
-            Arc::new(TableState::new(protocol, metadata, facts.live_domains())?)
+            Arc::new(self.state.with(protocol, metadata, facts.live_domains())?)
         } else {
             Arc::clone(&self.state)
         };

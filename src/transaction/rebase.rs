@@ -45,5 +45,5 @@ pub(crate) fn changed_state(
     let live = live.chain(domains.iter().filter(|new| !new.removed)).cloned().collect();
     let protocol = protocol.unwrap_or(state.protocol()).clone();
     let metadata = metadata.unwrap_or(state.metadata()).clone();
-    Ok(Arc::new(TableState::new(protocol, metadata, live)?))
+    Ok(Arc::new(state.with(protocol, metadata, live)?))
 }

@@ -202,7 +202,7 @@ async fn checked(end: &Snapshot, commits: &Commits, first: Version, last: Versio
         if piece.to > first && (protocol.is_some() || metadata.is_some()) {
             let protocol = protocol.unwrap_or(state.protocol()).clone();
             let metadata = metadata.unwrap_or(state.metadata()).clone();
-            state = Arc::new(TableState::new(protocol, metadata, Vec::new())?);
+            state = Arc::new(state.with(protocol, metadata, Vec::new())?);
             check(&state, end.state(), piece.to)?;
         }
         kept += piece.size;

@@ -17,6 +17,7 @@ struct State {
     latest: Option<Version>,
     staged: BTreeMap<Version, StagedCommit>,
     faults: Option<Faults>,
+    keep_unpublished: bool,
 }
 
 #[derive(Debug)]
@@ -30,6 +31,14 @@ impl Catalog {
     /// One request in `one_in` goes wrong from now on; 0 for none.
     pub fn fail(&self, seed: u64, one_in: u64) {
         self.state.lock().unwrap().faults = (one_in > 0).then(|| Faults { random: Random::new(seed), one_in });
+    }
+    /// Whether every answer that a commit was ratified is lost from now on, so that nobody publishes it.
+    pub fn keep_unpublished(&self, keep: bool) {
+        self.state.lock().unwrap().keep_unpublished = keep;
+    }
+    /// Loses a commit that is not published.
+    pub fn forget(&self, version: u64) {
+        self.state.lock().unwrap().staged.remove(&Version(version));
     }
     pub fn unpublished(&self) -> Vec<u64> {
         self.state.lock().unwrap().staged.keys().map(|v| v.0).collect()
@@ -74,7 +83,7 @@ impl CommitCatalog for Catalog {
         }
         state.latest = Some(next);
         state.staged.insert(next, staged.clone());
-        match state.fails() {
+        match state.keep_unpublished || state.fails() {
             true => PutOutcome::Unknown(lost()),
             false => PutOutcome::Created,
         }
@@ -82,7 +91,7 @@ impl CommitCatalog for Catalog {
     async fn published(&self, version: Version) -> Result<()> {
         tokio::task::yield_now().await;
         let mut state = self.state.lock().unwrap();
-        if state.fails() {
+        if state.keep_unpublished || state.fails() {
             return Err(lost());
         }
         state.staged.retain(|v, _| *v > version);
