@@ -31,7 +31,7 @@ pub use data::write::{DataWriter, WriteOptions};
 pub use env::{Clock, Entropy, Env, MemoryBudget, Reservation, SeededEntropy, SystemClock, SystemEntropy, Task, Timestamp};
 pub use error::{Code, Error, ErrorKind, Result};
 pub use expr::{BoundExpr, Expr, col, lit};
-pub use features::TableState;
+pub use features::{HiddenColumn, TableState};
 pub use log::{
     Add, CatalogLogStore, Cdc, CommitCatalog, CommitInfo, DomainMetadata, LogFile, LogFileKind, LogStore, Metadata, PathLogStore, Protocol, Ratified, Remove, StagedCommit, Txn, VectorDescriptor,
     Version,

@@ -7,6 +7,31 @@ use crate::expr::Expr;
 use crate::log::StringMap;
 use crate::schema::{Field, Struct};
 
+/// A column that no schema names: where a row lies, and which row it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum HiddenColumn {
+    /// The path of the row's data file, as it stands in the log.
+    FilePath,
+    /// The row's position in its data file, from 0, deleted rows counted.
+    RowIndex,
+    /// The row's stable id.
+    RowId,
+    /// The version that last changed the row.
+    RowCommitVersion,
+}
+
+impl HiddenColumn {
+    /// Its name in the batches of a scan.
+    pub fn name(self) -> &'static str {
+        match self {
+            HiddenColumn::FilePath => "_metadata.file_path",
+            HiddenColumn::RowIndex => "_metadata.row_index",
+            HiddenColumn::RowId => "_metadata.row_id",
+            HiddenColumn::RowCommitVersion => "_metadata.row_commit_version",
+        }
+    }
+}
+
 /// A table that is being made or changed: what its metadata will say.
 #[derive(Debug)]
 pub(crate) struct TableDraft<'a> {

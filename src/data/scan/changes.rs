@@ -4,7 +4,7 @@
 //! it rules files out before they are opened.
 
 use super::flow::Flow;
-use super::read::Reading;
+use super::read::{Reading, Rows};
 use super::task::FileTask;
 use crate::data::columns::{schema_of, wanted};
 use crate::env::Timestamp;
@@ -75,14 +75,14 @@ impl ChangeScan {
             task
         };
         match changed {
-            Changed::Listed(tasks) => self.listed.run(stream::iter(tasks).map(move |task| Ok(of_commit(task))).boxed()),
+            Changed::Listed(tasks) => self.listed.run(stream::iter(tasks).map(move |task| Ok((of_commit(task), Rows::All))).boxed()),
             Changed::Files(tasks) => {
                 let task = move |(came, task)| {
                     let mut task = of_commit(task);
                     task.partition_values.insert(key(CHANGE_TYPE), Some(if came { "insert" } else { "delete" }.to_owned()));
                     Ok(task)
                 };
-                self.files.run(stream::iter(tasks).map(task).boxed())
+                self.files.run(stream::iter(tasks).map(move |t| Ok((task(t)?, Rows::All))).boxed())
             }
         }
     }
@@ -114,6 +114,7 @@ fn reading(
         shown,
         filter,
         pruner,
+        hidden: Vec::new(),
         by_partition,
         limit: None,
         bytes_read: Arc::new(AtomicU64::new(0)),

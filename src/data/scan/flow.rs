@@ -3,7 +3,7 @@
 //! Each file is opened and decoded in a task of its own, so that a panic on a damaged file becomes an error that names it. A scan holds at
 //! most half of the budget, and its first file never waits: however many scans stand still because nobody drains them, the others go on.
 
-use super::read::Reading;
+use super::read::{Reading, Rows};
 use super::task::FileTask;
 use crate::env::{MemoryBudget, Reservation, Task};
 use crate::error::{Code, Error, Result};
@@ -43,7 +43,7 @@ impl Flow {
     }
 
     /// The rows of these files, at most as many as the scan's limit.
-    pub fn run(&self, tasks: BoxStream<'static, Result<FileTask>>) -> BoxStream<'static, Result<RecordBatch>> {
+    pub fn run(&self, tasks: BoxStream<'static, Result<(FileTask, Rows)>>) -> BoxStream<'static, Result<RecordBatch>> {
         let flow = self.clone();
         let limit = self.reading.limit.unwrap_or(u64::MAX);
         let start = async move {
@@ -78,13 +78,13 @@ impl Flow {
     }
 
     /// Starts files as places become free; stops at the first failure.
-    async fn drive(self, mut tasks: BoxStream<'static, Result<FileTask>>, sender: Sender<Result<RecordBatch>>) {
+    async fn drive(self, mut tasks: BoxStream<'static, Result<(FileTask, Rows)>>, sender: Sender<Result<RecordBatch>>) {
         let mut running = FuturesUnordered::new();
         let mut more = true;
         loop {
             while more && running.len() < self.reading.env.threads() {
                 match tasks.next().await {
-                    Some(Ok(task)) => running.push(self.start(task, sender.clone())),
+                    Some(Ok((task, rows))) => running.push(self.start(task, rows, sender.clone())),
                     Some(Err(e)) => {
                         let _ = sender.send(Err(e)).await;
                         return;
@@ -104,10 +104,10 @@ impl Flow {
     }
 
     /// One file in a task of its own. Dropping the future stops it.
-    fn start(&self, task: FileTask, sender: Sender<Result<RecordBatch>>) -> impl Future<Output = Result<()>> + use<> {
+    fn start(&self, task: FileTask, rows: Rows, sender: Sender<Result<RecordBatch>>) -> impl Future<Output = Result<()>> + use<> {
         let path = task.path.clone();
         let flow = self.clone();
-        let running: Task<Result<()>> = self.reading.env.spawn(async move { flow.read(task, sender).await });
+        let running: Task<Result<()>> = self.reading.env.spawn(async move { flow.read(task, rows, sender).await });
         async move {
             match running.await {
                 Ok(result) => result,
@@ -119,9 +119,9 @@ impl Flow {
         }
     }
 
-    async fn read(self, task: FileTask, sender: Sender<Result<RecordBatch>>) -> Result<()> {
+    async fn read(self, task: FileTask, rows: Rows, sender: Sender<Result<RecordBatch>>) -> Result<()> {
         let path = task.path.clone();
-        let Some(opened) = Arc::clone(&self.reading).open(task).await? else { return Ok(()) };
+        let Some(opened) = Arc::clone(&self.reading).open(task, rows).await? else { return Ok(()) };
         let _held = self.gate.enter(opened.bytes).await;
         self.files_read.fetch_add(1, Ordering::Relaxed);
         let mut batches = pin!(opened.batches().map_err(|e| e.with("path", &path))?);

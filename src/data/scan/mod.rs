@@ -2,6 +2,7 @@
 
 mod changes;
 mod flow;
+mod hidden;
 mod read;
 mod row_groups;
 mod source;
@@ -9,14 +10,17 @@ mod task;
 
 pub(crate) use changes::{ChangeScan, Changed};
 pub use flow::ScanMetrics;
+pub(crate) use read::Rows;
 pub use task::FileTask;
 
 use crate::data::columns::{schema_of, wanted};
 use crate::error::{Code, Error, Result};
 use crate::expr::{BoundExpr, Expr, Pruner};
-use crate::snapshot::{FileQuery, Snapshot};
+use crate::features::HiddenColumn;
+use crate::log::Add;
+use crate::snapshot::{FileBatch, FileQuery, Snapshot};
 use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{Fields, Schema as ArrowSchema, SchemaRef};
 use flow::Flow;
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt, stream};
@@ -30,12 +34,13 @@ pub struct ScanBuilder {
     columns: Option<Vec<String>>,
     filter: Option<Expr>,
     limit: Option<u64>,
+    hidden: Vec<HiddenColumn>,
 }
 
 impl Snapshot {
     /// Starts a scan of this version.
     pub fn scan(self: &Arc<Self>) -> ScanBuilder {
-        ScanBuilder { snapshot: Arc::clone(self), columns: None, filter: None, limit: None }
+        ScanBuilder { snapshot: Arc::clone(self), columns: None, filter: None, limit: None, hidden: Vec::new() }
     }
 }
 
@@ -53,6 +58,11 @@ impl ScanBuilder {
     /// At most this many rows.
     pub fn limit(mut self, rows: u64) -> Self {
         self.limit = Some(rows);
+        self
+    }
+    /// These columns too, after those of the table.
+    pub fn hidden(mut self, columns: impl IntoIterator<Item = HiddenColumn>) -> Self {
+        self.hidden.extend(columns);
         self
     }
     /// Binds names and types. `LB-FEATURE-READ`, `LB-SCHEMA`, `LB-EXPR`.
@@ -76,7 +86,8 @@ impl ScanBuilder {
         let reading = Reading {
             root: table.root().clone(),
             env: table.env().clone(),
-            schema: schema_of(&wanted[..shown]),
+            schema: with_hidden(schema_of(&wanted[..shown]), &self.hidden),
+            hidden: self.hidden,
             wanted,
             shown,
             filter,
@@ -107,6 +118,14 @@ impl Scan {
     }
     /// Files left after pruning, with as much of each as the query asks for.
     pub(crate) fn tasks_of(&self, query: FileQuery) -> BoxStream<'static, Result<FileTask>> {
+        self.picked(query, |_, _| ()).map_ok(|(task, ())| task).boxed()
+    }
+    /// The same, each with its whole action: what an operation needs that replaces files.
+    pub(crate) fn files(&self) -> BoxStream<'static, Result<(FileTask, Add)>> {
+        self.picked(FileQuery::default().full(), FileBatch::add)
+    }
+    /// The tasks of the files that the filter admits, each with what `pick` takes of it.
+    fn picked<T: Send + 'static>(&self, query: FileQuery, pick: fn(&FileBatch, usize) -> T) -> BoxStream<'static, Result<(FileTask, T)>> {
         let query = match &self.flow.reading().filter {
             Some(filter) => query.filter(BoundExpr::clone(filter)),
             None => query,
@@ -115,13 +134,13 @@ impl Scan {
         let keys: Vec<String> = state.partition_columns().iter().filter_map(|name| state.physical_name(name)).map(str::to_owned).collect();
         let reading = Arc::clone(self.flow.reading());
         let tasks = self.snapshot.files(query).map_ok(move |batch| {
-            let tasks: Vec<Result<FileTask>> = (0..batch.len()).map(|row| FileTask::of(&batch, row, &keys)).collect();
-            stream::iter(tasks)
+            let task = |row| FileTask::of(&batch, row, &keys).map(|task| (task, pick(&batch, row)));
+            stream::iter((0..batch.len()).map(task).collect::<Vec<_>>())
         });
         tasks
             .try_flatten()
-            .try_filter_map(move |task| {
-                let admitted = reading.admits(&task).map(|admitted| admitted.then_some(task));
+            .try_filter_map(move |(task, picked)| {
+                let admitted = reading.admits(&task).map(|admitted| admitted.then_some((task, picked)));
                 futures::future::ready(admitted)
             })
             .boxed()
@@ -129,12 +148,23 @@ impl Scan {
     /// The rows of one file. Errors name the file: `LB-FILE`, `LB-DV`, `LB-SCHEMA`. Memory: the compressed columns of one row group and a
     /// few batches, held in the budget.
     pub fn read(&self, task: FileTask) -> BoxStream<'static, Result<RecordBatch>> {
-        self.flow.run(stream::iter([Ok(task)]).boxed())
+        self.read_rows(task, Rows::All)
+    }
+    /// Some rows of one file, as `read`. Those that its vector deletes are never among them.
+    pub(crate) fn read_rows(&self, task: FileTask, rows: Rows) -> BoxStream<'static, Result<RecordBatch>> {
+        self.flow.run(stream::iter([Ok((task, rows))]).boxed())
+    }
+    /// How many rows the file has, deleted ones included: from the log, else from its footer.
+    pub(crate) async fn physical_rows(&self, task: &FileTask) -> Result<u64> {
+        match task.num_records {
+            Some(rows) => Ok(rows),
+            None => self.flow.reading().physical_rows(task).await,
+        }
     }
     /// All rows, files in no promised order, at most `Env::threads` files in flight, within half of the memory budget.
     pub fn stream(self) -> BoxStream<'static, Result<RecordBatch>> {
-        let tasks = self.tasks();
-        self.flow.run(tasks)
+        let tasks = self.tasks().map_ok(|task| (task, Rows::All));
+        self.flow.run(tasks.boxed())
     }
     /// How many rows match, from statistics where they decide, else by reading.
     pub async fn count(self) -> Result<u64> {
@@ -155,7 +185,7 @@ impl Scan {
             async move {
                 match task.num_records {
                     Some(rows) => read::alive(rows, &task),
-                    None => reading.rows_alive(&task).await,
+                    None => read::alive(reading.physical_rows(&task).await?, &task),
                 }
             }
         });
@@ -173,4 +203,9 @@ impl Scan {
         let files = &self.flow.files_read;
         ScanMetrics { files_read: files.load(Ordering::Relaxed), bytes_read: self.flow.reading().bytes_read.load(Ordering::Relaxed) }
     }
+}
+
+fn with_hidden(schema: SchemaRef, hidden: &[HiddenColumn]) -> SchemaRef {
+    let fields: Fields = schema.fields().iter().cloned().chain(hidden.iter().map(|c| hidden::field(*c))).collect();
+    if hidden.is_empty() { schema } else { Arc::new(ArrowSchema::new(fields)) }
 }

@@ -2,6 +2,7 @@
 //!
 //! Deleted rows and rows of pages that cannot match are not decoded; the filter is applied again to what is left.
 
+use super::hidden;
 use super::row_groups::FilePruner;
 use super::source::{Source, from_parquet};
 use super::task::FileTask;
@@ -11,6 +12,7 @@ use crate::data::vector;
 use crate::env::Env;
 use crate::error::{Code, Error, Result};
 use crate::expr::{BoundExpr, Pruner};
+use crate::features::HiddenColumn;
 use crate::log::VectorDescriptor;
 use crate::schema::Scalar;
 use crate::storage::TableRoot;
@@ -22,6 +24,7 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, RowSelection};
 use parquet::arrow::async_reader::ParquetRecordBatchStreamBuilder;
 use parquet::file::metadata::RowGroupMetaData;
+use roaring::RoaringTreemap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
@@ -37,6 +40,8 @@ pub(super) struct Reading {
     pub wanted: Vec<Wanted>,
     /// How many of them are asked for.
     pub shown: usize,
+    /// Columns that follow them.
+    pub hidden: Vec<HiddenColumn>,
     pub schema: SchemaRef,
     pub filter: Option<BoundExpr>,
     pub pruner: Option<Pruner>,
@@ -46,9 +51,22 @@ pub(super) struct Reading {
     pub bytes_read: Arc<AtomicU64>,
 }
 
+/// Which rows of a file are read, by their positions in it.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum Rows {
+    #[default]
+    All,
+    Only(Arc<RoaringTreemap>),
+    Except(Arc<RoaringTreemap>),
+}
+
+/// Of how many rows one must be wanted for the page index to be worth a request.
+const WORTH_PAGE_INDEX: u64 = 1_000;
+
 /// A file that is ready to be decoded.
 pub(super) struct Opened {
     reading: Arc<Reading>,
+    path: String,
     plan: FilePlan,
     source: Source,
     groups: Vec<usize>,
@@ -76,21 +94,20 @@ impl Reading {
         Ok(filter.matches(&row)?.value(0))
     }
 
-    /// How many rows of the file are alive, from its footer.
-    pub async fn rows_alive(&self, task: &FileTask) -> Result<u64> {
+    /// How many rows the file has, from its footer.
+    pub async fn physical_rows(&self, task: &FileTask) -> Result<u64> {
         let named = |e: Error| e.with("path", &task.path);
         let source = Source::open(&self.root, &task.path, task.size, Arc::clone(&self.bytes_read)).await.map_err(named)?;
-        let rows: u64 = source.metadata().row_groups().iter().map(|g| g.num_rows() as u64).sum();
-        alive(rows, task).map_err(named)
+        Ok(source.metadata().row_groups().iter().map(|g| g.num_rows() as u64).sum())
     }
 
     /// Opens a file and decides what of it is decoded. `None` when nothing is.
-    pub async fn open(self: Arc<Self>, task: FileTask) -> Result<Option<Opened>> {
+    pub async fn open(self: Arc<Self>, task: FileTask, rows: Rows) -> Result<Option<Opened>> {
         let path = task.path.clone();
-        self.open_unnamed(task).await.map_err(|e| e.with("path", path))
+        self.open_unnamed(task, rows).await.map_err(|e| e.with("path", path))
     }
 
-    async fn open_unnamed(self: Arc<Self>, task: FileTask) -> Result<Option<Opened>> {
+    async fn open_unnamed(self: Arc<Self>, task: FileTask, rows: Rows) -> Result<Option<Opened>> {
         if !self.admits(&task)? {
             return Ok(None);
         }
@@ -109,9 +126,22 @@ impl Reading {
         if let Some(last) = marked.filter(|last| *last >= total) {
             return Err(Error::new(Code::DV, format!("a deletion vector names row {last} of a file that has {total}")));
         }
+        let deleted = match &rows {
+            Rows::Except(more) => Some(deleted.map_or_else(|| more.as_ref().clone(), |rows| rows | more.as_ref())),
+            _ => deleted,
+        };
         let pruner = self.pruner.as_ref().and_then(|p| FilePruner::new(p, &self.wanted, &metadata));
         let mut groups: Vec<usize> = (0..row_counts.len()).filter(|g| row_counts[*g] > 0).collect();
         let mut selection = None;
+        if let Rows::Only(chosen) = &rows {
+            if let Some(last) = chosen.max().filter(|last| *last >= total) {
+                return Err(Error::new(Code::INTERNAL, format!("row {last} is wanted of a file that has {total}")));
+            }
+            groups = vector::groups_with(chosen, &row_counts);
+            if chosen.len() < total / WORTH_PAGE_INDEX {
+                source.load_page_index().await?;
+            }
+        }
         if let Some(pruner) = &pruner {
             let kept = pruner.row_groups(&metadata)?;
             groups.retain(|g| kept.contains(g));
@@ -129,15 +159,16 @@ impl Reading {
             (Some(only), deleted) => Some(vector::marked_rows(&(only - deleted.unwrap_or_default()), &row_counts, &groups)),
             (None, deleted) => deleted.and_then(|rows| vector::live_rows(&rows, &row_counts, &groups)),
         };
-        let selection = match (selection, live) {
-            (Some(a), Some(b)) => Some(a.intersection(&b)),
-            (a, b) => a.or(b),
+        let chosen = match &rows {
+            Rows::Only(chosen) => Some(vector::marked_rows(chosen, &row_counts, &groups)),
+            _ => None,
         };
+        let selection = [selection, live, chosen].into_iter().flatten().reduce(|a, b| a.intersection(&b));
         if groups.is_empty() || selection.as_ref().is_some_and(|s| !s.selects_any()) {
             return Ok(None);
         }
         let (batch_rows, bytes) = held(&source, &plan, &groups);
-        Ok(Some(Opened { reading: self, plan, source, groups, selection, batch_rows, bytes }))
+        Ok(Some(Opened { reading: self, path: task.path, plan, source, groups, selection, batch_rows, bytes }))
     }
 }
 
@@ -167,8 +198,9 @@ fn held(source: &Source, plan: &FilePlan, groups: &[usize]) -> (usize, u64) {
 impl Opened {
     /// The rows. Nothing is read before the first is asked for.
     pub fn batches(self) -> Result<impl Stream<Item = Result<RecordBatch>> + Send> {
-        let Opened { reading, plan, source, groups, selection, batch_rows, .. } = self;
+        let Opened { reading, path, plan, source, groups, selection, batch_rows, .. } = self;
         let options = ArrowReaderOptions::new().with_schema(Arc::clone(&plan.hinted));
+        let options = options.with_virtual_columns(hidden::decoded(&reading.hidden)).map_err(from_parquet)?;
         let metadata = Arc::clone(source.metadata());
         let mask = ProjectionMask::leaves(metadata.file_metadata().schema_descr(), plan.leaves.iter().copied());
         let metadata = ArrowReaderMetadata::try_new(metadata, options).map_err(from_parquet)?;
@@ -183,25 +215,23 @@ impl Opened {
             builder = builder.with_limit(usize::try_from(limit).unwrap_or(usize::MAX));
         }
         let decoded = builder.build().map_err(from_parquet)?;
-        Ok(decoded.map(move |batch| reading.finish(&plan, &batch.map_err(from_parquet)?)))
+        Ok(decoded.map(move |batch| reading.finish(&plan, &path, &batch.map_err(from_parquet)?)))
     }
 }
 
 impl Reading {
-    /// Table columns, matching rows, shown columns.
-    fn finish(&self, plan: &FilePlan, decoded: &RecordBatch) -> Result<RecordBatch> {
+    /// Table columns and hidden ones, matching rows, shown columns.
+    fn finish(&self, plan: &FilePlan, path: &str, decoded: &RecordBatch) -> Result<RecordBatch> {
         let batch = plan.apply(decoded)?;
-        let batch = match self.filter.as_ref().filter(|_| !self.by_partition) {
-            Some(filter) => filter_record_batch(&batch, &filter.matches(&batch)?)?,
-            None => batch,
-        };
-        self.show(batch)
-    }
-
-    fn show(&self, batch: RecordBatch) -> Result<RecordBatch> {
+        let positions = decoded.columns().last().filter(|_| !self.hidden.is_empty());
+        let hidden = hidden::arrays(&self.hidden, path, positions, batch.num_rows())?;
+        let columns = batch.columns()[..self.shown].iter().cloned().chain(hidden).collect();
         let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-        let columns = batch.columns()[..self.shown].to_vec();
-        Ok(RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)?)
+        let shown = RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)?;
+        match self.filter.as_ref().filter(|_| !self.by_partition) {
+            Some(filter) => Ok(filter_record_batch(&shown, &filter.matches(&batch)?)?),
+            None => Ok(shown),
+        }
     }
 }
 

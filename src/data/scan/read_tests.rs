@@ -48,10 +48,11 @@ async fn read_task(body: Vec<u8>, table: &Struct, partitions: &[&str], task: Fil
         by_partition: false,
         limit: None,
         bytes_read: Arc::default(),
+        hidden: Vec::new(),
     };
     let schema = Arc::clone(&reading.schema);
     let flow = Flow::new(Arc::new(reading));
-    let batches: Vec<RecordBatch> = flow.run(futures::stream::iter([Ok(task)]).boxed()).try_collect().await?;
+    let batches: Vec<RecordBatch> = flow.run(futures::stream::iter([Ok((task, Rows::All))]).boxed()).try_collect().await?;
     Ok(arrow::compute::concat_batches(&schema, &batches)?)
 }
 
@@ -378,10 +379,11 @@ async fn matching(body: &[u8], table: &Struct, filter: &str) -> (Vec<RecordBatch
             by_partition: false,
             limit: None,
             bytes_read: Arc::default(),
+            hidden: Vec::new(),
         };
         let (schema, read) = (Arc::clone(&reading.schema), Arc::clone(&reading.bytes_read));
         let flow = Flow::new(Arc::new(reading));
-        let batches: Vec<RecordBatch> = flow.run(futures::stream::iter([Ok(task())]).boxed()).try_collect().await.unwrap();
+        let batches: Vec<RecordBatch> = flow.run(futures::stream::iter([Ok((task(), Rows::All))]).boxed()).try_collect().await.unwrap();
         answers.push(arrow::compute::concat_batches(&schema, &batches).unwrap());
         bytes.push(read.load(std::sync::atomic::Ordering::Relaxed));
     }
@@ -470,11 +472,12 @@ async fn panic_of_the_decoder_becomes_an_error_that_names_the_file() {
         by_partition: false,
         limit: None,
         bytes_read: Arc::default(),
+        hidden: Vec::new(),
     };
     let store = Arc::clone(reading.root.store());
     store.put_opts(&Path::from("t/a.parquet"), file(&batch(vec![("a", ints([1]))])).into(), Default::default()).await.unwrap();
     let flow = Flow::new(Arc::new(reading));
-    let e = flow.run(futures::stream::iter([Ok(task())]).boxed()).try_collect::<Vec<_>>().await.unwrap_err();
+    let e = flow.run(futures::stream::iter([Ok((task(), Rows::All))]).boxed()).try_collect::<Vec<_>>().await.unwrap_err();
     assert_eq!(e.code(), Code::FILE);
     assert!(e.to_string().contains("a.parquet"), "{e}");
 }

@@ -61,10 +61,11 @@ fn take<const N: usize>(body: &mut &[u8]) -> Result<[u8; N], String> {
     Ok(*first)
 }
 
-/// Encodes a set in the portable form, magic number included.
-#[cfg(test)]
+/// Encodes a set in the portable form, magic number included. Memory: the bytes.
 pub(super) fn encode(rows: &RoaringTreemap) -> Vec<u8> {
-    let mut bytes = PORTABLE.to_le_bytes().to_vec();
-    rows.serialize_into(&mut bytes).expect("a vector takes every byte");
+    let mut bytes = Vec::with_capacity(4 + rows.serialized_size());
+    bytes.extend_from_slice(&PORTABLE.to_le_bytes());
+    // A vector takes every byte; what it holds is checked before it is used.
+    let _ = rows.serialize_into(&mut bytes);
     bytes
 }

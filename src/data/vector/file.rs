@@ -125,4 +125,4 @@ fn rows(bytes: &[u8], descriptor: &VectorDescriptor) -> Result<RoaringTreemap> {
 
 #[cfg(test)]
 #[path = "file_tests.rs"]
-mod tests;
+pub(super) mod tests;

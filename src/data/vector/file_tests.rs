@@ -13,6 +13,12 @@ fn set(rows: &[u64]) -> RoaringTreemap {
     rows.iter().copied().collect()
 }
 
+/// A descriptor that holds these rows itself.
+pub(crate) fn inline(rows: &RoaringTreemap) -> VectorDescriptor {
+    let bytes = bitmap::encode(rows);
+    descriptor("i", &z85::encode(&bytes), None, bytes.len() as i32, rows.len() as i64)
+}
+
 /// A file of vectors, one after the other, and where each begins.
 fn framed(vectors: &[RoaringTreemap]) -> (Vec<u8>, Vec<(i32, i32)>) {
     let mut file = vec![FILE_VERSION];

@@ -6,7 +6,11 @@
 mod bitmap;
 mod file;
 mod selection;
+mod write;
 mod z85;
 
 pub(crate) use file::load;
-pub(crate) use selection::{live_rows, marked_rows};
+#[cfg(test)]
+pub(crate) use file::tests::inline as tests_inline;
+pub(crate) use selection::{groups_with, live_rows, marked_rows};
+pub(crate) use write::{VectorWriter, discard_vectors};

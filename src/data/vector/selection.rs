@@ -40,6 +40,20 @@ fn selectors(rows: &RoaringTreemap, skip: bool, row_counts: &[u64], chosen: &[us
     selectors
 }
 
+/// The row groups that hold one of these rows.
+pub(crate) fn groups_with(rows: &RoaringTreemap, row_counts: &[u64]) -> Vec<usize> {
+    let mut start = 0u64;
+    let mut out = Vec::new();
+    for (group, count) in row_counts.iter().enumerate() {
+        let end = start + count;
+        if rows.range_cardinality(start..end) > 0 {
+            out.push(group);
+        }
+        start = end;
+    }
+    out
+}
+
 fn push(selectors: &mut Vec<RowSelector>, rows: u64, skip: bool) {
     let rows = rows as usize;
     match selectors.last_mut() {

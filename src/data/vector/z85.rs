@@ -34,7 +34,6 @@ pub(super) fn decode(text: &str) -> Option<Vec<u8>> {
 }
 
 /// Encodes bytes, padded with zeros to a multiple of four.
-#[cfg(test)]
 pub(super) fn encode(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len().div_ceil(4) * 5);
     for chunk in bytes.chunks(4) {
