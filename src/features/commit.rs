@@ -5,7 +5,7 @@
 use super::TableState;
 use crate::env::Timestamp;
 use crate::error::Result;
-use crate::log::{Metadata, Remove, Version};
+use crate::log::{Add, DomainMetadata, Metadata, Remove, Version};
 
 /// What features may set in a commit, and what they may know of it.
 #[derive(Debug)]
@@ -17,6 +17,10 @@ pub(crate) struct CommitDraft {
     pub in_commit_timestamp: Option<Timestamp>,
     /// The metadata action of this commit, if it has one.
     pub metadata: Option<Metadata>,
+    /// The domain actions of this commit.
+    pub domains: Vec<DomainMetadata>,
+    /// The files that this commit adds; those of which only rows go come first and keep what their last `add` said.
+    pub adds: Vec<Add>,
 }
 
 impl TableState {

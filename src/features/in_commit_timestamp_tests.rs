@@ -14,6 +14,8 @@ fn draft(version: u64, now: i64, previous: Option<i64>) -> CommitDraft {
         previous_timestamp: previous.map(Timestamp),
         in_commit_timestamp: None,
         metadata: None,
+        domains: Vec::new(),
+        adds: Vec::new(),
     }
 }
 

@@ -3,7 +3,7 @@
 //! The only place that makes the bytes of a commit; it runs again whenever the base has moved. Invariant: everything that depends
 //! on the version, on the commit before or on the clock is set here.
 
-use super::Work;
+use super::{RowDelete, Work};
 use super::rebase::{Base, changed_state};
 use super::rules::Isolation;
 use crate::env::Timestamp;
@@ -24,17 +24,21 @@ pub(crate) fn draft(work: &Work, base: &Base, txn_id: &str, now: Timestamp) -> R
         previous_timestamp: base.timestamp,
         in_commit_timestamp: None,
         metadata: intent.metadata.clone(),
+        domains: intent.domains.clone(),
+        adds: intent.row_deletes.iter().filter_map(RowDelete::add).chain(intent.adds.iter().cloned()).collect(),
     };
     after.stamp_commit(&base.state, &mut draft)?;
 
-    let mut actions = Vec::with_capacity(4 + intent.removes.len() + intent.adds.len());
+    let mut actions = Vec::with_capacity(4 + intent.removes.len() + intent.row_deletes.len() + draft.adds.len());
     actions.push(Action::CommitInfo(commit_info(work, base, txn_id, &draft)));
     actions.extend(draft.metadata.map(Action::Metadata));
     actions.extend(intent.protocol.clone().map(Action::Protocol));
     actions.extend(intent.apps.iter().cloned().map(Action::Txn));
-    actions.extend(intent.domains.iter().cloned().map(Action::DomainMetadata));
+    actions.extend(draft.domains.into_iter().map(Action::DomainMetadata));
     actions.extend(intent.removes.iter().cloned().map(Action::Remove));
-    actions.extend(intent.adds.iter().cloned().map(Action::Add));
+    actions.extend(intent.row_deletes.iter().map(|r| Action::Remove(r.remove(now))));
+    actions.extend(draft.adds.into_iter().map(Action::Add));
+    actions.extend(intent.cdcs.iter().cloned().map(Action::Cdc));
     encode_commit(&actions)
 }
 
@@ -52,7 +56,7 @@ fn commit_info(work: &Work, base: &Base, txn_id: &str, draft: &CommitDraft) -> C
         info.insert("readVersion".into(), version.0.into());
     }
     info.insert("isolationLevel".into(), Isolation::of(&work.intent, &base.state).as_str().into());
-    info.insert("isBlindAppend".into(), (work.intent.removes.is_empty() && !work.reads.reads_rows()).into());
+    info.insert("isBlindAppend".into(), (!work.intent.removes_anything() && !work.reads.reads_rows()).into());
     let metrics: Map<String, Value> = operation.metrics.iter().map(|(key, value)| (key.clone(), as_text(value))).collect();
     info.insert("operationMetrics".into(), metrics.into());
     if let Some(text) = &operation.user_metadata {

@@ -135,6 +135,71 @@ fn what_the_protocol_of_the_table_does_not_allow_is_refused() {
     }
 }
 
+/// A table with vectors, and work that deletes rows 1 and 2 of a file of 4 rows.
+fn with_vectors() -> (Base, crate::transaction::RowDelete) {
+    let both = ["inCommitTimestamp", "deletionVectors", "appendOnly"].map(str::to_owned);
+    let protocol = Protocol {
+        min_reader_version: 3,
+        reader_features: Some(vec!["deletionVectors".into()]),
+        writer_features: Some(both.into()),
+        ..protocol()
+    };
+    let state = Arc::new(TableState::new(protocol, metadata(), Vec::new()).unwrap());
+    let vector = r#"{"storageType":"u","pathOrInlineDv":"ab","offset":1,"sizeInBytes":4,"cardinality":2}"#;
+    let file = Add { stats: Some(r#"{"numRecords":4}"#.into()), ..add("a", true) };
+    let rows = Arc::new([1u64, 2].into_iter().collect());
+    (Base { state, ..base(7) }, crate::transaction::RowDelete { file, rows, vector: serde_json::from_str(vector).unwrap() })
+}
+
+fn deleting(rows: crate::transaction::RowDelete) -> Work {
+    work(|w| {
+        w.reads.push(ReadScope::Table);
+        w.intent.row_deletes.push(rows);
+    })
+}
+
+// spec: COM-15
+#[test]
+fn deleted_rows_are_written_as_a_pair_and_the_commit_is_no_blind_append() {
+    let (base, rows) = with_vectors();
+    let lines = lines(&deleting(rows), &base);
+    let keys: Vec<_> = lines.iter().map(|l| l.as_object().unwrap().keys().next().unwrap().as_str()).collect();
+    assert_eq!(keys, ["commitInfo", "remove", "add"]);
+    assert_eq!(lines[0]["commitInfo"]["isBlindAppend"], false);
+    assert!(lines[1]["remove"].get("deletionVector").is_none() && lines[2]["add"]["deletionVector"]["cardinality"] == 2);
+}
+
+// spec: COM-15
+#[test]
+fn deleted_rows_that_contradict_their_vector_or_the_commit_are_refused() {
+    let (base, rows) = with_vectors();
+    let twice = work(|w| {
+        w.reads.push(ReadScope::Table);
+        w.intent.row_deletes.extend([rows.clone(), rows.clone()]);
+    });
+    let mut and_removed = deleting(rows.clone());
+    and_removed.intent.removes.push(remove("a", true));
+    let mut and_added = deleting(rows.clone());
+    and_added.intent.adds.push(add("a", true));
+    let mut unread = deleting(rows.clone());
+    unread.reads = Default::default();
+    for work in [twice, and_removed, and_added, unread] {
+        assert_eq!(refusal(&work, &base), Code::INPUT);
+    }
+    let of = |positions: &[u64]| Arc::new(positions.iter().copied().collect());
+    let small = crate::transaction::RowDelete { rows: of(&[1]), ..rows.clone() };
+    let none = crate::transaction::RowDelete { rows: of(&[]), ..rows.clone() };
+    let beyond = crate::transaction::RowDelete { rows: of(&[1, 4]), ..rows.clone() };
+    let uncounted = crate::transaction::RowDelete { file: add("a", true), ..rows.clone() };
+    for rows in [small, none, beyond, uncounted] {
+        assert_eq!(refusal(&deleting(rows), &base), Code::INTERNAL);
+    }
+    let mut only = base.state.metadata().clone();
+    only.configuration.insert("delta.appendOnly".into(), "true".into());
+    let state = Arc::new(TableState::new(base.state.protocol().clone(), only, Vec::new()).unwrap());
+    assert_eq!(refusal(&deleting(rows), &Base { state, ..base }), Code::CONSTRAINT);
+}
+
 // spec: COM-3
 #[test]
 fn one_path_in_two_spellings_is_one_path() {

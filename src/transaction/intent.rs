@@ -2,8 +2,8 @@
 //!
 //! Invariant: nothing here depends on the version, on earlier commits or on the clock; `draft` adds that at every attempt.
 
-use super::OperationInfo;
-use crate::log::{Add, DomainMetadata, Metadata, Protocol, Remove, Txn};
+use super::{OperationInfo, RowDelete};
+use crate::log::{Add, Cdc, DomainMetadata, Metadata, Protocol, Remove, Txn};
 
 /// What a transaction wants to write.
 #[derive(Clone, Debug, Default)]
@@ -15,12 +15,18 @@ pub(crate) struct Intent {
     pub domains: Vec<DomainMetadata>,
     pub removes: Vec<Remove>,
     pub adds: Vec<Add>,
+    pub row_deletes: Vec<RowDelete>,
+    pub cdcs: Vec<Cdc>,
 }
 
 impl Intent {
+    /// Whether rows of the table go, or files.
+    pub(crate) fn removes_anything(&self) -> bool {
+        !self.removes.is_empty() || !self.row_deletes.is_empty()
+    }
     /// Whether all it does is to move rows between files.
     pub(crate) fn only_rearranges(&self) -> bool {
-        let changes = self.adds.iter().any(|a| a.data_change) || self.removes.iter().any(|r| r.data_change);
+        let changes = !self.row_deletes.is_empty() || self.adds.iter().any(|a| a.data_change) || self.removes.iter().any(|r| r.data_change);
         let files = !self.adds.is_empty() || !self.removes.is_empty();
         let only_files = self.protocol.is_none() && self.metadata.is_none() && self.apps.is_empty() && self.domains.is_empty();
         files && only_files && !changes

@@ -15,6 +15,7 @@ mod outcome;
 mod policy;
 mod reads;
 mod rebase;
+mod row_delete;
 mod rules;
 
 pub use outcome::{CommitOutcome, Committed, Conflicted, OperationInfo};
@@ -24,13 +25,14 @@ pub use reads::ReadScope;
 use crate::error::Result;
 use crate::features::TableState;
 use crate::log::seen::PathForm;
-use crate::log::{Add, DomainMetadata, Metadata, Protocol, Remove, Txn, Version};
+use crate::log::{Add, Cdc, DomainMetadata, Metadata, Protocol, Remove, Txn, Version};
 use crate::snapshot::Snapshot;
 use crate::table::Table;
 use intent::Intent;
 pub(crate) use machine::{CommitMachine, Ending};
 use reads::ReadSet;
 pub(crate) use rebase::Base;
+pub(crate) use row_delete::RowDelete;
 use std::sync::Arc;
 use url::Url;
 
@@ -127,6 +129,16 @@ impl Transaction {
     /// Removes a file; its deletion vector, if it has one, must be copied into the action.
     pub fn remove(&mut self, file: Remove) -> &mut Self {
         self.work.intent.removes.push(file);
+        self
+    }
+    /// Deletes rows of a file by a longer vector, which is written already. At most one for each file.
+    pub(crate) fn delete_rows(&mut self, rows: RowDelete) -> &mut Self {
+        self.work.intent.row_deletes.push(rows);
+        self
+    }
+    /// Adds a change data file.
+    pub(crate) fn change_file(&mut self, file: Cdc) -> &mut Self {
+        self.work.intent.cdcs.push(file);
         self
     }
     /// Replaces the table's metadata.

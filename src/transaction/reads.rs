@@ -11,6 +11,10 @@ pub enum ReadScope {
     Table,
     /// Rows for which this may be TRUE.
     Predicate(BoundExpr),
+    /// Rows for which this may be TRUE, of which only those mattered that this transaction deletes or rewrites: without any of the
+    /// others it would have done just the same. So DELETE and UPDATE read, and a MERGE that changes every row that it matches; one that
+    /// matches rows and leaves them alone, yet inserts what has no match, has read them all (`Predicate`).
+    Target(BoundExpr),
     /// These files, by path as in the log.
     Files(Vec<String>),
     /// The version that an application recorded.
@@ -32,7 +36,12 @@ impl ReadSet {
     pub(crate) fn whole_table(&self) -> bool {
         self.0.iter().any(|s| matches!(s, ReadScope::Table))
     }
+    /// What a new row must not match.
     pub(crate) fn predicates(&self) -> impl Iterator<Item = &BoundExpr> {
+        self.0.iter().filter_map(|s| if let ReadScope::Predicate(p) | ReadScope::Target(p) = s { Some(p) } else { None })
+    }
+    /// What a row that goes must not match, whoever touched its file.
+    pub(crate) fn kept_predicates(&self) -> impl Iterator<Item = &BoundExpr> {
         self.0.iter().filter_map(|s| if let ReadScope::Predicate(p) = s { Some(p) } else { None })
     }
     pub(crate) fn files(&self) -> impl Iterator<Item = &str> {

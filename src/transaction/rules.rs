@@ -126,13 +126,14 @@ fn rows_removed_from_what_we_read(mine: &Mine<'_>, theirs: &Footprint) -> Option
     let read = mine.files(mine.reads.files());
     let by_path = theirs.removes.iter().find(|r| read.contains(&mine.paths.normalise(&r.path)));
     let removed: Vec<_> = theirs.removes.iter().filter(|r| r.data_change).collect();
-    let found = by_path.or_else(|| mine.reads.predicates().find_map(|p| matching_remove(p, &mine.base.state, &removed)));
+    let found = by_path.or_else(|| mine.reads.kept_predicates().find_map(|p| matching_remove(p, &mine.base.state, &removed)));
     found.map(|r| r.path.clone())
 }
 
 fn same_file(mine: &Mine<'_>, theirs: &Footprint) -> Option<String> {
     let removes = mine.intent.removes.iter().map(|r| r.path.as_str());
-    let touched = mine.files(removes.chain(mine.intent.adds.iter().map(|a| a.path.as_str())));
+    let shortened = mine.intent.row_deletes.iter().map(|r| r.file.path.as_str());
+    let touched = mine.files(removes.chain(shortened).chain(mine.intent.adds.iter().map(|a| a.path.as_str())));
     let mut theirs = theirs.removes.iter().map(|r| &r.path).chain(theirs.adds.iter().map(|a| &a.path));
     theirs.find(|path| touched.contains(&mine.paths.normalise(path))).cloned()
 }
@@ -153,7 +154,7 @@ fn rows_removed_from_the_table_we_read(mine: &Mine<'_>, theirs: &Footprint) -> O
     }
     let removed = theirs.removes.iter().find(|r| r.data_change).map(|r| r.path.clone());
     // Rows that we meant to remove live on where they were moved to.
-    let moved = || theirs.adds.iter().find(|a| !a.data_change && !mine.intent.removes.is_empty()).map(|a| a.path.clone());
+    let moved = || theirs.adds.iter().find(|a| !a.data_change && mine.intent.removes_anything()).map(|a| a.path.clone());
     removed.or_else(moved)
 }
 
