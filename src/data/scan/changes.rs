@@ -80,9 +80,9 @@ impl ChangeScan {
                 let task = move |(came, task)| {
                     let mut task = of_commit(task);
                     task.partition_values.insert(key(CHANGE_TYPE), Some(if came { "insert" } else { "delete" }.to_owned()));
-                    Ok(task)
+                    Ok((task, Rows::All))
                 };
-                self.files.run(stream::iter(tasks).map(move |t| Ok((task(t)?, Rows::All))).boxed())
+                self.files.run(stream::iter(tasks).map(task).boxed())
             }
         }
     }
