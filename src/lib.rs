@@ -36,7 +36,7 @@ pub use log::{
     Add, CatalogLogStore, Cdc, CommitCatalog, CommitInfo, DomainMetadata, LogFile, LogFileKind, LogStore, Metadata, PathLogStore, Protocol, Ratified, Remove, StagedCommit, Txn, VectorDescriptor,
     Version,
 };
-pub use operations::{Append, ChangeFeed, Changes, Checkpoint, Create, Report, SaveMode};
+pub use operations::{Append, ChangeFeed, Changes, Checkpoint, Create, Delete, Report, SaveMode, Update};
 pub use schema::{DataType, Field, Scalar, Struct};
 pub use snapshot::{At, CountEffort, Counts, FileBatch, FileQuery, HistoryEntry, Snapshot};
 #[cfg(feature = "sql")]

@@ -8,5 +8,5 @@ pub mod input;
 pub mod output;
 pub mod scan;
 pub(crate) mod variant;
-mod vector;
+pub(crate) mod vector;
 pub mod write;

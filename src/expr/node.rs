@@ -246,6 +246,14 @@ impl Expr {
     pub fn not(self) -> Expr {
         Expr { node: self.node.negate() }
     }
+    /// `CAST(self AS to)`.
+    pub(crate) fn cast(&self, to: &DataType) -> Expr {
+        Expr { node: self.node.clone().cast(to.clone()) }
+    }
+    /// The path of a column; `None` for any other expression.
+    pub(crate) fn into_path(self) -> Option<FieldPath> {
+        if let Node::Column(path) = self.node { Some(path) } else { None }
+    }
     /// `self IS NULL`.
     pub fn is_null(self) -> Expr {
         Expr { node: self.node.null_test() }

@@ -172,8 +172,9 @@ impl Builder<'_> {
     fn comparison(&self, op: Comparison, value: &Node, literal: &Node, wanted: bool) -> Test {
         let Node::Literal(literal, data_type) = literal else { return Test::Constant(true) };
         match (op, literal) {
-            // `p <=> TRUE` is how `p IS TRUE` is spelled; what is not TRUE may be null, which no test covers.
+            // `p <=> TRUE` is how `p IS TRUE` is spelled; what is not TRUE is FALSE or NULL.
             (Comparison::NullSafeEq, Scalar::Boolean(v)) if wanted => self.test(value, *v),
+            (Comparison::NullSafeEq, Scalar::Boolean(v)) => any([self.test(value, !*v), self.nullable(value)]),
             (Comparison::NullSafeEq, Scalar::Null) => Test::Constant(true),
             (Comparison::NullSafeEq, _) if wanted => self.compare(value, Comparison::Eq, literal, data_type),
             (Comparison::NullSafeEq, _) => match value {
@@ -188,6 +189,21 @@ impl Builder<'_> {
                 Some(op) => self.compare(value, op, literal, data_type),
                 None => Test::Constant(true),
             },
+        }
+    }
+
+    /// The test "can `node` be NULL": only where a column that it reads is, as far as that is known of the node.
+    fn nullable(&self, node: &Node) -> Test {
+        let all_of = |nodes: &[Node]| any(nodes.iter().map(|n| self.nullable(n)));
+        match node {
+            Node::Literal(value, _) => Test::Constant(*value == Scalar::Null),
+            Node::Column(path) if self.is_leaf(path) => Test::IsNull(path.clone()),
+            Node::IsNull(_) | Node::Compare(Comparison::NullSafeEq, ..) => Test::Constant(false),
+            Node::Compare(_, a, b) => any([self.nullable(a), self.nullable(b)]),
+            Node::And(terms) | Node::Or(terms) => all_of(terms),
+            Node::Not(inner) => self.nullable(inner),
+            Node::In(value, list) => any([self.nullable(value), all_of(list)]),
+            _ => Test::Constant(true),
         }
     }
 

@@ -1,4 +1,4 @@
-//! Rows deleted without rewriting their file. Appends and whole overwrites never make a vector. Kind: pure. Spec: FEA.
+//! Rows deleted without rewriting their file. Kind: pure. Spec: FEA.
 
 use super::spec::{Active, FeatureSpec, Hooks, Scope, Support};
 use super::{TableFeature, TableState};
@@ -19,6 +19,10 @@ pub(super) const SPEC: FeatureSpec = FeatureSpec {
 };
 
 impl TableState {
+    /// Whether rows may be deleted by new vectors. Those that files have are honoured in any case.
+    pub(crate) fn writes_vectors(&self) -> bool {
+        self.is_active(TableFeature::DeletionVectors)
+    }
     /// Refuses a file with a vector in a table whose protocol knows none: its readers would show the deleted rows.
     pub(crate) fn check_add(&self, add: &Add) -> Result<()> {
         if add.deletion_vector.is_none() || self.is_supported(TableFeature::DeletionVectors) {

@@ -3,6 +3,7 @@
 //! Upper layers fill these or carry them out, so that neither they name a feature nor features know them.
 
 use crate::env::Env;
+use crate::error::Result;
 use crate::expr::Expr;
 use crate::log::StringMap;
 use crate::schema::{Field, Struct};
@@ -21,6 +22,8 @@ pub enum HiddenColumn {
 }
 
 impl HiddenColumn {
+    /// Every one.
+    pub const ALL: [HiddenColumn; 4] = [HiddenColumn::FilePath, HiddenColumn::RowIndex, HiddenColumn::RowId, HiddenColumn::RowCommitVersion];
     /// Its name in the batches of a scan.
     pub fn name(self) -> &'static str {
         match self {
@@ -60,4 +63,11 @@ pub(crate) struct WritePlan {
     pub(crate) field_id: Option<fn(&Field) -> Option<i32>>,
     /// Whether data files lie in folders of random names instead of folders that name their partition.
     pub(crate) random_folders: bool,
+}
+
+impl WritePlan {
+    /// The columns that are computed from one of these, directly.
+    pub(crate) fn depending_on(&self, _columns: &[&str], _schema: &Struct) -> Result<Vec<String>> {
+        Ok(Vec::new())
+    }
 }

@@ -5,6 +5,7 @@
 //! understand it, else writers, by its name.
 
 mod append_only;
+mod borrowed;
 mod catalog_managed;
 mod change_data_feed;
 mod column_mapping;

@@ -2,7 +2,7 @@
 
 use super::overwrite::{Removal, remove_all};
 use super::partitions::remove_partitions_of;
-use super::{Report, already_exists, json_text, newest, refused};
+use super::{Report, already_exists, json_text, moved_on, newest, refused};
 use crate::data::write::{DataWriter, WriteOptions, discard};
 use crate::env::Env;
 use crate::error::{Code, Error, Result};
@@ -420,10 +420,4 @@ fn metrics(adds: &[Add], rows: u64, removal: Option<&Removal>) -> Map<String, Va
         out.insert("numRemovedBytes".to_owned(), removal.bytes.into());
     }
     out
-}
-
-fn moved_on(wanted: Version) -> Error {
-    Error::new(Code::CONFLICT, "the table is not at the version that this write was made for")
-        .with("wanted", wanted)
-        .help("look at the newest version and decide again")
 }

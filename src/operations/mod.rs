@@ -1,16 +1,24 @@
 //! Operations: one file a verb. Each stages a transaction; `run` commits it. Spec: OPS.
 
 mod append;
+mod assign;
 mod changes;
 mod checkpoint;
 mod create;
+mod delete;
 mod overwrite;
 mod partitions;
+mod positions;
+mod row_changes;
+mod run;
+mod update;
 
 pub use append::{Append, SaveMode};
 pub use changes::{ChangeFeed, Changes};
 pub use checkpoint::Checkpoint;
 pub use create::Create;
+pub use delete::Delete;
+pub use update::Update;
 
 use crate::env::{Env, Timestamp};
 use crate::error::{Code, Error, Result};
@@ -80,6 +88,12 @@ fn refused(conflict: &Conflicted) -> Error {
         .with("version", conflict.winner)
         .with("evidence", &conflict.evidence)
         .help("look at that version and run the operation again if it is still wanted")
+}
+
+fn moved_on(wanted: Version) -> Error {
+    Error::new(Code::CONFLICT, "the table is not at the version that this write was made for")
+        .with("wanted", wanted)
+        .help("look at the newest version and decide again")
 }
 
 fn already_exists(table: &Table) -> Error {

@@ -15,6 +15,8 @@ pub struct CommitPolicy {
     pub pause_min: Duration,
     /// The longest pause between attempts.
     pub pause_max: Duration,
+    /// How often an operation plans anew on a newer version, after commits that exclude what it had planned.
+    pub plans_max: u32,
     /// How many commits of others are held in memory at once.
     pub winners_max: usize,
 }
@@ -27,6 +29,7 @@ impl Default for CommitPolicy {
             time_max: Duration::from_secs(600),
             pause_min: Duration::from_millis(5),
             pause_max: Duration::from_secs(5),
+            plans_max: 10,
             winners_max: 256,
         }
     }

@@ -254,6 +254,44 @@ pub enum Command {
         #[arg(long = "where", value_name = "EXPRESSION")]
         filter: Option<String>,
     },
+    /// Deletes rows
+    #[command(after_help = "Example: lakebed delete ./events --where \"day < '2025-01-01'\"")]
+    Delete {
+        /// Path or URL
+        #[arg(value_name = "TABLE")]
+        table: String,
+        /// Rows for which this is true; without it nothing is deleted, see --all
+        #[arg(long = "where", value_name = "EXPRESSION", required_unless_present = "all")]
+        filter: Option<String>,
+        /// Every row
+        #[arg(long, conflicts_with = "filter")]
+        all: bool,
+        /// A note for the history
+        #[arg(long, value_name = "TEXT")]
+        user_metadata: Option<String>,
+        /// Refuses when the table is not at this version
+        #[arg(long, value_name = "N")]
+        if_version: Option<u64>,
+    },
+    /// Gives columns of rows new values
+    #[command(after_help = "Example: lakebed update ./events --set \"kind = 'view'\" --set 'n = n + 1' --where \"kind = 'look'\"")]
+    Update {
+        /// Path or URL
+        #[arg(value_name = "TABLE")]
+        table: String,
+        /// A column, or a field inside one (a.b), and its value from the row as it was; may be repeated
+        #[arg(long, value_name = "COLUMN=EXPRESSION", required = true)]
+        set: Vec<String>,
+        /// Only rows for which this is true
+        #[arg(long = "where", value_name = "EXPRESSION")]
+        filter: Option<String>,
+        /// A note for the history
+        #[arg(long, value_name = "TEXT")]
+        user_metadata: Option<String>,
+        /// Refuses when the table is not at this version
+        #[arg(long, value_name = "N")]
+        if_version: Option<u64>,
+    },
     /// Writes a checkpoint of the newest version
     #[command(after_help = "Example: lakebed checkpoint ./events")]
     Checkpoint {

@@ -10,6 +10,7 @@ mod failure;
 mod look;
 mod output;
 mod progress;
+mod row_changes;
 mod rows;
 mod session;
 #[cfg(feature = "sql")]
@@ -120,6 +121,16 @@ async fn command(session: &Session, command: &Command) -> Result<()> {
                 filter: filter.as_deref(),
             };
             changes::changes(session, table, wanted).await
+        }
+        Command::Delete { table, filter, user_metadata, if_version, .. } => {
+            let user_metadata = user_metadata.as_deref();
+            let asked = row_changes::Asked { filter: filter.as_deref(), user_metadata, if_version: *if_version };
+            row_changes::delete(session, table, asked).await
+        }
+        Command::Update { table, set, filter, user_metadata, if_version } => {
+            let user_metadata = user_metadata.as_deref();
+            let asked = row_changes::Asked { filter: filter.as_deref(), user_metadata, if_version: *if_version };
+            row_changes::update(session, table, set, asked).await
         }
         Command::Checkpoint { table } => change::checkpoint(session, table).await,
         Command::Demo { dir } => demo::run(session, dir.as_deref()).await,

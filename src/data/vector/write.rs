@@ -45,15 +45,10 @@ impl VectorWriter {
         }
         Ok(descriptor)
     }
-    /// Stores what is left; the paths of all files, as the log would name them. After an error those that were stored are deleted.
-    pub(crate) async fn finish(mut self) -> Result<Vec<String>> {
-        match self.store().await {
-            Ok(()) => Ok(self.stored),
-            Err(e) => {
-                self.abort().await;
-                Err(e)
-            }
-        }
+    /// Stores what is left; the paths of all files, as the log would name them. After an error `abort` is what remains.
+    pub(crate) async fn finish(&mut self) -> Result<Vec<String>> {
+        self.store().await?;
+        Ok(std::mem::take(&mut self.stored))
     }
     /// Gives up: deletes what was stored.
     pub(crate) async fn abort(self) {

@@ -3,6 +3,7 @@
 //! Invariant: no file is part of the table before a commit names it; a writer that fails deletes what it had finished, and one that is
 //! dropped leaves none in view that it had not finished.
 
+mod changes;
 mod checks;
 mod file;
 mod open;
@@ -13,6 +14,7 @@ mod stats;
 mod stats_text;
 mod upload;
 
+pub(crate) use changes::ChangeKind;
 pub use options::WriteOptions;
 
 use crate::env::Reservation;
@@ -70,15 +72,27 @@ pub struct DataWriter {
 
 /// Deletes files that no commit names. What cannot be deleted is left to vacuum.
 pub(crate) async fn discard(table: &Table, adds: &[Add]) {
-    for add in adds {
-        let deleted = match table.root().resolve(&add.path) {
+    discard_paths(table, adds.iter().map(|add| add.path.as_str())).await;
+}
+
+/// `discard` for the paths of any files that were written.
+pub(crate) async fn discard_paths(table: &Table, paths: impl Iterator<Item = &str>) {
+    for path in paths {
+        let deleted = match table.root().resolve(path) {
             Ok((store, key)) => store.delete(&key).await.map_err(|e| failure(e, "deleting", key.as_ref()).to_string()),
             Err(e) => Err(e.to_string()),
         };
         if let Err(error) = deleted {
-            tracing::warn!(path = %add.path, %error, "a data file that no commit names could not be deleted");
+            tracing::warn!(%path, %error, "a data file that no commit names could not be deleted");
         }
     }
+}
+
+/// Where rows come from: a user, or this table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RowOrigin {
+    New,
+    Table,
 }
 
 /// How the columns of a table are spread over folders and files.
@@ -95,6 +109,9 @@ struct Layout {
     /// The length of random folder names, when files do not lie in folders of their partition.
     random_folder: Option<usize>,
     extension: String,
+    /// Where all files lie, and how their names begin.
+    folder: &'static str,
+    prefix: &'static str,
     plan: FilePlan,
 }
 
@@ -137,6 +154,8 @@ impl Layout {
             },
             random_folder: if stages.random_folders { Some(state.random_prefix_length()?) } else { None },
             extension: format!("{}.parquet", encoding.name_part()),
+            folder: "",
+            prefix: "part",
             stored,
             partition,
             in_files,
@@ -187,6 +206,11 @@ impl DataWriter {
             self.write_part(part).await?;
         }
         self.keep_within_memory().await
+    }
+    /// `write` of rows from anywhere; as they were written.
+    pub(crate) async fn write_from(&mut self, batch: RecordBatch, _origin: RowOrigin) -> Result<RecordBatch> {
+        self.write(batch.clone()).await?;
+        Ok(batch)
     }
     /// Closes and syncs all files. Nothing is part of the table before a commit names it.
     pub async fn finish(mut self) -> Result<Vec<Add>> {
@@ -240,7 +264,8 @@ impl DataWriter {
             Some(length) => partition::random_directory(env, length),
             None => partition::directory(&self.layout.partition_fields, &values),
         };
-        let name = format!("{folder}part-{:05}-{}.c000{}", self.files, self.job, self.layout.extension);
+        let (top, prefix) = (self.layout.folder, self.layout.prefix);
+        let name = format!("{top}{folder}{prefix}-{:05}-{}.c000{}", self.files, self.job, self.layout.extension);
         self.files += 1;
         let root = self.table.root();
         let upload = Upload::new(Arc::clone(root.store()), root.key(&name), env.clone());

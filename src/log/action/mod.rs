@@ -109,6 +109,18 @@ pub struct Add {
     pub clustering_provider: Option<String>,
 }
 
+impl Add {
+    /// Physical rows, when the statistics say so.
+    pub(crate) fn num_records(&self) -> Option<i64> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Count {
+            num_records: Option<i64>,
+        }
+        serde_json::from_str::<Count>(self.stats.as_deref()?).ok()?.num_records
+    }
+}
+
 /// A file that no longer belongs to the table.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

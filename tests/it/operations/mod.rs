@@ -3,7 +3,10 @@
 mod append;
 mod changes;
 mod create;
+mod delete;
 mod overwrite;
+mod row_changes;
+mod update;
 
 use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{Int64Type, SchemaRef};
@@ -72,6 +75,19 @@ impl Place {
             entries.map(|p| if p.is_dir() { count(&p) } else { usize::from(p.extension().is_some_and(|e| e == "parquet")) }).sum()
         }
         count(self.folder.path())
+    }
+    /// Sets a property by a commit of its own, as another engine would.
+    fn set_property(&self, key: &str, value: &str) {
+        let mut metadata = (0..self.versions() as u64).rev().find_map(|v| self.actions(v, "metaData").pop()).unwrap();
+        metadata["configuration"][key] = value.into();
+        let body = format!("{{\"commitInfo\":{{\"timestamp\":0,\"operation\":\"SET TBLPROPERTIES\"}}}}\n{}\n", serde_json::json!({"metaData": metadata}));
+        std::fs::write(self.folder.path().join(format!("_delta_log/{:020}.json", self.versions())), body).unwrap();
+    }
+    /// The data files that any commit has named, as they lie in the folder.
+    fn named_files(&self) -> std::collections::BTreeSet<String> {
+        let paths = (0..self.versions() as u64).flat_map(|v| self.actions(v, "add").into_iter().chain(self.actions(v, "cdc")));
+        let decoded = |a: Value| percent_encoding::percent_decode_str(a["path"].as_str().unwrap()).decode_utf8().unwrap().into_owned();
+        paths.map(decoded).collect()
     }
     /// A column of longs over all live files, sorted; a file that lacks it gives nothing.
     fn longs(&self, column: &str) -> Vec<i64> {

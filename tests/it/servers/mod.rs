@@ -3,6 +3,7 @@
 mod changes;
 mod interop;
 mod processes;
+mod rows;
 mod statistics;
 mod stores;
 

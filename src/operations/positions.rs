@@ -1,0 +1,91 @@
+//! Which rows of which files a predicate matches. Kind: edge. Spec: ROW.
+//!
+//! The same scan that answers a query finds them, so what a query shows is what goes. Invariant: a row for which the predicate is FALSE
+//! or NULL is never found.
+
+use crate::data::scan::{FileTask, Scan};
+use crate::error::{Code, Error, Result};
+use crate::expr::{BoundExpr, Expr, lit};
+use crate::features::HiddenColumn;
+use crate::log::Add;
+use crate::log::batch::FileRows;
+use crate::schema::DataType;
+use crate::snapshot::{Snapshot, may_hold};
+use crate::transaction::ReadScope;
+use arrow::array::AsArray;
+use arrow::datatypes::Int64Type;
+use futures::TryStreamExt;
+use futures::stream::BoxStream;
+use roaring::RoaringTreemap;
+use std::sync::Arc;
+
+/// A predicate over the rows of one version.
+pub(super) struct Matcher {
+    base: Arc<Snapshot>,
+    scan: Scan,
+    predicate: Option<BoundExpr>,
+    /// TRUE for the rows that the predicate does not match.
+    others: Option<BoundExpr>,
+}
+
+/// The living rows of a file that match.
+pub(super) enum Found {
+    /// Every one.
+    All,
+    /// Those at these positions; perhaps none.
+    Some(Arc<RoaringTreemap>),
+}
+
+impl Matcher {
+    /// For all rows when there is no predicate. `LB-EXPR` when it is no condition over the table's columns, `LB-FEATURE-READ`.
+    pub(super) fn new(base: &Arc<Snapshot>, predicate: Option<&Expr>) -> Result<Matcher> {
+        let state = base.state();
+        let bound = predicate.map(|p| p.bind(state.schema())).transpose()?;
+        if let Some(other) = bound.as_ref().filter(|p| !matches!(p.data_type(), DataType::Boolean | DataType::Void)) {
+            let what = format!("{} is a {} where a condition is needed", other.to_sql(), other.data_type());
+            return Err(Error::new(Code::EXPR, what));
+        }
+        let mut scan = base.scan().columns(Vec::<String>::new()).hidden([HiddenColumn::RowIndex]);
+        if let Some(predicate) = predicate {
+            scan = scan.filter(predicate.clone());
+        }
+        let others = predicate.map(|p| p.clone().null_safe_eq(lit(true)).not().bind(state.schema())).transpose()?;
+        Ok(Matcher { base: Arc::clone(base), scan: scan.build()?, predicate: bound, others })
+    }
+    /// Whether a file that `files` gives matches as a whole: no row of it is ever read to decide.
+    pub(super) fn decides_files(&self) -> bool {
+        self.predicate.as_ref().is_none_or(|p| p.reads_only(self.base.state().partition_columns()))
+    }
+    /// Files that may hold matching rows. Memory as of `Snapshot::files`.
+    pub(super) fn files(&self) -> BoxStream<'static, Result<(FileTask, Add)>> {
+        self.scan.files()
+    }
+    /// The matching rows of one of these files: reads the predicate's columns, unless partition values or statistics decide.
+    pub(super) async fn find(&self, task: &FileTask, file: &Add) -> Result<Found> {
+        if self.decides_files() || self.is_whole(file)? {
+            return Ok(Found::All);
+        }
+        let mut found = RoaringTreemap::new();
+        let mut batches = self.scan.read(task.clone());
+        while let Some(batch) = batches.try_next().await? {
+            let positions = batch.column(0).as_primitive_opt::<Int64Type>();
+            let positions = positions.ok_or_else(|| Error::new(Code::INTERNAL, "positions of rows were not read as numbers"))?;
+            found.extend(positions.values().iter().filter_map(|at| u64::try_from(*at).ok()));
+        }
+        Ok(Found::Some(Arc::new(found)))
+    }
+    /// What was read, for others to be judged against.
+    pub(super) fn reads(&self) -> ReadScope {
+        self.predicate.clone().map_or(ReadScope::Table, ReadScope::Predicate)
+    }
+    /// The predicate as text.
+    pub(super) fn text(&self) -> Option<String> {
+        self.predicate.as_ref().map(BoundExpr::to_sql)
+    }
+    /// Whether statistics prove that no row of the file stays.
+    fn is_whole(&self, file: &Add) -> Result<bool> {
+        let Some(others) = &self.others else { return Ok(true) };
+        let rows = FileRows::from_adds([file])?;
+        Ok(!may_hold(others, self.base.state(), &rows)?.value(0))
+    }
+}

@@ -1,0 +1,94 @@
+//! The one way in which an operation that reads the table commits: plan, commit, plan anew when others were faster. Kind: edge. Spec: OPS.
+//!
+//! Invariant: files that a lost attempt wrote are deleted, unless it is unknown whether the commit that names them landed.
+
+use super::row_changes::RowEffects;
+use super::{Report, moved_on, refused};
+use crate::error::{Code, Result};
+use crate::log::Version;
+use crate::snapshot::Snapshot;
+use crate::table::Table;
+use crate::transaction::{CommitOutcome, CommitPolicy, OperationInfo, ReadScope};
+use serde_json::{Map, Value};
+use std::sync::Arc;
+
+/// A change of rows that is planned on one version of the table.
+pub(super) trait Operation: Sync {
+    /// Spark's name of it.
+    const NAME: &'static str;
+    /// Reads `base` and writes files. When it fails it leaves none. May be called again, on a newer version.
+    fn stage(&self, base: &Arc<Snapshot>) -> impl Future<Output = Result<Staged>> + Send;
+}
+
+/// What an operation has planned.
+pub(super) struct Staged {
+    pub effects: RowEffects,
+    pub reads: ReadScope,
+    pub parameters: Map<String, Value>,
+    pub metrics: Map<String, Value>,
+}
+
+/// What a caller can choose for every operation.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Settings {
+    pub if_version: Option<Version>,
+    pub user_metadata: Option<String>,
+    pub policy: CommitPolicy,
+}
+
+/// Runs an operation to its end. Nothing is committed when it changes nothing: the report's version is `None`.
+///
+/// `LB-TABLE`, `LB-CONFLICT` when the table is not at the version asked for, or when others were faster as often as the policy allows;
+/// then nothing was committed.
+pub(super) async fn run<O: Operation>(table: &Table, operation: &O, settings: &Settings) -> Result<Report> {
+    let env = table.env().clone();
+    let started = env.now();
+    let mut plans = 0;
+    loop {
+        plans += 1;
+        let base = table.snapshot().await?;
+        if let Some(wanted) = settings.if_version.filter(|wanted| *wanted != base.version()) {
+            return Err(moved_on(wanted).with("found", base.version()));
+        }
+        let mut staged = operation.stage(&base).await?;
+        let spent = env.now().millis().saturating_sub(started.millis()).max(0);
+        staged.metrics.insert("executionTimeMs".to_owned(), spent.into());
+        if staged.effects.is_empty() {
+            let mut report = Report::nothing(O::NAME, &env, started);
+            report.metrics = staged.metrics;
+            return Ok(report);
+        }
+        let mut transaction = base.begin(OperationInfo {
+            operation: O::NAME.to_owned(),
+            parameters: staged.parameters,
+            metrics: staged.metrics.clone(),
+            user_metadata: settings.user_metadata.clone(),
+        });
+        transaction.read(staged.reads);
+        staged.effects.stage(&mut transaction);
+        let attempts_max = if settings.if_version.is_some() { 1 } else { settings.policy.attempts_max };
+        transaction.policy(CommitPolicy { attempts_max, ..settings.policy.clone() });
+        match transaction.commit().await {
+            Ok(CommitOutcome::Committed(done)) => return Ok(Report::committed(O::NAME, done, staged.metrics, &env, started)),
+            Ok(CommitOutcome::Conflicted(conflict)) => {
+                staged.effects.discard(table).await;
+                let spent = env.now().millis().saturating_sub(started.millis());
+                let in_time = u64::try_from(spent).is_ok_and(|ms| u128::from(ms) < settings.policy.time_max.as_millis());
+                if settings.if_version.is_some() || plans >= settings.policy.plans_max || !in_time {
+                    return Err(refused(&conflict));
+                }
+                tracing::info!(rule = conflict.rule, winner = %conflict.winner, "another writer was faster; planning anew");
+            }
+            Err(e) => {
+                // After an unknown outcome the files may be part of the table.
+                if e.code() != Code::COMMIT_UNKNOWN {
+                    staged.effects.discard(table).await;
+                }
+                return match settings.if_version {
+                    Some(version) if e.code() == Code::LIMIT => Err(moved_on(version).caused_by(e)),
+                    _ => Err(e),
+                };
+            }
+        }
+    }
+}
