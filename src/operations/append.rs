@@ -3,9 +3,11 @@
 use super::overwrite::{Removal, remove_all};
 use super::partitions::remove_partitions_of;
 use super::{Report, already_exists, json_text, moved_on, newest, refused};
+use super::replace::{replace, rule};
 use crate::data::write::{DataWriter, WriteOptions, discard};
 use crate::env::Env;
 use crate::error::{Code, Error, Result};
+use crate::expr::Expr;
 use crate::features::{NewTable, TableState, change_table, check_properties, new_table};
 use crate::log::{Add, Metadata, Protocol, StringMap, Version};
 use crate::schema::{Struct, evolve};
@@ -19,7 +21,7 @@ use futures::stream::BoxStream;
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
-const OPERATION: &str = "WRITE";
+pub(super) const OPERATION: &str = "WRITE";
 
 /// What to do with what is there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -56,11 +58,12 @@ pub struct Append {
 
 /// What the caller asked for.
 #[derive(Default)]
-struct Choices {
+pub(super) struct Choices {
     mode: SaveMode,
     merge_schema: bool,
     overwrite_schema: bool,
     dynamic_partitions: bool,
+    replace_where: Option<Expr>,
     partition_by: Option<Vec<String>>,
     properties: StringMap,
     app: Option<(String, i64)>,
@@ -98,6 +101,14 @@ impl Append {
     /// With `Overwrite`: the rows' schema (and `partition_by`) replaces the table's.
     pub fn overwrite_schema(mut self) -> Self {
         self.choices.overwrite_schema = true;
+        self
+    }
+    /// Overwrites, but only the rows for which this is TRUE; new rows for which it is not are refused with `LB-CONSTRAINT`.
+    pub fn replace_where(mut self, predicate: Expr) -> Self {
+        if self.choices.mode == SaveMode::Append {
+            self.choices.mode = SaveMode::Overwrite;
+        }
+        self.choices.replace_where = Some(predicate);
         self
     }
     /// Overwrites, but only the partitions that the rows fall into; a table without partition columns is overwritten whole.
@@ -161,6 +172,11 @@ impl Append {
         choices.check_version(base.as_deref())?;
         let left_alone = base.as_ref().map(|base| choices.properties_left_alone(base.state(), &env)).transpose()?.flatten();
         let plan = choices.plan(&table, base.as_deref(), &schema)?;
+        if let (Some(predicate), Some(base)) = (&choices.replace_where, &base) {
+            let replaced = replace(base, predicate, batches, choices.options.clone()).await?;
+            return choices.commit_replaced(base, &plan, replaced, (left_alone, started)).await;
+        }
+        let mut rule = choices.replace_where.as_ref().map(|predicate| rule(&plan.state, predicate)).transpose()?;
         let mut removal = match &base {
             Some(base) if choices.mode == SaveMode::Overwrite && !choices.dynamic_partitions => remove_all(base).await?,
             _ => Removal::default(),
@@ -169,7 +185,10 @@ impl Append {
         let mut writer = DataWriter::new(&table, Arc::clone(&plan.state), choices.options.clone())?;
         while let Some(batch) = batches.next().await {
             let written = match batch {
-                Ok(batch) => writer.write(batch).await,
+                Ok(batch) => match rule.as_mut().map_or(Ok(()), |rule| rule.check(&batch)) {
+                    Ok(()) => writer.write(batch).await,
+                    Err(e) => Err(e),
+                },
                 Err(e) => Err(e),
             };
             if let Err(e) = written {
@@ -214,17 +233,14 @@ impl Append {
                 if e.code() != Code::COMMIT_UNKNOWN {
                     discard(&table, &adds).await;
                 }
-                match choices.if_version {
-                    Some(version) if e.code() == Code::LIMIT => Err(moved_on(version).caused_by(e)),
-                    _ => Err(e),
-                }
+                Err(choices.out_of_tries(e))
             }
         }
     }
 }
 
 /// The table as it will be, and what the commit must say to make it so.
-struct Plan {
+pub(super) struct Plan {
     state: Arc<TableState>,
     metadata: Option<Metadata>,
     protocol: Option<Protocol>,
@@ -244,12 +260,7 @@ impl Choices {
         }
     }
     fn plan(&self, table: &Table, base: Option<&Snapshot>, rows: &SchemaRef) -> Result<Plan> {
-        if self.dynamic_partitions && self.mode != SaveMode::Overwrite {
-            return Err(Error::new(Code::INPUT, "partitions are replaced only by an overwrite").help("use the mode overwrite"));
-        }
-        if self.overwrite_schema && self.dynamic_partitions {
-            return Err(Error::new(Code::INPUT, "a schema is replaced only together with all rows, not with those of some partitions"));
-        }
+        self.check_partial()?;
         if self.overwrite_schema && self.mode != SaveMode::Overwrite {
             return Err(Error::new(Code::INPUT, "a schema is replaced only together with all rows").help("use the mode overwrite"));
         }
@@ -281,6 +292,10 @@ impl Choices {
             };
             (schema, state.partition_columns())
         };
+        if self.replace_where.is_some() && schema != *state.schema() {
+            return Err(Error::new(Code::INPUT, "rows of a condition are replaced by rows of the table's columns only")
+                .help("add the columns to the table first"));
+        }
         if schema == *state.schema() && partition == state.partition_columns() {
             return Ok(Plan { state: Arc::clone(state), metadata: None, protocol: None });
         }
@@ -300,6 +315,24 @@ impl Choices {
             self.properties.iter().filter(|(key, value)| state.property(key) != Some(value)).map(|(key, _)| key.as_str()).collect();
         Ok((!differ.is_empty()).then(|| format!("the table exists, so its properties were left as they are: {}", differ.join(", "))))
     }
+    /// Refuses what does not go with replacing a part of the rows.
+    fn check_partial(&self) -> Result<()> {
+        let refused = |what: &str| Err(Error::new(Code::INPUT, what));
+        match (&self.replace_where, self.dynamic_partitions) {
+            (None, false) => Ok(()),
+            (Some(_), true) => refused("either the rows of a condition are replaced or those of the partitions that come, not both"),
+            _ if self.mode != SaveMode::Overwrite => refused("a part of the rows is replaced only with the mode overwrite"),
+            _ if self.overwrite_schema => refused("the schema is replaced only together with all rows, not with a part of them"),
+            _ => Ok(()),
+        }
+    }
+    /// What it means that the commit may not be tried again.
+    pub(super) fn out_of_tries(&self, e: Error) -> Error {
+        match self.if_version {
+            Some(version) if e.code() == Code::LIMIT => moved_on(version).caused_by(e),
+            _ => e,
+        }
+    }
     fn check_partitioning(&self, state: &TableState) -> Result<()> {
         let Some(asked) = &self.partition_by else { return Ok(()) };
         let has = state.partition_columns();
@@ -311,7 +344,7 @@ impl Choices {
             .with("asked", asked.join(", "))
             .help("leave the partition columns out, or overwrite the table with its schema"))
     }
-    fn operation(&self, metrics: Map<String, Value>) -> OperationInfo {
+    pub(super) fn operation(&self, metrics: Map<String, Value>) -> OperationInfo {
         let mut parameters = Map::new();
         parameters.insert("mode".to_owned(), self.mode.spark_name().into());
         parameters.insert("partitionBy".to_owned(), json_text(self.partition_by.as_deref().unwrap_or_default()));
@@ -327,7 +360,7 @@ impl Choices {
         OperationInfo { operation: OPERATION.to_owned(), parameters, metrics, user_metadata: self.user_metadata.clone() }
     }
     /// What a lost commit means for the caller.
-    async fn lost(&self, table: &Table, conflict: Conflicted, started: crate::env::Timestamp) -> Result<Report> {
+    pub(super) async fn lost(&self, table: &Table, conflict: Conflicted, started: crate::env::Timestamp) -> Result<Report> {
         let base = newest(table).await?;
         let made_meanwhile = conflict.transaction.base().is_none();
         match (&base, self.mode) {
@@ -352,7 +385,7 @@ fn replaced(table: &Struct, rows: &Struct) -> Struct {
     out
 }
 
-fn stage(
+pub(super) fn stage(
     table: &Table,
     base: Option<&Arc<Snapshot>>,
     plan: &Plan,

@@ -76,9 +76,7 @@ impl Operation for Delete {
         let matcher = Matcher::new(base, self.predicate.as_ref())?;
         let does = if matcher.decides_files() { Does::Files } else { Does::Deletes };
         let changes = RowChanges::new(base, does, self.options.clone())?;
-        let files = matcher.files();
-        let (one, threads) = ((&matcher, &changes), env.threads());
-        if let Err(e) = files.try_for_each_concurrent(threads, |(task, file)| delete(one, task, file)).await {
+        if let Err(e) = delete_matching(&matcher, &changes, env.threads()).await {
             changes.abort().await;
             return Err(e);
         }
@@ -91,6 +89,11 @@ impl Operation for Delete {
         let parameters = Map::from_iter([("predicate".to_owned(), json_text(&[predicate]))]);
         Ok(Staged { effects, reads: matcher.reads(), parameters, metrics })
     }
+}
+
+/// Deletes all that matches, several files at once.
+pub(super) async fn delete_matching(matcher: &Matcher, changes: &RowChanges, threads: usize) -> Result<()> {
+    matcher.files().try_for_each_concurrent(threads, |(task, file)| delete((matcher, changes), task, file)).await
 }
 
 /// Deletes what matches of one file.

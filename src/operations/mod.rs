@@ -12,6 +12,7 @@ mod positions;
 mod row_changes;
 mod run;
 mod update;
+mod replace;
 
 pub use append::{Append, SaveMode};
 pub use changes::{ChangeFeed, Changes};

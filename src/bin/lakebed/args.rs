@@ -192,6 +192,9 @@ pub enum Command {
         /// What to do with rows that are there
         #[arg(long, value_enum, default_value_t = Mode::Append)]
         mode: Mode,
+        /// Replaces only rows for which this is true; all new rows must fulfil it
+        #[arg(long, value_name = "EXPRESSION", conflicts_with_all = ["overwrite_schema", "dynamic_partitions"])]
+        replace_where: Option<String>,
         /// Replaces only the partitions that the rows fall into
         #[arg(long, conflicts_with = "overwrite_schema")]
         dynamic_partitions: bool,

@@ -6,7 +6,7 @@ use crate::output::warn;
 use crate::session::Session;
 use futures::StreamExt;
 use futures::stream;
-use lakebed::{Append, Code, Input, InputRows, SaveMode, Snapshot, Struct, Table, Version};
+use lakebed::{Append, Code, Expr, Input, InputRows, SaveMode, Snapshot, Struct, Table, Version};
 use std::sync::Arc;
 
 /// What a new table gets.
@@ -38,6 +38,7 @@ pub async fn create(session: &Session, table: &str, new: New<'_>) -> Result<()> 
 pub struct Rows<'a> {
     pub files: &'a [String],
     pub mode: Mode,
+    pub replace_where: Option<Expr>,
     pub dynamic_partitions: bool,
     pub merge_schema: bool,
     pub overwrite_schema: bool,
@@ -56,6 +57,9 @@ impl Rows<'_> {
             Mode::Error => SaveMode::Error,
             Mode::Ignore => SaveMode::Ignore,
         });
+        if let Some(predicate) = &self.replace_where {
+            append = append.replace_where(predicate.clone());
+        }
         if self.dynamic_partitions {
             append = append.dynamic_partitions();
         }

@@ -94,10 +94,11 @@ async fn command(session: &Session, command: &Command) -> Result<()> {
                 change::New { schema, partition_by, properties: property, comment: comment.as_deref(), if_not_exists: *if_not_exists };
             change::create(session, table, new).await
         }
-        Command::Append { table, files, mode, dynamic_partitions, merge_schema, overwrite_schema, partition_by, txn, user_metadata, property, if_version } => {
+        Command::Append { table, files, mode, replace_where, dynamic_partitions, merge_schema, overwrite_schema, partition_by, txn, user_metadata, property, if_version } => {
             let rows = change::Rows {
                 files,
                 mode: *mode,
+                replace_where: session::predicate(replace_where.as_deref())?,
                 dynamic_partitions: *dynamic_partitions,
                 merge_schema: *merge_schema,
                 overwrite_schema: *overwrite_schema,

@@ -9,6 +9,7 @@ mod file;
 mod open;
 mod options;
 mod partition;
+mod rule;
 mod stages;
 mod stats;
 mod stats_text;
@@ -16,6 +17,7 @@ mod upload;
 
 pub(crate) use changes::ChangeKind;
 pub use options::WriteOptions;
+pub(crate) use rule::RowRule;
 
 use crate::env::Reservation;
 use crate::error::{Code, Error, Result};

@@ -134,8 +134,13 @@ impl RowChanges {
     }
     /// New rows come, in the table's columns; those that the table can make may be missing.
     pub(crate) async fn insert_rows(&self, rows: RecordBatch) -> Result<()> {
+        self.insert_rows_as_written(rows).await.map(drop)
+    }
+    /// The same; gives the rows with all that the writer has made.
+    pub(crate) async fn insert_rows_as_written(&self, rows: RecordBatch) -> Result<RecordBatch> {
         let written = self.write(rows, RowOrigin::New).await?;
-        self.tell(ChangeKind::Insert, &written).await
+        self.tell(ChangeKind::Insert, &written).await?;
+        Ok(written)
     }
     /// Tells of rows that go for good (in the columns of `rows()`), when `wants_deleted_rows`. Their positions go by `remove_rows` or
     /// `remove_file`.

@@ -134,3 +134,32 @@ fn fast_durability_and_few_threads_and_little_memory_write_the_same() {
     shell.ok(&["append", "t", "1.csv", "--durability", "fast", "--threads", "1", "--memory-limit", "16MiB"]);
     assert_eq!(shell.json(&["count", "t", "--threads", "1", "--memory-limit", "1MiB"])["count"], 4);
 }
+
+// spec: OPS-16, OPS-17
+#[test]
+fn a_part_of_the_rows_is_replaced() {
+    let shell = Shell::with_table();
+    shell.write("2.csv", "id,s,day\n7,z,2026-01-02\n");
+    let report = shell.json(&["append", "t", "2.csv", "--dynamic-partitions"]);
+    assert_eq!((&report["version"], &report["metrics"]["numRemovedFiles"]), (&json!(2), &json!(1)));
+    let report = shell.json(&["append", "t", "2.csv", "--replace-where", "id >= 1 AND day = '2026-01-02'"]);
+    assert_eq!((&report["metrics"]["numDeletedRows"], &report["metrics"]["numOutputRows"]), (&json!(1), &json!(1)));
+    assert_eq!(shell.json(&["count", "t"])["count"], 2);
+    let outside = shell.run(&["append", "t", "2.csv", "--replace-where", "id = 1", "--format", "json"]);
+    assert_eq!((outside.code, outside.error()["code"].as_str()), (Some(7), Some("LB-CONSTRAINT")), "{}", outside.err);
+    for words in [
+        &["--replace-where", "id = 7", "--dynamic-partitions"][..],
+        &["--replace-where", "id = 7", "--overwrite-schema"],
+        &["--dynamic-partitions", "--overwrite-schema"],
+    ] {
+        let refused = shell.run(&[&["append", "t", "2.csv", "--format", "json"], words].concat());
+        assert_eq!((refused.code, refused.error()["code"].as_str()), (Some(2), Some("LB-USAGE")), "{words:?}: {}", refused.err);
+    }
+    for mode in ["error", "ignore"] {
+        for words in [&["--replace-where", "id = 7"][..], &["--dynamic-partitions"]] {
+            let refused = shell.run(&[&["append", "new", "2.csv", "--mode", mode, "--format", "json"], words].concat());
+            assert_eq!((refused.code, refused.error()["code"].as_str()), (Some(1), Some("LB-INPUT")), "{words:?}: {}", refused.err);
+        }
+    }
+    assert!(shell.files("new").is_empty());
+}

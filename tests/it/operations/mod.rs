@@ -7,6 +7,8 @@ mod delete;
 mod overwrite;
 mod row_changes;
 mod update;
+mod feed_law;
+mod replace;
 
 use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{Int64Type, SchemaRef};

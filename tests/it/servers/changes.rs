@@ -1,9 +1,9 @@
 //! `table_changes` of Spark and ours say the same, of tables that Spark wrote and of tables that we wrote.
 
-use crate::support::digest::Rows;
+use crate::support::digest::{Rows, digest_of_table};
 use crate::support::peers::{spark, spark_digest};
 use futures::{StreamExt, TryStreamExt};
-use lakebed::{At, Input, SaveMode, Struct, Table, Version};
+use lakebed::{Append, At, Expr, Input, SaveMode, Struct, Table, Version};
 
 fn path(name: &str) -> String {
     let folder = std::env::temp_dir().join("feed-servers").join(lakebed::Env::system().new_uuid().to_string()).join(name);
@@ -124,4 +124,48 @@ async fn spark_reads_the_changes_of_our_appends_and_overwrites() {
         spark(&path, &["UPDATE {t} SET s = 'spark' WHERE id = 9", "INSERT INTO {t} VALUES (10, 't', NULL)", "DELETE FROM {t} WHERE id = 10"]);
         same_changes(&path, 0, 6).await;
     }
+}
+
+/// Every way in which we change rows, read by Spark at every version.
+async fn our_changes(name: &str, properties: &[(&str, &str)]) {
+    let path = path(name);
+    let table = Table::at(&path).open().unwrap();
+    let schema = Struct::from_sql("id INT, s STRING, p STRING").unwrap();
+    let mut create = table.create(schema).partition_by(["p"]).property("delta.enableChangeDataFeed", "true");
+    for (key, value) in properties {
+        create = create.property(key, value);
+    }
+    create.run().await.unwrap();
+    let rows: String = (0..12).map(|i| format!("{{\"id\":{i},\"s\":\"s{i}\",\"p\":{}}}\n", ["\"a b/%\"", "\"x\"", "null"][i % 3])).collect();
+    write(&table, &rows, SaveMode::Append).await;
+    table.delete().filter(Expr::sql("id IN (2, 3, 7)").unwrap()).run().await.unwrap();
+    let set = |value: &str| Expr::sql(value).unwrap();
+    table.update().set("s", set("'new'")).set("p", set("'y'")).filter(set("id IN (6, 9)")).run().await.unwrap();
+    table.delete().filter(set("p = 'y'")).run().await.unwrap();
+    replace(&table, "{\"id\":50,\"s\":\"r\",\"p\":\"x\"}\n", |append| append.replace_where(set("id > 9"))).await;
+    replace(&table, "{\"id\":51,\"s\":\"r\",\"p\":\"x\"}\n", |append| append.replace_where(set("p = 'x'"))).await;
+    replace(&table, "{\"id\":52}\n", |append| append.dynamic_partitions()).await;
+    // Spark goes on with our table.
+    spark(&path, &["UPDATE {t} SET s = 'spark' WHERE id = 51", "DELETE FROM {t} WHERE id = 0"]);
+    let theirs = spark_digest(&path, "SELECT * FROM {t}");
+    assert_eq!(digest_of_table(&table).await, theirs, "{path}");
+    same_changes(&path, 0, 9).await;
+}
+
+async fn replace(table: &Table, rows: &str, how: impl FnOnce(Append) -> Append) {
+    let file = tempfile::NamedTempFile::with_suffix(".ndjson").unwrap();
+    std::fs::write(file.path(), rows).unwrap();
+    let snapshot = table.snapshot().await.unwrap();
+    let inputs = vec![Input::named(file.path().to_str().unwrap())];
+    let rows = Input::open(inputs, Some(snapshot.state().schema()), table.env()).await.unwrap();
+    how(table.append(rows.schema, rows.batches.boxed())).run().await.unwrap();
+}
+
+// spec: CDF-18, OPS-17
+#[tokio::test]
+async fn spark_reads_the_changes_of_our_row_changes() {
+    our_changes("ours", &[]).await;
+    our_changes("ours-vectors", &[("delta.enableDeletionVectors", "true")]).await;
+    our_changes("ours-mapped", &[("delta.columnMapping.mode", "name")]).await;
+    our_changes("ours-mapped-vectors", &[("delta.columnMapping.mode", "id"), ("delta.enableDeletionVectors", "true")]).await;
 }
