@@ -33,6 +33,12 @@ pub(super) fn without_nulls<'de, D: Deserializer<'de>>(d: D) -> Result<StringMap
     Ok(text_map(d)?.into_iter().filter_map(|(k, v)| Some((k, v?))).collect())
 }
 
+impl<'de> Deserialize<'de> for NullableMap {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        text_map(d)
+    }
+}
+
 struct TextMap;
 
 impl<'de> Visitor<'de> for TextMap {
@@ -50,11 +56,11 @@ impl<'de> Visitor<'de> for TextMap {
         d.deserialize_map(self)
     }
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut out = NullableMap::new();
+        let mut entries = Vec::with_capacity(1);
         while let Some((key, Text(value))) = map.next_entry()? {
-            out.insert(key, value);
+            entries.push((key, value));
         }
-        Ok(Some(out))
+        Ok(Some(entries.into_iter().collect()))
     }
 }
 

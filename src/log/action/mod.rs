@@ -1,14 +1,15 @@
 //! The actions of the log, each declared once. Kind: shape. Spec: ACT.
 
 mod lenient;
+mod map;
+
+pub use map::NullableMap;
 
 use lenient::{no_columns, null_as_default, text_map, text_map_option, without_nulls, yes};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
-/// String map of the log whose values may be null.
-pub type NullableMap = BTreeMap<String, Option<String>>;
 /// String map of the log (`configuration`, `tags`, `options`).
 pub type StringMap = BTreeMap<String, String>;
 
