@@ -106,7 +106,8 @@ pub(super) fn rewritten(tokens: Vec<TokenWithSpan>) -> Result<Rewritten> {
             Token::Number(digits, _) => {
                 let glued = next(1).filter(|t| t.span.start == span.end);
                 let suffix = glued.and_then(|t| if let Token::Word(w) = &t.token { number_type(&w.value) } else { None });
-                let long = if let Token::Number(_, true) = found.token { Some("BIGINT") } else { None };
+                let exponent = digits.contains(['e', 'E']).then_some("DOUBLE");
+                let long = if let Token::Number(_, true) = found.token { Some("BIGINT") } else { exponent };
                 match suffix.or(long) {
                     Some("DECIMAL") => {
                         push(&[Token::Number(decimal_digits(digits), false)]);

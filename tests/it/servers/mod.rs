@@ -4,6 +4,7 @@ mod changes;
 mod interop;
 mod processes;
 mod rows;
+mod sql;
 mod statistics;
 mod stores;
 
