@@ -33,7 +33,7 @@ pub(crate) use change_data_feed::{CHANGE_TYPE, COMMIT_TIMESTAMP, COMMIT_VERSION}
 pub(crate) use commit::CommitDraft;
 pub use drafts::HiddenColumn;
 pub(crate) use drafts::{RowCheck, WritePlan};
-pub(crate) use new_table::{NewTable, change_table, check_properties, new_table};
+pub(crate) use new_table::{NewTable, change_table, check_properties, new_table, replaced_table};
 pub(crate) use settings::{CheckpointPolicy, StatsColumns};
 pub use state::TableState;
 pub(crate) use type_widening::can_widen;

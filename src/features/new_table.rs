@@ -63,6 +63,21 @@ pub(crate) fn change_table(
     Ok((protocol, metadata))
 }
 
+/// A table whose columns, partitioning, comment and properties are replaced, and the protocol when that must grow: it never shrinks,
+/// because older versions stay readable. The id stays, and domains do. Errors as `new_table`.
+pub(crate) fn replaced_table(before: &TableState, new: NewTable, env: &Env) -> Result<(TableState, Option<Protocol>)> {
+    before.check_writable()?;
+    let (protocol, metadata) = new_table(new, env)?;
+    let asked = asked_for(&TableState::new(protocol, metadata.clone(), Vec::new())?);
+    let protocol = grown_protocol(before.protocol(), before.features(), &asked);
+    let old = before.metadata();
+    let metadata = Metadata { id: old.id.clone(), name: metadata.name.or_else(|| old.name.clone()), ..metadata };
+    let after = protocol.clone().unwrap_or_else(|| before.protocol().clone());
+    let state = TableState::new(after, metadata, before.domains().to_vec())?;
+    state.check_writable()?;
+    Ok((state, protocol))
+}
+
 /// Whether a table could be given these properties. `LB-PROPERTY` and `LB-FEATURE-WRITE` as `new_table`.
 pub(crate) fn check_properties(properties: &StringMap, env: &Env) -> Result<()> {
     // What properties ask for does not depend on the columns.

@@ -1,27 +1,47 @@
-//! Makes a table. Kind: edge. Spec: OPS.
+//! Makes a table, or replaces what one holds. Kind: edge. Spec: OPS.
 
-use super::{Report, already_exists, json_text, newest};
-use crate::error::Result;
-use crate::features::{NewTable, TableState, new_table};
-use crate::schema::Struct;
+use super::overwrite::{Removal, remove_all};
+use super::{Report, already_exists, json_text, newest, refused};
+use crate::data::write::{DataWriter, WriteOptions, discard};
+use crate::error::{Code, Error, Result};
+use crate::features::{NewTable, TableState, new_table, replaced_table};
+use crate::log::{Add, StringMap};
+use crate::schema::{Struct, evolve};
 use crate::table::Table;
-use crate::transaction::{CommitOutcome, OperationInfo};
+use crate::transaction::{CommitOutcome, OperationInfo, ReadScope};
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use futures::StreamExt;
+use futures::stream::BoxStream;
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
-const OPERATION: &str = "CREATE TABLE";
-
-/// Makes an empty table.
+/// Makes a table, empty or with rows.
 pub struct Create {
     table: Table,
     new: NewTable,
-    if_not_exists: bool,
+    mode: Mode,
+    rows: Option<(SchemaRef, BoxStream<'static, Result<RecordBatch>>)>,
+    options: WriteOptions,
+}
+
+/// What to do about a table that exists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    Refuse,
+    LeaveAlone,
+    Replace { or_create: bool },
 }
 
 impl Table {
     /// Starts making a table here.
     pub fn create(&self, schema: Struct) -> Create {
-        Create { table: self.clone(), new: NewTable { schema, ..NewTable::default() }, if_not_exists: false }
+        let new = NewTable { schema, ..NewTable::default() };
+        Create { table: self.clone(), new, mode: Mode::Refuse, rows: None, options: WriteOptions::default() }
+    }
+    /// Starts replacing what the table here holds: its rows, columns, partitioning, comment and properties. Its id and history stay.
+    pub fn replace(&self, schema: Struct) -> Create {
+        Create { mode: Mode::Replace { or_create: false }, ..self.create(schema) }
     }
 }
 
@@ -48,30 +68,152 @@ impl Create {
     }
     /// An existing table is left alone: the report's version is `None`.
     pub fn if_not_exists(mut self) -> Self {
-        self.if_not_exists = true;
+        self.mode = Mode::LeaveAlone;
         self
     }
-    /// Commits version 0. `LB-TABLE-EXISTS`, `LB-SCHEMA`, `LB-PROPERTY`, `LB-FEATURE-WRITE`.
+    /// An existing table is replaced.
+    pub fn or_replace(mut self) -> Self {
+        self.mode = Mode::Replace { or_create: true };
+        self
+    }
+    /// The table begins with these rows; their columns are the table's, nullable.
+    pub fn rows(mut self, schema: SchemaRef, batches: BoxStream<'static, Result<RecordBatch>>) -> Self {
+        self.rows = Some((schema, batches));
+        self
+    }
+    /// Sizes of files.
+    pub fn write_options(mut self, options: WriteOptions) -> Self {
+        self.options = options;
+        self
+    }
+
+    /// Commits once: version 0 of a new table, the next one of a table that is replaced. `LB-TABLE-EXISTS`, `LB-TABLE`, `LB-SCHEMA`,
+    /// `LB-PROPERTY`, `LB-FEATURE-WRITE`; `LB-CONFLICT` when a table that is replaced has changed meanwhile. Then nothing was
+    /// committed, and files that were written are deleted.
     pub async fn run(self) -> Result<Report> {
-        let env = self.table.env().clone();
+        let Create { table, mut new, mode, rows, options } = self;
+        let env = table.env().clone();
         let started = env.now();
-        if newest(&self.table).await?.is_some() {
-            return if self.if_not_exists { Ok(Report::nothing(OPERATION, &env, started)) } else { Err(already_exists(&self.table)) };
+        let operation = operation(mode, rows.is_some());
+        let base = match (newest(&table).await?, mode) {
+            (Some(_), Mode::Refuse) => return Err(already_exists(&table)),
+            (Some(_), Mode::LeaveAlone) => return Ok(Report::nothing(operation, &env, started)),
+            (None, Mode::Replace { or_create: false }) => {
+                let missing = Error::new(Code::TABLE, "there is no table to replace").with("table", table.root().url());
+                return Err(missing.help("make it, or replace it with OR CREATE"));
+            }
+            (base, _) => base,
+        };
+        if let Some((schema, _)) = &rows {
+            new.schema = evolve::nullable(&Struct::from_arrow(schema)?);
         }
-        let (protocol, metadata) = new_table(self.new, &env)?;
+        let (state, protocol) = match &base {
+            None => {
+                let (protocol, metadata) = new_table(new, &env)?;
+                (TableState::new(protocol, metadata, Vec::new())?, None)
+            }
+            Some(base) => replaced_table(base.state(), new, &env)?,
+        };
+        let state = Arc::new(state);
+        let removal = match &base {
+            Some(base) => Some(remove_all(base).await?),
+            None => None,
+        };
+        let written = match rows {
+            Some((_, batches)) => Some(write(&table, &state, options, batches).await?),
+            None => None,
+        };
+        let metrics = written.as_ref().map(|(adds, rows)| metrics(adds, *rows, mode, removal.as_ref())).unwrap_or_default();
+        let adds = written.map(|(adds, _)| adds).unwrap_or_default();
+        let metadata = state.metadata();
         let parameters = parameters(&metadata.partition_columns, metadata.description.as_deref(), &metadata.configuration);
-        let state = Arc::new(TableState::new(protocol, metadata, Vec::new())?);
-        let operation = OperationInfo { operation: OPERATION.to_owned(), parameters, ..OperationInfo::default() };
-        match self.table.begin_create(state, operation).commit().await? {
-            CommitOutcome::Committed(done) => Ok(Report::committed(OPERATION, done, Map::new(), &env, started)),
-            // Somebody else has made it meanwhile.
-            CommitOutcome::Conflicted(_) if self.if_not_exists => Ok(Report::nothing(OPERATION, &env, started)),
-            CommitOutcome::Conflicted(_) => Err(already_exists(&self.table)),
+        let info = OperationInfo { operation: operation.to_owned(), parameters, metrics: metrics.clone(), ..OperationInfo::default() };
+        let mut transaction = match &base {
+            None => table.begin_create(Arc::clone(&state), info),
+            Some(base) => base.begin(info),
+        };
+        if base.is_some() {
+            transaction.read(ReadScope::Table).set_metadata(metadata.clone());
+        }
+        if let Some(protocol) = protocol {
+            transaction.set_protocol(protocol);
+        }
+        for remove in removal.unwrap_or_default().removes {
+            transaction.remove(remove);
+        }
+        for add in &adds {
+            transaction.add(add.clone());
+        }
+        match transaction.commit().await {
+            Ok(CommitOutcome::Committed(done)) => Ok(Report::committed(operation, done, metrics, &env, started)),
+            Ok(CommitOutcome::Conflicted(conflict)) => {
+                discard(&table, &adds).await;
+                match mode {
+                    // Somebody else has made it meanwhile.
+                    Mode::LeaveAlone => Ok(Report::nothing(operation, &env, started)),
+                    Mode::Refuse => Err(already_exists(&table)),
+                    Mode::Replace { .. } => Err(refused(&conflict)),
+                }
+            }
+            Err(e) => {
+                // After an unknown outcome the files may be part of the table.
+                if e.code() != Code::COMMIT_UNKNOWN {
+                    discard(&table, &adds).await;
+                }
+                Err(e)
+            }
         }
     }
 }
 
-fn parameters(partition: &[String], description: Option<&str>, properties: &crate::log::StringMap) -> Map<String, Value> {
+/// Spark's name of the operation.
+fn operation(mode: Mode, with_rows: bool) -> &'static str {
+    match (mode, with_rows) {
+        (Mode::Refuse | Mode::LeaveAlone, false) => "CREATE TABLE",
+        (Mode::Refuse | Mode::LeaveAlone, true) => "CREATE TABLE AS SELECT",
+        (Mode::Replace { or_create: true }, false) => "CREATE OR REPLACE TABLE",
+        (Mode::Replace { or_create: true }, true) => "CREATE OR REPLACE TABLE AS SELECT",
+        (Mode::Replace { or_create: false }, false) => "REPLACE TABLE",
+        (Mode::Replace { or_create: false }, true) => "REPLACE TABLE AS SELECT",
+    }
+}
+
+/// Writes rows into files that no version names yet.
+async fn write(
+    table: &Table,
+    state: &Arc<TableState>,
+    options: WriteOptions,
+    mut batches: BoxStream<'static, Result<RecordBatch>>,
+) -> Result<(Vec<Add>, u64)> {
+    let mut writer = DataWriter::new(table, Arc::clone(state), options)?;
+    while let Some(batch) = batches.next().await {
+        let written = match batch {
+            Ok(batch) => writer.write(batch).await,
+            Err(e) => Err(e),
+        };
+        if let Err(e) = written {
+            writer.abort().await;
+            return Err(e);
+        }
+    }
+    let rows = writer.rows();
+    Ok((writer.finish().await?, rows))
+}
+
+fn metrics(adds: &[Add], rows: u64, mode: Mode, removal: Option<&Removal>) -> Map<String, Value> {
+    let bytes: i64 = adds.iter().map(|a| a.size).sum();
+    let mut out = Map::new();
+    out.insert("numFiles".to_owned(), adds.len().into());
+    out.insert("numOutputRows".to_owned(), rows.into());
+    out.insert("numOutputBytes".to_owned(), bytes.into());
+    if matches!(mode, Mode::Replace { .. }) {
+        out.insert("numRemovedFiles".to_owned(), removal.map_or(0, |r| r.removes.len()).into());
+        out.insert("numRemovedBytes".to_owned(), removal.map_or(0, |r| r.bytes).into());
+    }
+    out
+}
+
+fn parameters(partition: &[String], description: Option<&str>, properties: &StringMap) -> Map<String, Value> {
     let properties: Map<String, Value> = properties.iter().map(|(k, v)| (k.clone(), Value::from(v.as_str()))).collect();
     Map::from_iter([
         ("partitionBy".to_owned(), json_text(partition)),

@@ -6,6 +6,7 @@
 mod describe;
 mod dialect;
 mod failure;
+mod feed;
 mod functions;
 mod provider;
 mod pushdown;
@@ -103,6 +104,9 @@ impl Session {
 
     fn tables(&self) -> MutexGuard<'_, BTreeMap<String, Table>> {
         self.tables.lock().unwrap_or_else(|e| e.into_inner())
+    }
+    fn knows(&self, name: &str) -> bool {
+        self.tables().contains_key(&name.to_lowercase())
     }
     /// The table that a statement names.
     fn table(&self, name: &TableName) -> Result<Table> {

@@ -7,10 +7,11 @@ use super::pushdown::condition;
 use super::scan::{DeltaScan, Facts};
 use super::shape::lower_case;
 use crate::data::scan::{FileTask, ScanBuilder};
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
 use crate::expr::Expr;
+use crate::features::HiddenColumn;
 use crate::snapshot::{CountEffort, FileQuery, Snapshot};
-use arrow::datatypes::{FieldRef, Schema, SchemaRef};
+use arrow::datatypes::{Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::Result as Planning;
@@ -40,8 +41,8 @@ impl DeltaTable {
         Ok(DeltaTable { snapshot, name: name.to_owned(), own, schema, explained })
     }
     /// The columns in their own spelling.
-    pub fn own_fields(&self) -> impl Iterator<Item = &FieldRef> {
-        self.own.fields().iter()
+    pub fn own(&self) -> &SchemaRef {
+        &self.own
     }
 
     async fn plan(&self, projection: Option<&Vec<usize>>, filter: Option<Expr>, limit: Option<usize>) -> Result<DeltaScan> {
@@ -81,11 +82,17 @@ fn is_hidden(name: &str) -> bool {
     name.starts_with(super::tokens::HIDDEN) && name.contains('.')
 }
 
-fn with_hidden(scan: ScanBuilder, hidden: &[String]) -> Result<ScanBuilder> {
-    match hidden.first() {
-        None => Ok(scan),
-        Some(name) => Err(crate::error::Error::new(crate::error::Code::SQL, format!("the table has no hidden column `{name}`"))),
-    }
+fn with_hidden(scan: ScanBuilder, names: &[String]) -> Result<ScanBuilder> {
+    use HiddenColumn::{FilePath, RowCommitVersion, RowId, RowIndex};
+    let hidden = |name: &String| {
+        let found = [FilePath, RowIndex, RowId, RowCommitVersion].into_iter().find(|column| column.name() == name);
+        found.ok_or_else(|| {
+            Error::new(Code::SQL, format!("there is no hidden column `{name}`"))
+                .with("column", name)
+                .help("there are _metadata.file_path, _metadata.row_index, _metadata.row_id and _metadata.row_commit_version")
+        })
+    };
+    Ok(scan.hidden(names.iter().map(hidden).collect::<Result<Vec<_>>>()?))
 }
 
 /// How many files a version has, from its checksum when that is valid.

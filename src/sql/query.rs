@@ -1,6 +1,7 @@
 //! A query -> its rows. Kind: edge. Spec: SQL.
 
 use super::failure::ours;
+use super::feed::ChangeTable;
 use super::provider::DeltaTable;
 use super::relations::{Parsed, Relation, When, parse_query};
 use super::shape::Shown;
@@ -13,8 +14,9 @@ use crate::log::Version;
 use crate::schema::{DataType, Scalar};
 use crate::snapshot::{At, Snapshot};
 use arrow::array::{Array, AsArray};
-use arrow::datatypes::{FieldRef, TimestampMicrosecondType};
-use chrono::DateTime;
+use arrow::datatypes::{FieldRef, SchemaRef, TimestampMicrosecondType};
+use datafusion::catalog::TableProvider;
+use datafusion::common::TableReference;
 use datafusion::common::config::Dialect;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::context::SessionContext;
@@ -42,15 +44,23 @@ impl Planned {
         let context = context(session)?;
         let mut columns: HashMap<String, FieldRef> = HashMap::new();
         for (key, relation) in &relations {
-            let Relation::Rows { table, when } = relation else {
-                return Err(Error::new(Code::SQL, "table_changes is not supported"));
+            let (provider, own): (Arc<dyn TableProvider>, SchemaRef) = match relation {
+                Relation::Rows { table, when } => {
+                    let table = DeltaTable::new(snapshot(session, table, when).await?, key, &hidden, explained)?;
+                    let own = Arc::clone(table.own());
+                    (Arc::new(table), own)
+                }
+                Relation::Changes { table, from, to } => {
+                    let table = session.table(&table_in_text(session, table))?;
+                    let changes = ChangeTable::new(table, at(session, from).await?, at(session, to).await?).await?;
+                    let own = Arc::clone(changes.own());
+                    (Arc::new(changes), own)
+                }
             };
-            let snapshot = snapshot(session, table, when).await?;
-            let table = DeltaTable::new(snapshot, key, &hidden, explained)?;
-            for field in table.own_fields() {
+            for field in own.fields() {
                 columns.entry(field.name().to_lowercase()).or_insert_with(|| Arc::clone(field));
             }
-            context.register_table(datafusion::common::TableReference::bare(key.as_str()), Arc::new(table)).map_err(ours)?;
+            context.register_table(TableReference::bare(key.as_str()), provider).map_err(ours)?;
         }
         let statement = Statement::Statement(Box::new(statement));
         let plan = context.state().statement_to_plan(statement).await.map_err(ours)?;
@@ -80,11 +90,7 @@ impl Planned {
 
 /// The version of a table that a query reads.
 async fn snapshot(session: &Session, table: &TableName, when: &When) -> Result<Arc<Snapshot>> {
-    let at = match when {
-        When::Latest => At::Latest,
-        When::Version(version) => At::Version(Version(*version)),
-        When::Time(text) => At::Timestamp(time(session, text).await?),
-    };
+    let at = at(session, when).await?;
     let (table, at) = match table {
         TableName::Location(location) if at == At::Latest => {
             let (location, suffix) = suffix(location);
@@ -93,6 +99,24 @@ async fn snapshot(session: &Session, table: &TableName, when: &When) -> Result<A
         other => (session.table(other)?, at),
     };
     table.snapshot_at(at).await
+}
+
+async fn at(session: &Session, when: &When) -> Result<At> {
+    Ok(match when {
+        When::Latest => At::Latest,
+        When::Version(version) => At::Version(Version(*version)),
+        When::Time(text) => At::Timestamp(time(session, text).await?),
+    })
+}
+
+/// The table that a text names: a name that the session knows, `` delta.`path` ``, or a path.
+fn table_in_text(session: &Session, text: &str) -> TableName {
+    let location = text.get(..6).filter(|start| start.eq_ignore_ascii_case("delta.")).map(|_| text[6..].trim_matches('`'));
+    match location {
+        Some(location) => TableName::Location(location.to_owned()),
+        None if session.knows(text) => TableName::Name(text.to_lowercase()),
+        None => TableName::Location(text.to_owned()),
+    }
 }
 
 /// A location and the version that `@vN` at its end picks.
@@ -132,7 +156,7 @@ fn context(session: &Session) -> Result<SessionContext> {
     options.execution.enable_ansi_mode = true;
     options.execution.time_zone = Some("UTC".to_owned());
     let mut properties = ExecutionProps::new();
-    properties.query_execution_start_time = DateTime::from_timestamp_millis(env.now().millis());
+    properties.query_execution_start_time = chrono::DateTime::from_timestamp_millis(env.now().millis());
     let builder = SessionStateBuilder::new()
         .with_config(config)
         .with_execution_props(properties)

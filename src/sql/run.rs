@@ -57,21 +57,26 @@ async fn create(session: &Session, new: CreateTable) -> Result<Report> {
     if columns.is_none() && new.query.is_none() {
         return Err(Error::new(Code::SQL, "a new table needs columns or a query"));
     }
-    let mut create = table.create(columns.unwrap_or_default()).partition_by(new.partition_by);
+    let schema = columns.unwrap_or_default();
+    let mut create = match new.mode {
+        CreateMode::New => table.create(schema),
+        CreateMode::IfNotExists => table.create(schema).if_not_exists(),
+        CreateMode::CreateOrReplace => table.create(schema).or_replace(),
+        CreateMode::Replace => table.replace(schema),
+    };
+    create = create.partition_by(new.partition_by);
     for (key, value) in &new.properties {
         create = create.property(key, value);
     }
     if let Some(comment) = &new.comment {
         create = create.comment(comment);
     }
-    create = match new.mode {
-        CreateMode::New => create,
-        CreateMode::IfNotExists => create.if_not_exists(),
-        CreateMode::CreateOrReplace | CreateMode::Replace => return Err(unsupported("REPLACE TABLE")),
-    };
+    if !new.cluster_by.is_empty() {
+        return Err(unsupported("CLUSTER BY"));
+    }
     if let Some(query) = &new.query {
-        let _rows = Planned::new(session, query, false).await?.rows().await?;
-        return Err(unsupported("CREATE TABLE AS SELECT"));
+        let rows = Planned::new(session, query, false).await?.rows().await?;
+        create = create.rows(rows.schema, (session.watch)(rows.batches));
     }
     create.run().await
 }

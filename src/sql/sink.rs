@@ -2,7 +2,7 @@
 
 use super::query::Planned;
 use super::shape::converted;
-use super::statement::Insert;
+use super::statement::{Insert, unsupported};
 use super::{Rows, Session};
 use crate::error::{Code, Error, Result};
 use crate::expr::{BoundExpr, Expr};
@@ -19,11 +19,12 @@ pub(super) async fn insert(session: &Session, insert: &Insert) -> Result<Report>
     let base = table.snapshot().await?;
     let rows = Planned::new(session, &insert.source, false).await?.rows().await?;
     let rows = assigned(rows, insert, base.state().schema())?;
-    let append = base.append(rows.schema, rows.batches);
-    if !insert.overwrite {
-        return append.run().await;
+    let append = base.append(rows.schema, (session.watch)(rows.batches));
+    if insert.replace_where.is_some() || insert.overwrite && insert.partition.iter().any(|(_, value)| value.is_some()) {
+        return Err(unsupported("INSERT that overwrites by a condition"));
     }
-    append.mode(SaveMode::Overwrite).run().await
+    let append = if insert.overwrite { append.mode(SaveMode::Overwrite) } else { append };
+    append.run().await
 }
 
 /// How one column of the table is filled.
