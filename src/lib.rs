@@ -33,8 +33,8 @@ pub use error::{Code, Error, ErrorKind, Result};
 pub use expr::{BoundExpr, Expr, col, lit};
 pub use features::{HiddenColumn, TableState};
 pub use log::{
-    Add, CatalogLogStore, Cdc, CommitCatalog, CommitInfo, DomainMetadata, LogFile, LogFileKind, LogStore, Metadata, PathLogStore, Protocol, Ratified, Remove, StagedCommit, Txn, VectorDescriptor,
-    Version,
+    Add, CatalogLogStore, Cdc, CommitCatalog, CommitInfo, DomainMetadata, LogFile, LogFileKind, LogStore, Metadata, PathLogStore, Protocol,
+    Ratified, Remove, StagedCommit, Txn, VectorDescriptor, Version,
 };
 pub use operations::{Append, ChangeFeed, Changes, Checkpoint, Create, Delete, Report, SaveMode, Update};
 pub use schema::{DataType, Field, Scalar, Struct};

@@ -36,9 +36,10 @@ fn check_write(state: &TableState) -> Result<()> {
         (false, true) => Err(Error::new(Code::FEATURE_WRITE, "the table was opened through a catalog, which does not manage it")
             .with("features", NAME)
             .help("open the table by its path")),
-        (true, true) if !state.keeps_commit_times() || !state.is_supported(TableFeature::VacuumProtocolCheck) => {
-            Err(Error::new(Code::LOG_STATE, "a table that a catalog manages must keep commit times in the log and check the protocol before vacuum"))
-        }
+        (true, true) if !state.keeps_commit_times() || !state.is_supported(TableFeature::VacuumProtocolCheck) => Err(Error::new(
+            Code::LOG_STATE,
+            "a table that a catalog manages must keep commit times in the log and check the protocol before vacuum",
+        )),
         _ => Ok(()),
     }
 }

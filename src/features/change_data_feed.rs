@@ -39,7 +39,8 @@ fn shape_table(draft: &mut TableDraft<'_>) -> Result<()> {
     if !is_on(|key| draft.property(key)) {
         return Ok(());
     }
-    let is_reserved = |name: &str| [CHANGE_TYPE, COMMIT_VERSION, COMMIT_TIMESTAMP].iter().any(|reserved| reserved.eq_ignore_ascii_case(name));
+    let is_reserved =
+        |name: &str| [CHANGE_TYPE, COMMIT_VERSION, COMMIT_TIMESTAMP].iter().any(|reserved| reserved.eq_ignore_ascii_case(name));
     match draft.schema.fields.iter().find(|field| is_reserved(&field.name)) {
         Some(field) => Err(Error::new(Code::SCHEMA, "a column has a name that the change data feed uses itself")
             .with("column", &field.name)

@@ -23,7 +23,8 @@ pub enum HiddenColumn {
 
 impl HiddenColumn {
     /// Every one.
-    pub const ALL: [HiddenColumn; 4] = [HiddenColumn::FilePath, HiddenColumn::RowIndex, HiddenColumn::RowId, HiddenColumn::RowCommitVersion];
+    pub const ALL: [HiddenColumn; 4] =
+        [HiddenColumn::FilePath, HiddenColumn::RowIndex, HiddenColumn::RowId, HiddenColumn::RowCommitVersion];
     /// Its name in the batches of a scan.
     pub fn name(self) -> &'static str {
         match self {

@@ -2,8 +2,10 @@
 
 use super::query::Planned;
 use super::statement::{CreateMode, CreateTable, Statement, TableName, parse, unsupported};
+use super::text::without_qualifier;
 use super::{Answer, Session, describe, sink};
 use crate::error::{Code, Error, Result};
+use crate::expr::Expr;
 use crate::operations::Report;
 use crate::schema::Struct;
 use crate::table::Table;
@@ -24,13 +26,35 @@ pub(super) async fn run(session: &Session, text: &str) -> Result<Answer> {
         Statement::ShowColumns(table) => Answer::Rows(describe::names(session, &table).await?),
         Statement::Create(new) => Answer::Report(create(session, *new).await?),
         Statement::Insert(insert) => Answer::Report(sink::insert(session, &insert).await?),
-        Statement::Delete { .. } => return Err(unsupported("DELETE")),
-        Statement::Update { .. } => return Err(unsupported("UPDATE")),
+        Statement::Delete { table, alias, filter } => {
+            let scope = alias.as_deref().unwrap_or(table.qualifier());
+            let mut delete = session.table(&table)?.delete();
+            if let Some(filter) = filter {
+                delete = delete.filter(expression(&filter, scope)?);
+            }
+            Answer::Report(delete.run().await?)
+        }
+        Statement::Update { table, alias, set, filter } => {
+            let scope = alias.as_deref().unwrap_or(table.qualifier());
+            let mut update = session.table(&table)?.update();
+            for (column, value) in set {
+                update = update.set(&without_qualifier(&column, scope)?, expression(&value, scope)?);
+            }
+            if let Some(filter) = filter {
+                update = update.filter(expression(&filter, scope)?);
+            }
+            Answer::Report(update.run().await?)
+        }
         Statement::Merge(_) => return Err(unsupported("MERGE")),
         Statement::Alter { .. } => return Err(unsupported("ALTER TABLE")),
-        Statement::Truncate(_) => return Err(unsupported("TRUNCATE TABLE")),
+        Statement::Truncate(table) => Answer::Report(session.table(&table)?.delete().run().await?),
         Statement::Comment { .. } => return Err(unsupported("COMMENT ON TABLE")),
     })
+}
+
+/// An expression over the columns of one table.
+fn expression(text: &str, scope: &str) -> Result<Expr> {
+    Expr::sql(&without_qualifier(text, scope)?)
 }
 
 /// The table that is to be made: where the statement says, else where its name leads.

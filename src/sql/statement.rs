@@ -25,6 +25,16 @@ impl TableName {
     }
 }
 
+impl TableName {
+    /// What a statement may write before a column of the table.
+    pub fn qualifier(&self) -> &str {
+        match self {
+            TableName::Location(location) => location,
+            TableName::Name(name) => name.rsplit('.').next().unwrap_or(name),
+        }
+    }
+}
+
 impl std::fmt::Display for TableName {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {

@@ -97,3 +97,10 @@ fn inserts_are_taken_apart() {
     let Statement::Insert(insert) = parse("INSERT INTO t (SELECT 1)").unwrap() else { panic!() };
     assert_eq!((insert.columns, insert.source.as_str()), (None, "(SELECT 1)"));
 }
+
+#[test]
+fn a_tables_name_before_its_columns_is_cut_and_nothing_else() {
+    use super::super::text::without_qualifier;
+    let cut = |text: &str| without_qualifier(text, "T").unwrap();
+    assert_eq!(cut("t.a = 't.a' AND `t`.b.t.c > x.t.y AND t > 1 /* t.a */"), "a = 't.a' AND b.t.c > x.t.y AND t > 1 /* t.a */");
+}

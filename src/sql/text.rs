@@ -52,6 +52,24 @@ pub(super) fn tokens(text: &str) -> Result<Vec<TokenWithSpan>> {
     Ok(tokens)
 }
 
+/// The text of an expression over one table, its columns without the name that the statement gives the table.
+pub(super) fn without_qualifier(text: &str, name: &str) -> Result<String> {
+    let words = Words::new(text)?;
+    let mut out = String::with_capacity(text.len());
+    let mut from = 0;
+    for (i, piece) in words.pieces.iter().enumerate() {
+        let follows = |ahead: usize| words.pieces.get(i + ahead).map(|p| &p.token);
+        let is_name = matches!(&piece.token, Token::Word(w) if w.value.eq_ignore_ascii_case(name));
+        let starts_path = i.checked_sub(1).and_then(|before| words.pieces.get(before)).is_none_or(|p| p.token != Token::Period);
+        if is_name && starts_path && follows(1) == Some(&Token::Period) && matches!(follows(2), Some(Token::Word(_))) {
+            out.push_str(&text[from..piece.start]);
+            from = words.pieces[i + 2].start;
+        }
+    }
+    out.push_str(&text[from..]);
+    Ok(out)
+}
+
 impl<'a> Words<'a> {
     /// The statement without a semicolon at its end. `LB-SQL` when there is none, or more than one.
     pub fn new(text: &'a str) -> Result<Words<'a>> {

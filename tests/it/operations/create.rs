@@ -64,7 +64,10 @@ async fn what_cannot_be_a_table_is_refused_before_anything_is_written() {
 fn replacement() -> (arrow::datatypes::SchemaRef, futures::stream::BoxStream<'static, lakebed::Result<arrow::array::RecordBatch>>) {
     use futures::StreamExt;
     let schema = std::sync::Arc::new(columns(&[("k", DataType::Integer)]).to_arrow().unwrap());
-    let batch = arrow::array::RecordBatch::try_new(std::sync::Arc::clone(&schema), vec![std::sync::Arc::new(arrow::array::Int32Array::from(vec![5]))]);
+    let batch = arrow::array::RecordBatch::try_new(
+        std::sync::Arc::clone(&schema),
+        vec![std::sync::Arc::new(arrow::array::Int32Array::from(vec![5]))],
+    );
     (schema, futures::stream::iter([Ok(batch.unwrap())]).boxed())
 }
 
