@@ -3,7 +3,7 @@
 use super::*;
 use crate::support::random::{Random, seeds};
 use futures::TryStreamExt;
-use lakebed::{Expr, Version};
+use lakebed::{At, Expr, Version};
 use serde_json::json;
 
 /// A row of the tables here.
@@ -32,12 +32,7 @@ pub fn batch(rows: &[Row]) -> RecordBatch {
 /// Every row of the newest version, sorted.
 pub async fn rows(table: &Table) -> Vec<Row> {
     let batches: Vec<RecordBatch> = table.snapshot().await.unwrap().scan().build().unwrap().stream().try_collect().await.unwrap();
-    let mut out = Vec::new();
-    for b in &batches {
-        let (id, n, p) = (b.column(0).as_primitive::<Int64Type>(), b.column(1).as_primitive::<Int64Type>(), b.column(2).as_string::<i32>());
-        let longs = id.iter().zip(n.iter());
-        out.extend(longs.zip(p.iter()).map(|((id, n), p)| Row { id, n, p: p.map(str::to_owned) }));
-    }
+    let mut out: Vec<Row> = batches.iter().flat_map(rows_in).collect();
     out.sort();
     out
 }
@@ -50,7 +45,36 @@ pub const KINDS: &[(&str, &[&str], &[(&str, &str)])] = &[
     ("partitioned with vectors", &["p"], &[("delta.enableDeletionVectors", "true")]),
     ("mapped by name", &["p"], &[("delta.columnMapping.mode", "name"), ("delta.enableDeletionVectors", "true")]),
     ("mapped by id", &[], &[("delta.columnMapping.mode", "id")]),
+    ("copying with feed", &["p"], &[FEED]),
+    ("vectors with feed", &[], &[FEED, ("delta.enableDeletionVectors", "true")]),
+    ("mapped, partitioned, with vectors and feed", &["p"], &[FEED, ("delta.enableDeletionVectors", "true"), ("delta.columnMapping.mode", "id")]),
 ];
+
+const FEED: (&str, &str) = ("delta.enableChangeDataFeed", "true");
+
+/// What the feed says of one version: rows that went and rows that came.
+async fn changes(table: &Table, version: u64) -> (Vec<Row>, Vec<Row>) {
+    let at = At::Version(Version(version));
+    let feed = table.changes(at).to(at).columns(["_change_type", "id", "n", "p"]).build().await.unwrap();
+    let batches: Vec<RecordBatch> = feed.stream().try_collect().await.unwrap();
+    let (mut went, mut came) = (Vec::new(), Vec::new());
+    for b in &batches {
+        let kinds = b.column(0).as_string::<i32>();
+        for (i, row) in rows_in(&b.slice(0, b.num_rows()).project(&[1, 2, 3]).unwrap()).into_iter().enumerate() {
+            match kinds.value(i) {
+                "insert" | "update_postimage" => came.push(row),
+                "delete" | "update_preimage" => went.push(row),
+                other => panic!("{other}"),
+            }
+        }
+    }
+    (went, came)
+}
+
+fn rows_in(b: &RecordBatch) -> Vec<Row> {
+    let (id, n, p) = (b.column(0).as_primitive::<Int64Type>(), b.column(1).as_primitive::<Int64Type>(), b.column(2).as_string::<i32>());
+    id.iter().zip(n.iter()).zip(p.iter()).map(|((id, n), p)| Row { id, n, p: p.map(str::to_owned) }).collect()
+}
 
 pub async fn made(partition_by: &[&str], properties: &[(&str, &str)]) -> Place {
     let place = place();
@@ -110,7 +134,7 @@ async fn every_history_of_deletes_and_updates_equals_its_model() {
             let mut model: Vec<Row> = Vec::new();
             for step in 0..10 {
                 let what = format!("LAKEBED_SEED={seed}: {kind}, step {step}");
-                let before = model.len() as u64;
+                let (before, old) = (model.len() as u64, model.clone());
                 let (text, holds) = predicate(&mut random);
                 let matching = model.iter().filter(|r| holds(r) == Some(true)).count();
                 let filter = Expr::sql(&text).unwrap();
@@ -148,6 +172,17 @@ async fn every_history_of_deletes_and_updates_equals_its_model() {
                 if report.version.is_some() {
                     let changed = report.metrics["numRemovedFiles"].as_u64().unwrap() + report.metrics["numDeletionVectorsAdded"].as_u64().unwrap();
                     assert!(changed > 0, "{what}: rows change only where files do");
+                }
+                if let (Some(version), true) = (report.version, properties.contains(&FEED)) {
+                    let (went, came) = changes(&place.table, version.0).await;
+                    let mut now = old;
+                    for row in went {
+                        let at = now.iter().position(|r| *r == row).unwrap_or_else(|| panic!("{what}: {row:?} went and was not there"));
+                        now.remove(at);
+                    }
+                    now.extend(came);
+                    now.sort();
+                    assert_eq!(now, model, "{what}: rows before, less those that went, and those that came");
                 }
             }
         }
@@ -248,5 +283,38 @@ async fn change_is_planned_anew_when_another_was_faster_but_not_when_a_version_w
         assert_eq!(e.code(), lakebed::Code::CONFLICT);
         let live: std::collections::BTreeSet<String> = place.named_files();
         assert_eq!(place.files(), live.len(), "attempts that lost left no data files");
+    }
+}
+
+// spec: ROW-18
+#[tokio::test]
+async fn change_files_tell_all_of_a_commit_or_nothing() {
+    for vectors in [false, true] {
+        let on = if vectors { "true" } else { "false" };
+        let place = made(&["p"], &[FEED, ("delta.enableDeletionVectors", on)]).await;
+        let row = |id: i64, p: &str| Row { id: Some(id), n: Some(0), p: Some(p.to_owned()) };
+        for p in ["a b", "c", "d"] {
+            append(&place.table, vec![batch(&[row(1, p), row(2, p), row(3, p)])]).run().await.unwrap();
+        }
+        place.table.delete().filter(Expr::sql("p = 'd'").unwrap()).run().await.unwrap();
+        assert!(place.actions(5, "cdc").is_empty(), "whole files go");
+        // All rows of one file, some of another.
+        place.table.delete().filter(Expr::sql("p = 'c' AND n = 0 OR id = 2").unwrap()).run().await.unwrap();
+        let told = place.actions(6, "cdc");
+        assert_eq!(told.len(), if vectors { 0 } else { 2 }, "vectors tell by themselves");
+        let (went, came) = changes(&place.table, 6).await;
+        assert_eq!((went.len(), came.len()), (4, 0));
+        place.table.update().set("n", Expr::sql("id").unwrap()).filter(Expr::sql("id = 1").unwrap()).run().await.unwrap();
+        let told = place.actions(7, "cdc");
+        assert_eq!((told.len(), &told[0]["dataChange"], &told[0]["partitionValues"]), (1, &json!(false), &json!({"p": "a b"})));
+        let path = told[0]["path"].as_str().unwrap();
+        assert!(path.starts_with("_change_data/p=a%20b/cdc-"), "{path}");
+        let file = std::fs::File::open(place.folder.path().join(path.replace("%20", " "))).unwrap();
+        let reader = parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
+        let names: Vec<String> = reader.schema().fields().iter().map(|f| f.name().clone()).collect();
+        assert_eq!(names, ["id", "n", "_change_type"]);
+        let (went, came) = changes(&place.table, 7).await;
+        let new = Row { n: Some(1), ..row(1, "a b") };
+        assert_eq!((went, came), (vec![row(1, "a b")], vec![new]));
     }
 }
