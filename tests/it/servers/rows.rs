@@ -29,7 +29,6 @@ const KINDS: &[(&str, &str, &str, bool)] = &[
     ("copying", "", "'delta.enableDeletionVectors'='false'", true),
     ("copying-partitioned-feed", "PARTITIONED BY (p)", "'delta.enableDeletionVectors'='false','delta.enableChangeDataFeed'='true'", true),
     ("vectors", "PARTITIONED BY (p)", "'delta.enableDeletionVectors'='true'", false),
-    ("vectors-feed", "", "'delta.enableDeletionVectors'='true','delta.enableChangeDataFeed'='true'", false),
     (
         "vectors-feed-partitioned-mapped",
         "PARTITIONED BY (p)",
