@@ -5,21 +5,39 @@
 use super::coerce::{self, Fit, common_type, fit, is_atomic, is_integer, is_number};
 use super::node::{Arithmetic, Comparison, DEPTH_MAX, Node, type_of};
 use super::{eval, functions};
+use crate::env::Timestamp;
 use crate::error::{Code, Error, Result};
-use crate::schema::{DataType, Field, FieldPath, Scalar, Struct};
+use crate::schema::{DataType, Field, FieldPath, Scalar, Struct, TextLimit};
 use datafusion_common::utils::datafusion_strsim::levenshtein;
 use std::collections::HashMap;
 
 /// A bound node and its type.
 pub(super) type Typed = (Node, DataType);
 
-/// Binds `node` to the columns of `schema`.
+/// Binds the `node` of a query to the columns of `schema`.
 pub(super) fn bind(node: &Node, schema: &Struct) -> Result<Typed> {
-    Binder { schema }.bind(node, 0)
+    Binder { schema, now: None, fills: true }.bind(node, 0)
+}
+
+/// Binds the `node` of a rule. `now` is what the current time is, where it may be asked for.
+pub(super) fn bind_rule(node: &Node, schema: &Struct, now: Option<Timestamp>) -> Result<Typed> {
+    Binder { schema, now, fills: false }.bind(node, 0)
+}
+
+/// `bind_rule` to a type that a value of the expression is stored in, where the language converts by itself.
+pub(super) fn bind_as(node: &Node, schema: &Struct, to: &DataType, now: Option<Timestamp>) -> Result<Typed> {
+    let (node, data_type) = bind_rule(node, schema, now)?;
+    if node.is_null_literal() {
+        return Ok((Node::null(to.clone()), to.clone()));
+    }
+    Ok((convert((node, data_type), to)?, to.clone()))
 }
 
 struct Binder<'a> {
     schema: &'a Struct,
+    now: Option<Timestamp>,
+    /// Whether text that is compared with a column of CHAR is filled up to its length, as queries do and rules do not.
+    fills: bool,
 }
 
 impl Binder<'_> {
@@ -31,12 +49,26 @@ impl Binder<'_> {
         let bound = match node {
             Node::Column(path) => return self.column(path),
             Node::Literal(value, data_type) => return Ok((Node::Literal(value.clone(), data_type.clone()), data_type.clone())),
-            Node::Compare(op, a, b) => compare(*op, below(a)?, below(b)?)?,
+            Node::Compare(op, a, b) => {
+                let (left, right) = (below(a)?, below(b)?);
+                match (self.char_length(a), self.char_length(b)) {
+                    (Some(n), None) => compare_char(*op, left, n, right)?,
+                    (None, Some(n)) => compare_char(op.flipped(), right, n, left)?,
+                    (Some(n), Some(m)) => compare(*op, filled_to(left, n, m), filled_to(right, m, n))?,
+                    (None, None) => compare(*op, left, right)?,
+                }
+            }
             Node::And(terms) => conjunction(self.predicates(terms, depth)?),
             Node::Or(terms) => disjunction(self.predicates(terms, depth)?),
             Node::Not(inner) => predicate(below(inner)?)?.negate(),
             Node::IsNull(inner) => below(inner)?.0.null_test(),
-            Node::In(value, list) => within(below(value)?, list.iter().map(below).collect::<Result<_>>()?)?,
+            Node::In(value, list) => {
+                let mut items = list.iter().map(below).collect::<Result<Vec<_>>>()?;
+                if let Some(n) = self.char_length(value) {
+                    items.iter_mut().for_each(|item| fill_literal(&mut item.0, n));
+                }
+                within(below(value)?, items)?
+            }
             Node::Like { value, pattern, escape, ignore_case } => Node::Like {
                 value: Box::new(convert(below(value)?, &DataType::String)?),
                 pattern: Box::new(convert(below(pattern)?, &DataType::String)?),
@@ -57,6 +89,7 @@ impl Binder<'_> {
                 return case(whens, values);
             }
             Node::Cast { value, to, lenient } => return cast(below(value)?, to, *lenient),
+            Node::Call(name, args) if args.is_empty() && is_current(name) => return self.current(name),
             Node::Call(name, args) => {
                 let args = args.iter().map(below).collect::<Result<Vec<_>>>()?;
                 return self.typed(functions::call(name, args)?);
@@ -75,11 +108,45 @@ impl Binder<'_> {
         fold(node, data_type)
     }
 
+    /// How long the text of a column of CHAR is, when that counts.
+    fn char_length(&self, node: &Node) -> Option<usize> {
+        let Node::Column(path) = node else { return None };
+        let [name] = path.as_slice() else { return None };
+        let field = self.schema.field(name).filter(|_| self.fills)?;
+        TextLimit::of(field).ok().flatten()?.filled()
+    }
+
     fn predicates(&self, terms: &[Node], depth: usize) -> Result<Vec<Node>> {
         terms.iter().map(|t| predicate(self.bind(t, depth + 1)?)).collect()
     }
 
+    /// The value of a function that tells the time or the place of the write.
+    fn current(&self, name: &str) -> Result<Typed> {
+        if name == "current_timezone" {
+            return Ok((Node::Literal(Scalar::String("UTC".to_owned()), DataType::String), DataType::String));
+        }
+        let Some(now) = self.now else {
+            return Err(Error::new(Code::EXPR, format!("`{name}` gives another value each time, which has no place here"))
+                .with("function", name)
+                .help("write the value itself"));
+        };
+        let micros = now.millis().saturating_mul(1000);
+        let value = match name {
+            "current_date" | "curdate" => Scalar::Date(i32::try_from(micros.div_euclid(86_400_000_000)).unwrap_or(i32::MAX)),
+            "localtimestamp" => Scalar::TimestampNtz(micros),
+            _ => Scalar::Timestamp(micros),
+        };
+        let data_type = type_of(&value);
+        Ok((Node::Literal(value, data_type.clone()), data_type))
+    }
+
     fn column(&self, path: &FieldPath) -> Result<Typed> {
+        if let [name] = path.as_slice()
+            && is_current(&name.to_ascii_lowercase())
+            && self.schema.field(name).is_none()
+        {
+            return self.current(&name.to_ascii_lowercase());
+        }
         let mut found = Vec::with_capacity(path.len());
         let mut fields = self.schema;
         let mut field: Option<&Field> = None;
@@ -105,6 +172,11 @@ impl Binder<'_> {
             None => Err(Error::new(Code::EXPR, "a column has no name")),
         }
     }
+}
+
+/// Whether a name stands for the current time or place, with parentheses or without.
+fn is_current(name: &str) -> bool {
+    ["current_timestamp", "now", "current_date", "curdate", "localtimestamp", "current_timezone"].contains(&name)
 }
 
 /// The names of `all` that look like `name`, else all of them.
@@ -249,6 +321,44 @@ pub(super) fn compare(op: Comparison, left: Typed, right: Typed) -> Result<Node>
     }
     let Some(shared) = common_type(&left.1, &right.1) else { return Err(cannot_compare(&left, &right)) };
     Ok(convert(left, &shared)?.compare(op, convert(right, &shared)?))
+}
+
+/// A comparison of a column whose text has `length` characters, blanks at the end included, with a value that may have fewer or more.
+fn compare_char(op: Comparison, column: Typed, length: usize, mut value: Typed) -> Result<Node> {
+    use Comparison::*;
+    fill_literal(&mut value.0, length);
+    let Node::Literal(Scalar::String(text), _) = &value.0 else { return compare(op, column, value) };
+    let Some((end, _)) = text.char_indices().nth(length) else { return compare(op, column, value) };
+    // The column is filled up to the length of the value, whose rest is no blanks.
+    let (head, rest) = text.split_at(end);
+    let greater = rest > " ".repeat(rest.len()).as_str();
+    let head = (Node::Literal(Scalar::String(head.to_owned()), DataType::String), DataType::String);
+    match op {
+        Eq => Ok(never(column.0)),
+        NotEq => Ok(always(column.0)),
+        NullSafeEq => Ok(Node::bool(false)),
+        Lt | LtEq => compare(if greater { LtEq } else { Lt }, column, head),
+        Gt | GtEq => compare(if greater { Gt } else { GtEq }, column, head),
+    }
+}
+
+/// Fills up literal text to so many characters; blanks beyond them are cut off.
+fn fill_literal(node: &mut Node, length: usize) {
+    let Node::Literal(Scalar::String(text), _) = node else { return };
+    match text.char_indices().nth(length) {
+        Some((end, _)) if text[end..].bytes().all(|b| b == b' ') => text.truncate(end),
+        Some(_) => {}
+        None => text.push_str(&" ".repeat(length - text.chars().count())),
+    }
+}
+
+/// A column whose text has `length` characters, filled up to the length of another.
+fn filled_to((node, data_type): Typed, length: usize, other: usize) -> Typed {
+    if other <= length {
+        return (node, data_type);
+    }
+    let blanks = Node::Literal(Scalar::String(" ".repeat(other - length)), DataType::String);
+    (Node::Call("concat".to_owned(), vec![node, blanks]), data_type)
 }
 
 fn within(value: Typed, list: Vec<Typed>) -> Result<Node> {

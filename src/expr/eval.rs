@@ -7,6 +7,7 @@
 use super::bind;
 use super::kernels;
 use super::node::{Arithmetic, Comparison, Expr, Node};
+use crate::env::Timestamp;
 use crate::error::{Code, Error, Result};
 use crate::schema::{DataType, FieldPath, Scalar, Struct};
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, RecordBatchOptions, make_array};
@@ -49,7 +50,21 @@ struct Inputs {
 impl Expr {
     /// Binds to a schema: resolves names, coerces types, folds constants. `LB-EXPR` names what does not fit.
     pub fn bind(&self, schema: &Struct) -> Result<BoundExpr> {
-        let (node, data_type) = bind::bind(&self.node, schema)?;
+        BoundExpr::new(bind::bind(&self.node, schema)?, schema)
+    }
+    /// Binds a rule of a table, in which text that is compared with a column of CHAR stays as it is. `LB-EXPR` as `bind`.
+    pub(crate) fn bind_rule(&self, schema: &Struct) -> Result<BoundExpr> {
+        BoundExpr::new(bind::bind_rule(&self.node, schema, None)?, schema)
+    }
+    /// Binds a rule to a schema and to the type of the column that the values are stored in. `now` is the time that functions of the
+    /// current time give; without it they are refused. `LB-EXPR` as `bind`.
+    pub(crate) fn bind_as(&self, schema: &Struct, to: &DataType, now: Option<Timestamp>) -> Result<BoundExpr> {
+        BoundExpr::new(bind::bind_as(&self.node, schema, to, now)?, schema)
+    }
+}
+
+impl BoundExpr {
+    fn new((node, data_type): bind::Typed, schema: &Struct) -> Result<BoundExpr> {
         let inputs = Inputs::of(&node, schema)?;
         let physical = physical(&node, &inputs)?;
         let mut columns: Vec<String> = Vec::new();
@@ -60,9 +75,6 @@ impl Expr {
         }
         Ok(BoundExpr { inner: Arc::new(Inner { node, data_type, columns, inputs, physical }) })
     }
-}
-
-impl BoundExpr {
     /// Top-level columns (logical names in schema spelling) that the expression reads.
     pub fn columns(&self) -> &[String] {
         &self.inner.columns
@@ -90,6 +102,20 @@ impl BoundExpr {
             Some(nulls) => BooleanArray::new(values.values() & nulls.inner(), None),
             None => values.clone(),
         })
+    }
+    /// Whether an expression without columns has a value. `LB-EXPR` when not.
+    pub(crate) fn check_constant(&self) -> Result<()> {
+        let one = RecordBatchOptions::new().with_row_count(Some(1));
+        self.evaluate(&RecordBatch::try_new_with_options(Arc::new(ArrowSchema::empty()), Vec::new(), &one)?).map(|_| ())
+    }
+    /// Whether it is the constant NULL.
+    pub(crate) fn is_null(&self) -> bool {
+        self.inner.node.is_null_literal()
+    }
+    /// `self AND other`, both conditions over the columns of `schema`; `self` alone when they cannot be combined.
+    pub(crate) fn and(&self, other: &BoundExpr, schema: &Struct) -> BoundExpr {
+        let node = Node::all([self.inner.node.clone(), other.inner.node.clone()]);
+        BoundExpr::new((node, DataType::Boolean), schema).unwrap_or_else(|_| self.clone())
     }
     /// Whether it reads only these columns.
     pub fn reads_only(&self, columns: &[String]) -> bool {
@@ -380,11 +406,6 @@ fn call(name: &str, mut args: Vec<Physical>, schema: &ArrowSchema) -> Result<Phy
             args.push(as_type(count, ArrowType::Int64));
             return Ok(as_type(function(unicode::right(), args, schema)?, ArrowType::Utf8));
         }
-        "round" => {
-            let places = args.pop().unwrap_or_else(|| text(""));
-            args.push(as_type(places, ArrowType::Int32));
-            math::round()
-        }
         "date_trunc" => kernels::date_trunc(),
         "lower" => string::lower(),
         "upper" => string::upper(),
@@ -396,6 +417,7 @@ fn call(name: &str, mut args: Vec<Physical>, schema: &ArrowSchema) -> Result<Phy
         "endswith" => string::ends_with(),
         "contains" => string::contains(),
         "rlike" => regex::regexp_like(),
+        "regexp_replace" => regex::regexp_replace(),
         "substring" => kernels::substring(),
         "abs" => math::abs(),
         "signum" => math::signum(),
@@ -410,7 +432,10 @@ fn call(name: &str, mut args: Vec<Physical>, schema: &ArrowSchema) -> Result<Phy
         "ceil" => math::ceil(),
         "greatest" => core::greatest(),
         "least" => core::least(),
-        other => return Err(Error::new(Code::INTERNAL, format!("the function `{other}` has no kernel"))),
+        other => {
+            let missing = || Error::new(Code::INTERNAL, format!("the function `{other}` has no kernel"));
+            kernels::builtin(other, args.len()).ok_or_else(missing)?
+        }
     };
     function(fun, args, schema)
 }

@@ -4,7 +4,8 @@
 //! nothing here reads a clock or draws randomness.
 
 use super::bind::{Typed, case, compare, convert, near, not_zero};
-use super::coerce::{is_float, is_integer, is_number};
+use super::coerce::{is_integer, is_number};
+use super::library;
 use super::node::{Arithmetic, Comparison, Node, type_of};
 use crate::error::{Code, Error, Result};
 use crate::schema::{DataType, Scalar};
@@ -65,7 +66,6 @@ const NAMES: &[&str] = &[
     "replace",
     "right",
     "rlike",
-    "round",
     "rtrim",
     "second",
     "sign",
@@ -99,6 +99,10 @@ enum Want {
 /// The node that a call stands for.
 pub(super) fn call(name: &str, args: Vec<Typed>) -> Result<Node> {
     use DataType as T;
+    let args = match library::call(name, args).or_else(|args| library::call_by_type(name, args)) {
+        Ok(node) => return node,
+        Err(args) => args,
+    };
     let count = args.len();
     let mut given = args.into_iter();
     let mut next = || given.next().unwrap_or((Node::null(T::Void), T::Void));
@@ -126,7 +130,12 @@ pub(super) fn call(name: &str, args: Vec<Typed>) -> Result<Node> {
         }
         "rlike" | "regexp_like" => {
             arity(2, 2)?;
-            known("rlike", vec![wanted(next(), Want::Text)?, wanted(next(), Want::Text)?])
+            let (value, pattern) = (wanted(next(), Want::Text)?, wanted(next(), Want::Text)?);
+            let pattern = match &pattern {
+                Node::Literal(Scalar::String(regex), _) => text(&super::regex::translated(regex)?),
+                _ => pattern,
+            };
+            known("rlike", vec![value, pattern])
         }
         "replace" => {
             arity(2, 3)?;
@@ -216,18 +225,6 @@ pub(super) fn call(name: &str, args: Vec<Typed>) -> Result<Node> {
             }
             Ok(Node::Call(name.to_owned(), vec![convert(value, &T::Double)?]).cast(T::Long))
         }
-        "round" => {
-            arity(1, 2)?;
-            let value = number(next())?;
-            let places = if count == 2 { wanted(next(), Want::Integer)? } else { integer(0) };
-            if is_integer(&value.1) && !matches!(&places, Node::Literal(Scalar::Integer(n), _) if *n < 0) {
-                return Ok(value.0);
-            }
-            if !is_float(&value.1) {
-                return Err(Error::new(Code::EXPR, format!("`round` of a {} is not supported", value.1)).help("cast it to double"));
-            }
-            known("round", vec![value.0, places])
-        }
         "mod" => {
             arity(2, 2)?;
             let (a, b) = (number(next())?, number(next())?);
@@ -287,8 +284,28 @@ pub(super) fn call(name: &str, args: Vec<Typed>) -> Result<Node> {
         }
         "isnull" => arity(1, 1).map(|()| next().0.null_test()),
         "isnotnull" => arity(1, 1).map(|()| next().0.null_test().negate()),
+        "to_date" | "to_timestamp" if count == 2 => {
+            let to = if name == "to_date" { T::Date } else { T::Timestamp };
+            let (value, format) = (next(), next().0);
+            if value.1 != T::String {
+                return convert(value, &to);
+            }
+            library::pattern(name, &format, true)?;
+            let time = Node::Call("parse_time".to_owned(), vec![value.0, format]);
+            if to == T::Date { Ok(time.cast(to)) } else { Ok(time) }
+        }
         "date" | "to_date" => arity(1, 1).and_then(|()| convert(next(), &T::Date)),
         "timestamp" | "to_timestamp" => arity(1, 1).and_then(|()| convert(next(), &T::Timestamp)),
+        "item" => arity(2, 2).and_then(|()| library::item("item", next(), next())),
+        "add_interval" => {
+            let (value, months, days, micros) = (next(), next().0, next().0, next().0);
+            match value.1 {
+                T::Date if matches!(micros, Node::Literal(Scalar::Long(0), _)) => known("add_to_date", vec![value.0, months, days]),
+                T::Date | T::Timestamp => known("add_to_time", vec![convert(value, &T::Timestamp)?, months, days, micros]),
+                T::TimestampNtz => known("add_to_time", vec![value.0, months, days, micros]),
+                other => Err(Error::new(Code::EXPR, format!("an interval cannot be added to {}, a {other}", value.0))),
+            }
+        }
         "string" => arity(1, 1).and_then(|()| convert(next(), &T::String)),
         "bigint" => arity(1, 1).and_then(|()| convert(next(), &T::Long)),
         "int" => arity(1, 1).and_then(|()| convert(next(), &T::Integer)),
@@ -297,7 +314,7 @@ pub(super) fn call(name: &str, args: Vec<Typed>) -> Result<Node> {
         "double" => arity(1, 1).and_then(|()| convert(next(), &T::Double)),
         "float" => arity(1, 1).and_then(|()| convert(next(), &T::Float)),
         "boolean" => arity(1, 1).and_then(|()| convert(next(), &T::Boolean)),
-        _ => Err(Error::new(Code::EXPR, format!("there is no function `{name}`")).with("function", name).help(near(name, NAMES))),
+        _ => Err(Error::new(Code::EXPR, format!("there is no function `{name}`")).with("function", name).help(near(name, &library::names().chain(NAMES.iter().copied()).collect::<Vec<_>>()))),
     }
 }
 

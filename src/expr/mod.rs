@@ -9,11 +9,16 @@ mod coerce;
 mod display;
 mod eval;
 mod functions;
+mod implied;
 mod kernels;
+mod library;
 mod node;
 mod parse;
 mod prune;
+mod regex;
 
 pub use eval::BoundExpr;
+pub(crate) use implied::implied;
+pub(crate) use node::column;
 pub use node::{Expr, col, lit};
 pub use prune::{ColumnStats, Pruner};

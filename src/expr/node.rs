@@ -134,6 +134,31 @@ impl Node {
         }
         if flat.len() == 1 { flat.swap_remove(0) } else { Node::Or(flat) }
     }
+    /// The same tree with a column replaced by another node.
+    pub fn replaced(&self, column: &FieldPath, by: &Node) -> Node {
+        let below = |n: &Node| n.replaced(column, by);
+        let boxed = |n: &Node| Box::new(n.replaced(column, by));
+        let all = |nodes: &[Node]| nodes.iter().map(below).collect::<Vec<_>>();
+        match self {
+            Node::Column(path) if path == column => by.clone(),
+            Node::Column(_) | Node::Literal(..) => self.clone(),
+            Node::Compare(op, a, b) => Node::Compare(*op, boxed(a), boxed(b)),
+            Node::Arithmetic(op, a, b) => Node::Arithmetic(*op, boxed(a), boxed(b)),
+            Node::And(terms) => Node::And(all(terms)),
+            Node::Or(terms) => Node::Or(all(terms)),
+            Node::Call(name, args) => Node::Call(name.clone(), all(args)),
+            Node::Not(a) => Node::Not(boxed(a)),
+            Node::IsNull(a) => Node::IsNull(boxed(a)),
+            Node::Cast { value, to, lenient } => Node::Cast { value: boxed(value), to: to.clone(), lenient: *lenient },
+            Node::In(a, list) => Node::In(boxed(a), all(list)),
+            Node::Like { value, pattern, escape, ignore_case } => {
+                Node::Like { value: boxed(value), pattern: boxed(pattern), escape: *escape, ignore_case: *ignore_case }
+            }
+            Node::Case(branches, otherwise) => {
+                Node::Case(branches.iter().map(|(w, t)| (below(w), below(t))).collect(), otherwise.as_deref().map(boxed))
+            }
+        }
+    }
     /// Calls `f` with every column that the tree reads.
     pub fn for_each_column<'a>(&'a self, f: &mut impl FnMut(&'a FieldPath)) {
         match self {
@@ -175,6 +200,11 @@ pub struct Expr {
 /// A column by name (`a`, `a.b`, `` `odd name` ``).
 pub fn col(name: &str) -> Expr {
     Expr { node: Node::Column(parse::column_path(name)) }
+}
+
+/// The top-level column of exactly this name.
+pub(crate) fn column(name: &str) -> Expr {
+    Expr { node: Node::Column(vec![name.to_owned()]) }
 }
 
 /// A literal.

@@ -278,6 +278,14 @@ impl<'a> Parser<'a> {
                 _ => return Ok(left),
             };
             self.advance();
+            if let Some(sign) = op.filter(|_| self.at_interval()) {
+                let (months, days, micros) = self.interval()?;
+                let sign = if sign == Arithmetic::Subtract { -1 } else { 1 };
+                let int = |n: i32| Node::Literal(Scalar::Integer(n * sign), DataType::Integer);
+                let micros = Node::Literal(Scalar::Long(micros * i64::from(sign)), DataType::Long);
+                left = Node::Call("add_interval".to_owned(), vec![left, int(months), int(days), micros]);
+                continue;
+            }
             let right = self.product()?;
             left = match op {
                 Some(op) => Node::Arithmetic(op, Box::new(left), Box::new(right)),
@@ -285,6 +293,54 @@ impl<'a> Parser<'a> {
             };
         }
         Err(self.limit("chains too many operators", DEPTH_MAX))
+    }
+    fn at_interval(&self) -> bool {
+        Self::is_word(self.peek(), "interval")
+            && matches!(self.peek_after(), Token::Number(..) | Token::SingleQuotedString(_) | Token::DoubleQuotedString(_) | Token::Minus)
+    }
+    /// `INTERVAL 1 YEAR 2 MONTHS`, `INTERVAL '3' DAY`, `INTERVAL '1 day 2 hours'`: months, days, microseconds.
+    fn interval(&mut self) -> Result<(i32, i32, i64)> {
+        let at = self.pieces[self.next].at;
+        self.advance();
+        let refused = |p: &Self| p.error("the interval is not supported; write it as INTERVAL 2 DAYS".to_owned(), at);
+        let mut words = Vec::new();
+        loop {
+            let negative = self.take(&Token::Minus);
+            match self.peek().clone() {
+                Token::Number(n, _) => words.push(format!("{}{n}", if negative { "-" } else { "" })),
+                Token::SingleQuotedString(s) | Token::DoubleQuotedString(s) if !negative => words.extend(s.split_whitespace().map(str::to_owned)),
+                _ => return Err(self.unexpected("a number")),
+            }
+            self.advance();
+            if words.len() % 2 == 1 {
+                words.push(self.name()?);
+            }
+            if !matches!(self.peek(), Token::Number(..)) {
+                break;
+            }
+        }
+        let (mut months, mut days, mut micros) = (0i32, 0i32, 0i64);
+        for pair in words.chunks(2) {
+            let [number, unit] = pair else { return Err(refused(self)) };
+            let number: i32 = number.parse().map_err(|_| refused(self))?;
+            let unit = unit.to_ascii_lowercase();
+            let add = |sum: &mut i32, factor: i32| number.checked_mul(factor).and_then(|n| sum.checked_add(n)).map(|n| *sum = n);
+            let mut add_micros = |factor: i64| i64::from(number).checked_mul(factor).and_then(|n| micros.checked_add(n)).map(|n| micros = n);
+            let added = match unit.strip_suffix('s').unwrap_or(&unit) {
+                "year" => add(&mut months, 12),
+                "month" => add(&mut months, 1),
+                "week" => add(&mut days, 7),
+                "day" => add(&mut days, 1),
+                "hour" => add_micros(3_600_000_000),
+                "minute" => add_micros(60_000_000),
+                "second" => add_micros(1_000_000),
+                "millisecond" => add_micros(1_000),
+                "microsecond" => add_micros(1),
+                _ => None,
+            };
+            added.ok_or_else(|| refused(self))?;
+        }
+        Ok((months, days, micros))
     }
     fn product(&mut self) -> Result<Node> {
         let mut left = self.unary()?;
@@ -316,10 +372,15 @@ impl<'a> Parser<'a> {
         }
         let mut node = self.primary()?;
         for _ in 0..DEPTH_MAX {
-            if !self.take(&Token::DoubleColon) {
+            if self.take(&Token::LBracket) {
+                let place = self.expr()?;
+                self.expect(&Token::RBracket)?;
+                node = Node::Call("item".to_owned(), vec![node, place]);
+            } else if self.take(&Token::DoubleColon) {
+                node = node.cast(self.type_name()?);
+            } else {
                 break;
             }
-            node = node.cast(self.type_name()?);
         }
         if !negative {
             return Ok(node);

@@ -5,7 +5,7 @@
 use super::TableState;
 use crate::env::Timestamp;
 use crate::error::Result;
-use crate::log::{Add, DomainMetadata, Metadata, Remove, Version};
+use crate::log::{Add, DomainMetadata, Metadata, Remove, StringMap, Version};
 
 /// What features may set in a commit, and what they may know of it.
 #[derive(Debug)]
@@ -21,6 +21,8 @@ pub(crate) struct CommitDraft {
     pub domains: Vec<DomainMetadata>,
     /// The files that this commit adds; those of which only rows go come first and keep what their last `add` said.
     pub adds: Vec<Add>,
+    /// What `commitInfo` says about the commit to other engines.
+    pub tags: StringMap,
 }
 
 impl TableState {
@@ -56,6 +58,10 @@ impl TableState {
     /// Why work that was prepared on this state must not be committed under the metadata of another commit.
     pub(crate) fn metadata_conflict(&self, theirs: &Metadata) -> Option<String> {
         let ours = self.metadata();
+        let after = || TableState::new(self.protocol().clone(), theirs.clone(), self.domains().to_vec());
+        if theirs != ours && after().is_ok_and(|after| self.differs_in_numbers_only(&after)) {
+            return None;
+        }
         if theirs.schema_string != ours.schema_string {
             return Some("the schema was changed".to_owned());
         }

@@ -2,6 +2,7 @@
 //!
 //! Upper layers fill these or carry them out, so that neither they name a feature nor features know them.
 
+use super::sequence::Sequence;
 use crate::env::Env;
 use crate::error::Result;
 use crate::expr::Expr;
@@ -40,6 +41,8 @@ impl HiddenColumn {
 #[derive(Debug)]
 pub(crate) struct TableDraft<'a> {
     pub(crate) schema: Struct,
+    /// In schema spelling.
+    pub(crate) partition_columns: &'a [String],
     pub(crate) properties: StringMap,
     /// Whether no data was written under this schema yet.
     pub(crate) is_new: bool,
@@ -54,11 +57,35 @@ pub(crate) struct RowCheck {
     pub(crate) name: String,
     /// A row is refused unless this is TRUE.
     pub(crate) condition: Expr,
+    /// The column that the writer can make: rows that lack it are not asked, for what is made fulfils the condition.
+    pub(crate) given: Option<String>,
+}
+
+/// A column whose values the writer makes when rows lack it.
+#[derive(Clone, Debug)]
+pub(crate) struct Fill {
+    /// The logical name of a top-level column.
+    pub(crate) column: String,
+    pub(crate) value: FillValue,
+}
+
+/// Where the values of a column come from that rows lack.
+#[derive(Clone, Debug)]
+pub(crate) enum FillValue {
+    /// One value for the whole write, without columns; the time now is that of the write. Only for rows that are new.
+    Constant(Expr),
+    /// From the row's other columns; also for rows that were in the table.
+    Computed(Expr),
+    /// The next numbers. Only for rows that are new, whose own numbers may be refused.
+    Number(Sequence),
 }
 
 /// What is done to rows on their way into files, in order.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct WritePlan {
+    /// What is made for columns that rows lack; one entry a column.
+    pub(crate) fills: Vec<Fill>,
+    /// Asked of rows once they are complete.
     pub(crate) checks: Vec<RowCheck>,
     /// The Parquet field id of a physical field, when data files carry ids.
     pub(crate) field_id: Option<fn(&Field) -> Option<i32>>,
@@ -68,7 +95,19 @@ pub(crate) struct WritePlan {
 
 impl WritePlan {
     /// The columns that are computed from one of these, directly.
-    pub(crate) fn depending_on(&self, _columns: &[&str], _schema: &Struct) -> Result<Vec<String>> {
-        Ok(Vec::new())
+    pub(crate) fn depending_on(&self, columns: &[&str], schema: &Struct) -> Result<Vec<String>> {
+        let mut found = Vec::new();
+        for fill in &self.fills {
+            if let FillValue::Computed(expr) = &fill.value
+                && expr.bind_rule(schema)?.columns().iter().any(|name| columns.contains(&name.as_str()))
+            {
+                found.push(fill.column.clone());
+            }
+        }
+        Ok(found)
+    }
+    /// The columns that rows may lack, whatever the schema says.
+    pub(crate) fn made(&self) -> Vec<String> {
+        self.fills.iter().map(|fill| fill.column.clone()).collect()
     }
 }

@@ -16,6 +16,7 @@ fn draft(version: u64, now: i64, previous: Option<i64>) -> CommitDraft {
         metadata: None,
         domains: Vec::new(),
         adds: Vec::new(),
+        tags: Default::default(),
     }
 }
 

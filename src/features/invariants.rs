@@ -45,7 +45,7 @@ fn row_check(column: &str, invariant: &Value) -> Result<RowCheck> {
         invariant.as_str().and_then(|text| serde_json::from_str(text).ok()).ok_or_else(|| refused("it is not JSON text"))?;
     let sql = parsed.pointer("/expression/expression").and_then(Value::as_str).ok_or_else(|| refused("it has no expression"))?;
     let condition = Expr::sql(sql).map_err(|e| refused("its expression does not parse").caused_by(e))?;
-    Ok(RowCheck { name: format!("invariant of column {column}: {sql}"), condition })
+    Ok(RowCheck { name: format!("invariant of column {column}: {sql}"), condition, given: None })
 }
 
 #[cfg(test)]

@@ -8,16 +8,21 @@ mod append_only;
 mod borrowed;
 mod catalog_managed;
 mod change_data_feed;
+mod check_constraints;
+mod column_defaults;
 mod column_mapping;
 mod commit;
 mod deletion_vectors;
 mod domain_metadata;
 mod drafts;
+mod generated_columns;
+mod identity_columns;
 mod in_commit_timestamp;
 mod invariants;
 mod new_table;
 mod properties;
 mod resolve;
+mod sequence;
 mod settings;
 mod spec;
 mod state;
@@ -32,8 +37,9 @@ mod variant_type;
 pub(crate) use change_data_feed::{CHANGE_TYPE, COMMIT_TIMESTAMP, COMMIT_VERSION};
 pub(crate) use commit::CommitDraft;
 pub use drafts::HiddenColumn;
-pub(crate) use drafts::{RowCheck, WritePlan};
+pub(crate) use drafts::{Fill, FillValue, RowCheck, WritePlan};
 pub(crate) use new_table::{NewTable, change_table, check_properties, new_table, replaced_table};
+pub(crate) use sequence::{Numbers, Sequence};
 pub(crate) use settings::{CheckpointPolicy, StatsColumns};
 pub use state::TableState;
 pub(crate) use type_widening::can_widen;
@@ -56,11 +62,11 @@ features! {
     ColumnMapping = column_mapping::SPEC,
     AppendOnly = append_only::SPEC,
     Invariants = invariants::SPEC,
-    CheckConstraints = unbuilt::CHECK_CONSTRAINTS,
+    CheckConstraints = check_constraints::SPEC,
     ChangeDataFeed = change_data_feed::SPEC,
-    GeneratedColumns = unbuilt::GENERATED_COLUMNS,
-    IdentityColumns = unbuilt::IDENTITY_COLUMNS,
-    AllowColumnDefaults = unbuilt::COLUMN_DEFAULTS,
+    GeneratedColumns = generated_columns::SPEC,
+    IdentityColumns = identity_columns::SPEC,
+    AllowColumnDefaults = column_defaults::SPEC,
     DeletionVectors = deletion_vectors::SPEC,
     DomainMetadata = domain_metadata::SPEC,
     RowTracking = unbuilt::ROW_TRACKING,

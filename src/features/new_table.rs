@@ -11,7 +11,7 @@ use super::{ALL, TableFeature, TableState};
 use crate::env::Env;
 use crate::error::{Code, Error, Result};
 use crate::log::{Format, Metadata, Protocol, StringMap};
-use crate::schema::{DataType, Field, Struct, check_new_schema};
+use crate::schema::{DataType, Field, Struct, check_new_schema, try_map_fields};
 use std::collections::BTreeSet;
 
 /// What a user says about a table that is to be made.
@@ -28,7 +28,13 @@ pub(crate) struct NewTable {
 /// engine understands, `LB-FEATURE-WRITE` when something asked for is not built.
 pub(crate) fn new_table(new: NewTable, env: &Env) -> Result<(Protocol, Metadata)> {
     let requested = request(&new.properties)?;
-    let mut draft = TableDraft { schema: new.schema, properties: requested.properties.clone(), is_new: true, env };
+    let mut draft = TableDraft {
+        schema: new.schema,
+        partition_columns: &new.partition_columns,
+        properties: requested.properties.clone(),
+        is_new: true,
+        env,
+    };
     let partition_columns = shape(&mut draft, &new.partition_columns)?;
     let metadata = Metadata {
         id: env.new_uuid().to_string(),
@@ -52,7 +58,7 @@ pub(crate) fn change_table(
     partition_columns: &[String],
     env: &Env,
 ) -> Result<(Option<Protocol>, Metadata)> {
-    let mut draft = TableDraft { schema, properties: state.metadata().configuration.clone(), is_new: false, env };
+    let mut draft = TableDraft { schema, partition_columns, properties: state.metadata().configuration.clone(), is_new: false, env };
     let partition_columns = shape(&mut draft, partition_columns)?;
     let metadata =
         Metadata { schema_string: draft.schema.to_json(), partition_columns, configuration: draft.properties, ..state.metadata().clone() };
@@ -78,10 +84,11 @@ pub(crate) fn replaced_table(before: &TableState, new: NewTable, env: &Env) -> R
     Ok((state, protocol))
 }
 
-/// Whether a table could be given these properties. `LB-PROPERTY` and `LB-FEATURE-WRITE` as `new_table`.
-pub(crate) fn check_properties(properties: &StringMap, env: &Env) -> Result<()> {
-    // What properties ask for does not depend on the columns.
-    let schema = Struct { fields: vec![Field::new("c", DataType::Long, true)] };
+/// Whether a table of these columns could be given these properties. `LB-PROPERTY` and `LB-FEATURE-WRITE` as `new_table`.
+pub(crate) fn check_properties(properties: &StringMap, columns: &Struct, env: &Env) -> Result<()> {
+    // Only names and types count; what the columns' own metadata asks for is another matter.
+    let plain = &mut |field: &Field| Ok::<_, Error>(Field::new(&field.name, DataType::Void, field.nullable));
+    let schema = try_map_fields(columns, plain)?;
     new_table(NewTable { schema, properties: properties.clone(), ..NewTable::default() }, env).map(|_| ())
 }
 

@@ -84,7 +84,6 @@ fn protocol_properties_are_consumed_and_obeyed() {
 fn what_would_switch_on_an_unbuilt_feature_is_refused_by_name() {
     for (property, feature) in [
         (("delta.enableRowTracking", "true"), "rowTracking"),
-        (("delta.constraints.positive", "id > 0"), "checkConstraints"),
         (("delta.enableTypeWidening", "true"), "typeWidening"),
         (("delta.enableIcebergCompatV2", "true"), "icebergCompatV2"),
         (("delta.feature.rowTracking", "supported"), "rowTracking"),

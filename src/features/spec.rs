@@ -2,6 +2,7 @@
 
 use super::{CommitDraft, TableDraft, TableFeature, TableState, WritePlan};
 use crate::error::Result;
+use crate::expr::{BoundExpr, Expr};
 use crate::log::Remove;
 
 /// The static record of one table feature.
@@ -78,6 +79,8 @@ pub(crate) struct Hooks {
     pub(crate) check_write: Option<fn(&TableState) -> Result<()>>,
     /// Adds what must be done to rows before they are written.
     pub(crate) write_stages: Option<fn(&TableState, &mut WritePlan) -> Result<()>>,
+    /// What a filter says about other columns of the same row, for choosing files; never more than what follows from it.
+    pub(crate) implied_filter: Option<fn(&TableState, &BoundExpr) -> Option<Expr>>,
     /// Refuses a removal that the table does not allow.
     pub(crate) check_remove: Option<fn(&TableState, &Remove) -> Result<()>>,
     /// Adds facts that depend on the version which an attempt tries to get. The state is the one before the commit.
@@ -86,7 +89,15 @@ pub(crate) struct Hooks {
 
 impl Hooks {
     pub(crate) const NONE: Hooks =
-        Hooks { shape_table: None, check_read: None, check_write: None, write_stages: None, check_remove: None, stamp_commit: None };
+        Hooks {
+        shape_table: None,
+        check_read: None,
+        check_write: None,
+        write_stages: None,
+        implied_filter: None,
+        check_remove: None,
+        stamp_commit: None,
+    };
 }
 
 impl FeatureSpec {

@@ -6,6 +6,7 @@ use super::resolve::{FeatureSet, READER_VERSION_MAX, WRITER_VERSION_MAX, resolve
 use super::spec::{Active, Support};
 use super::{ALL, TableFeature};
 use crate::error::{Code, Error, Result};
+use crate::expr::BoundExpr;
 use crate::log::{DomainMetadata, Metadata, Protocol};
 use crate::schema::{DataType, Struct, any_type, check_text_limits};
 
@@ -219,6 +220,15 @@ impl TableState {
             write_stages(self, &mut plan)?;
         }
         Ok(plan)
+    }
+}
+
+impl TableState {
+    /// The filter with all that it says about partition columns, for choosing files: a row for which `filter` is TRUE fulfils both.
+    pub(crate) fn with_implied(&self, filter: BoundExpr) -> BoundExpr {
+        let hooks = self.active().filter_map(|spec| spec.hooks.implied_filter);
+        let implied = hooks.filter_map(|hook| hook(self, &filter)).filter_map(|expr| expr.bind_rule(&self.schema).ok());
+        implied.fold(filter.clone(), |all, one| all.and(&one, &self.schema))
     }
 }
 

@@ -100,16 +100,7 @@ fn features_that_are_not_built_stop_writes_only_while_they_are_active() {
     };
     with(&[], "{}").check_writable().expect("nothing is active");
     with(&[("delta.appendOnly", "true")], "{}").check_writable().expect("built");
-    for (properties, column, feature) in [
-        (vec![("delta.constraints.c", "id > 0")], "{}", "checkConstraints"),
-        (vec![], r#"{"delta.generationExpression":"1"}"#, "generatedColumns"),
-        (vec![], r#"{"delta.identity.start":1}"#, "identityColumns"),
-    ] {
-        let state = with(&properties, column);
-        state.check_readable().expect("readable");
-        let error = state.check_writable().expect_err(feature);
-        assert_eq!((error.code(), features(&error)), (Code::FEATURE_WRITE, feature));
-    }
+    with(&[("delta.constraints.c", "id > 0")], r#"{"delta.identity.start":1}"#).check_writable().expect("built");
 }
 
 // spec: FEA-11
@@ -120,7 +111,6 @@ fn listed_features_that_are_not_built_stop_writes_by_every_switch() {
     for (feature, fields, properties, domains) in [
         ("rowTracking", field("id", r#""long""#, "{}"), vec![], vec![]),
         ("materializePartitionColumns", field("id", r#""long""#, "{}"), vec![], vec![]),
-        ("allowColumnDefaults", field("id", r#""long""#, r#"{"CURRENT_DEFAULT":"1"}"#), vec![], vec![]),
         ("clustering", field("id", r#""long""#, "{}"), vec![], live),
         ("icebergCompatV1", field("id", r#""long""#, "{}"), vec![("delta.enableIcebergCompatV1", "true")], vec![]),
         ("checkpointProtection", field("id", r#""long""#, "{}"), vec![("delta.requireCheckpointProtectionBeforeVersion", "9")], vec![]),

@@ -31,37 +31,6 @@ const fn legacy(writer: i32) -> Option<LegacyVersions> {
     Some(LegacyVersions { reader: None, writer })
 }
 
-pub(super) const CHECK_CONSTRAINTS: FeatureSpec = FeatureSpec {
-    legacy: legacy(3),
-    ..writer(
-        TableFeature::CheckConstraints,
-        "checkConstraints",
-        Active::When(|state| state.properties().any(|(key, _)| key.to_ascii_lowercase().starts_with("delta.constraints."))),
-    )
-};
-pub(super) const GENERATED_COLUMNS: FeatureSpec = FeatureSpec {
-    legacy: legacy(4),
-    ..writer(
-        TableFeature::GeneratedColumns,
-        "generatedColumns",
-        Active::When(|state| any_field(state.schema(), |field| field.metadata.contains_key(metadata_key::GENERATION_EXPRESSION))),
-    )
-};
-pub(super) const IDENTITY_COLUMNS: FeatureSpec = FeatureSpec {
-    legacy: legacy(6),
-    ..writer(
-        TableFeature::IdentityColumns,
-        "identityColumns",
-        Active::When(|state| {
-            any_field(state.schema(), |field| field.metadata.keys().any(|key| key.starts_with(metadata_key::IDENTITY_PREFIX)))
-        }),
-    )
-};
-pub(super) const COLUMN_DEFAULTS: FeatureSpec = writer(
-    TableFeature::AllowColumnDefaults,
-    "allowColumnDefaults",
-    Active::When(|state| any_field(state.schema(), |field| field.metadata.contains_key(metadata_key::CURRENT_DEFAULT))),
-);
 /// Active as soon as it is supported: new files need row ids even before the property is set.
 pub(super) const ROW_TRACKING: FeatureSpec = FeatureSpec {
     requires: &[TableFeature::DomainMetadata],

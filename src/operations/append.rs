@@ -1,10 +1,12 @@
 //! Appends or overwrites rows. Kind: edge. Spec: OPS.
 
+mod renumber;
+
 use super::overwrite::{Removal, remove_all};
 use super::partitions::remove_partitions_of;
 use super::{Report, already_exists, json_text, moved_on, newest, refused};
 use super::replace::{replace, rule};
-use crate::data::write::{DataWriter, WriteOptions, discard};
+use crate::data::write::{DataWriter, RowOrigin, WriteOptions, discard};
 use crate::env::Env;
 use crate::error::{Code, Error, Result};
 use crate::expr::Expr;
@@ -182,11 +184,12 @@ impl Append {
             _ => Removal::default(),
         };
 
+        let mut plan = plan;
         let mut writer = DataWriter::new(&table, Arc::clone(&plan.state), choices.options.clone())?;
         while let Some(batch) = batches.next().await {
             let written = match batch {
-                Ok(batch) => match rule.as_mut().map_or(Ok(()), |rule| rule.check(&batch)) {
-                    Ok(()) => writer.write(batch).await,
+                Ok(batch) => match writer.write_from(batch, RowOrigin::New).await {
+                    Ok(written) => rule.as_mut().map_or(Ok(()), |rule| rule.check(&written)),
                     Err(e) => Err(e),
                 },
                 Err(e) => Err(e),
@@ -198,7 +201,8 @@ impl Append {
         }
         drop(batches);
         let rows = writer.rows();
-        let adds = writer.finish().await?;
+        let numbers = writer.numbers().last();
+        let mut adds = writer.finish().await?;
         let mut reads = ReadScope::Table;
         if let Some(base) = base.as_ref().filter(|_| choices.dynamic_partitions) {
             (removal, reads) = match remove_partitions_of(base, &adds).await {
@@ -209,12 +213,17 @@ impl Append {
                 }
             };
         }
+        let given = Struct::from_arrow(&schema)?;
+        plan.metadata = plan.state.record_numbers(&numbers)?.or(plan.metadata);
         let metrics = metrics(&adds, rows, (choices.mode == SaveMode::Overwrite).then_some(&removal));
         let info = choices.operation(metrics.clone());
         let transaction = stage(&table, base.as_ref(), &plan, info.clone(), &choices, (removal, reads), &adds);
         let outcome = match transaction.commit().await {
             Ok(CommitOutcome::Conflicted(conflict)) if base.is_none() && choices.mode == SaveMode::Append => {
                 after_losing_creation(&table, &plan, info, &choices, &adds, conflict).await
+            }
+            Ok(lost @ CommitOutcome::Conflicted(_)) if choices.may_renumber(&plan, base.is_none()) => {
+                renumber::commit_again(&table, &mut plan, &info, &choices, &given, &mut adds, lost).await
             }
             other => other,
         };
@@ -284,10 +293,11 @@ impl Choices {
             (replaced(state.schema(), &rows), self.partition_by.as_deref().unwrap_or(state.partition_columns()))
         } else {
             self.check_partitioning(state)?;
+            let made = state.write_plan()?.made();
             let schema = if self.merge_schema {
-                evolve::merge(state.schema(), &rows)?
+                evolve::merge_without(state.schema(), &rows, &made)?
             } else {
-                evolve::check_fits(state.schema(), &rows)?;
+                evolve::check_fits_without(state.schema(), &rows, &made)?;
                 state.schema().clone()
             };
             (schema, state.partition_columns())
@@ -310,7 +320,7 @@ impl Choices {
         if self.properties.is_empty() {
             return Ok(None);
         }
-        check_properties(&self.properties, env)?;
+        check_properties(&self.properties, state.schema(), env)?;
         let differ: Vec<&str> =
             self.properties.iter().filter(|(key, value)| state.property(key) != Some(value)).map(|(key, _)| key.as_str()).collect();
         Ok((!differ.is_empty()).then(|| format!("the table exists, so its properties were left as they are: {}", differ.join(", "))))

@@ -6,6 +6,7 @@ mod changes;
 mod checkpoint;
 mod create;
 mod delete;
+mod numbers;
 mod overwrite;
 mod partitions;
 mod positions;

@@ -60,7 +60,7 @@ pub(super) async fn replace(
 /// The predicate as a condition on new rows.
 pub(super) fn rule(state: &Arc<TableState>, predicate: &Expr) -> Result<RowRule> {
     let text = predicate.bind(state.schema())?.to_sql();
-    RowRule::new(state, RowCheck { name: format!("condition of the overwrite, {text}"), condition: predicate.clone() })
+    RowRule::new(state, RowCheck { name: format!("condition of the overwrite, {text}"), condition: predicate.clone(), given: None })
 }
 
 impl Choices {

@@ -9,16 +9,27 @@ use crate::error::{Code, Error, Result};
 /// case; nullable columns may be missing.
 /// `LB-SCHEMA` names every column that does not fit, `LB-CONSTRAINT` a missing column that is NOT NULL.
 pub(crate) fn check_fits(table: &Struct, rows: &Struct) -> Result<()> {
+    check_fits_without(table, rows, &[])
+}
+
+/// `check_fits` of rows that may lack the columns `made`, which the writer makes.
+pub(crate) fn check_fits_without(table: &Struct, rows: &Struct, made: &[String]) -> Result<()> {
     let mut difference = Difference { problems: Vec::new(), extra: false, missing: Vec::new() };
     difference.fields(table, rows, "");
+    difference.missing.retain(|column| !made.contains(column));
     difference.into_result()
 }
 
 /// The table's schema with the columns that it lacks appended at the end of their struct, nullable and without metadata. A void
 /// column takes the type of the rows. `LB-SCHEMA` when a type does not fit.
 pub(crate) fn merge(table: &Struct, rows: &Struct) -> Result<Struct> {
+    merge_without(table, rows, &[])
+}
+
+/// `merge` with rows that may lack the columns `made`, which the writer makes.
+pub(crate) fn merge_without(table: &Struct, rows: &Struct, made: &[String]) -> Result<Struct> {
     let merged = merge_fields(table, rows);
-    check_fits(&merged, rows)?;
+    check_fits_without(&merged, rows, made)?;
     Ok(merged)
 }
 

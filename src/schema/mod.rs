@@ -9,6 +9,7 @@ pub(crate) mod metadata_key;
 mod new_schema;
 mod partition_text;
 mod sql;
+mod sql_clauses;
 mod text_limit;
 mod types;
 mod value;

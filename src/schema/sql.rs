@@ -21,41 +21,41 @@ impl Struct {
     }
 }
 
-struct Parser<'a> {
-    text: &'a str,
+pub(super) struct Parser<'a> {
+    pub(super) text: &'a str,
     /// How many bytes are read.
-    at: usize,
+    pub(super) at: usize,
 }
 
 impl<'a> Parser<'a> {
-    fn rest(&self) -> &'a str {
+    pub(super) fn rest(&self) -> &'a str {
         &self.text[self.at..]
     }
-    fn skip_space(&mut self) {
+    pub(super) fn skip_space(&mut self) {
         self.at += self.rest().len() - self.rest().trim_start().len();
     }
-    fn eat(&mut self, symbol: char) -> bool {
+    pub(super) fn eat(&mut self, symbol: char) -> bool {
         self.skip_space();
         let found = self.rest().starts_with(symbol);
         self.at += if found { symbol.len_utf8() } else { 0 };
         found
     }
-    fn need(&mut self, symbol: char) -> Result<()> {
+    pub(super) fn need(&mut self, symbol: char) -> Result<()> {
         if self.eat(symbol) { Ok(()) } else { Err(self.expected(&format!("`{symbol}`"))) }
     }
     /// The next bare word, not yet read.
-    fn peek_word(&mut self) -> &'a str {
+    pub(super) fn peek_word(&mut self) -> &'a str {
         self.skip_space();
         let rest = self.rest();
         &rest[..rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len())]
     }
-    fn eat_word(&mut self, keyword: &str) -> bool {
+    pub(super) fn eat_word(&mut self, keyword: &str) -> bool {
         let word = self.peek_word();
         let found = word.eq_ignore_ascii_case(keyword);
         self.at += if found { word.len() } else { 0 };
         found
     }
-    fn expected(&self, what: &str) -> Error {
+    pub(super) fn expected(&self, what: &str) -> Error {
         let found: String = self.rest().chars().take(20).collect();
         let found = if found.is_empty() { "the end".to_owned() } else { format!("`{found}`") };
         Error::new(Code::SCHEMA, format!("the column definitions do not parse: expected {what}, found {found}"))
@@ -94,13 +94,17 @@ impl<'a> Parser<'a> {
             field.data_type = self.data_type(depth)?;
         }
         loop {
-            if self.eat_word("not") {
+            if field.nullable && self.eat_word("not") {
                 if !self.eat_word("null") {
                     return Err(self.expected("`NULL`"));
                 }
                 field.nullable = false;
-            } else if self.eat_word("comment") {
+            } else if !field.metadata.contains_key(metadata_key::COMMENT) && self.eat_word("comment") {
                 field.metadata.insert(metadata_key::COMMENT.to_owned(), Value::String(self.quoted_text()?));
+            } else if depth == 0 && self.eat_word("generated") {
+                self.generated(&mut field)?;
+            } else if depth == 0 && self.eat_word("default") {
+                self.default_value(&mut field)?;
             } else if !self.eat_word("null") {
                 return Ok(field);
             }
@@ -129,7 +133,7 @@ impl<'a> Parser<'a> {
     }
 
     /// Text up to the closing quote; a doubled quote stands for one, and a backslash keeps what follows it.
-    fn until(&mut self, quote: char) -> Result<String> {
+    pub(super) fn until(&mut self, quote: char) -> Result<String> {
         let mut text = String::new();
         let mut chars = self.rest().char_indices().peekable();
         while let Some((i, c)) = chars.next() {

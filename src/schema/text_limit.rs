@@ -31,6 +31,11 @@ impl TextLimit {
         })
     }
 
+    /// The length to which text is filled up; `None` for VARCHAR.
+    pub(crate) fn filled(&self) -> Option<usize> {
+        self.fills.then_some(self.chars)
+    }
+
     fn parse(declared: &str) -> Option<TextLimit> {
         let (kind, length) = declared.trim().strip_suffix(')')?.split_once('(')?;
         let chars = length.trim().parse().ok().filter(|n| *n > 0)?;

@@ -47,8 +47,9 @@ pub(super) enum Facts {
 
 impl FilePruner {
     pub fn new(filter: BoundExpr, state: &TableState) -> Result<FilePruner> {
-        let pruner = Pruner::new(&filter, state.schema())?;
         let exact = !filter.columns().is_empty() && filter.reads_only(state.partition_columns());
+        let filter = if exact { filter } else { state.with_implied(filter) };
+        let pruner = Pruner::new(&filter, state.schema())?;
         let columns: Vec<FieldPath> =
             if exact { filter.columns().iter().map(|c| vec![c.clone()]).collect() } else { pruner.columns().to_vec() };
         let mut partitions = Vec::new();

@@ -9,7 +9,7 @@ use super::rules::Isolation;
 use crate::env::Timestamp;
 use crate::error::Result;
 use crate::features::CommitDraft;
-use crate::log::{Action, CommitInfo, encode_commit};
+use crate::log::{Action, CommitInfo, StringMap, encode_commit};
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
@@ -26,6 +26,7 @@ pub(crate) fn draft(work: &Work, base: &Base, txn_id: &str, now: Timestamp) -> R
         metadata: intent.metadata.clone(),
         domains: intent.domains.clone(),
         adds: intent.row_deletes.iter().filter_map(RowDelete::add).chain(intent.adds.iter().cloned()).collect(),
+        tags: StringMap::new(),
     };
     after.stamp_commit(&base.state, &mut draft)?;
 
@@ -59,6 +60,10 @@ fn commit_info(work: &Work, base: &Base, txn_id: &str, draft: &CommitDraft) -> C
     info.insert("isBlindAppend".into(), (!work.intent.removes_anything() && !work.reads.reads_rows()).into());
     let metrics: Map<String, Value> = operation.metrics.iter().map(|(key, value)| (key.clone(), as_text(value))).collect();
     info.insert("operationMetrics".into(), metrics.into());
+    if !draft.tags.is_empty() {
+        let tags: Map<String, Value> = draft.tags.iter().map(|(key, value)| (key.clone(), value.as_str().into())).collect();
+        info.insert("tags".into(), tags.into());
+    }
     if let Some(text) = &operation.user_metadata {
         info.insert("userMetadata".into(), text.clone().into());
     }

@@ -122,11 +122,6 @@ async fn whatever_else_is_active_refuses_the_write_by_name_and_is_read() {
     let plain = COLUMNS.to_owned();
     let writers = |name: &str| listed(1, &[], &[name]);
     for (feature, protocol, columns, properties) in [
-        ("checkConstraints", versions(1, 3), plain.clone(), json!({"delta.constraints.c": "id > 0"})),
-        ("generatedColumns", versions(1, 4), with(r#""delta.generationExpression":"id + 1""#), json!({})),
-        ("identityColumns", versions(1, 6), with(r#""delta.identity.start":1,"delta.identity.step":1"#), json!({})),
-        ("checkConstraints", writers("checkConstraints"), plain.clone(), json!({"delta.constraints.c": "id > 0"})),
-        ("allowColumnDefaults", writers("allowColumnDefaults"), with(r#""CURRENT_DEFAULT":"7""#), json!({})),
         ("rowTracking", listed(1, &[], &["rowTracking", "domainMetadata"]), plain.clone(), json!({"delta.enableRowTracking": "true"})),
         ("typeWidening", listed(3, &["typeWidening"], &["typeWidening"]), plain.clone(), json!({"delta.enableTypeWidening": "true"})),
         ("materializePartitionColumns", writers("materializePartitionColumns"), plain.clone(), json!({})),
@@ -339,7 +334,6 @@ async fn properties_that_would_switch_on_what_is_not_built_are_refused_everywher
     for (key, value, feature) in [
         ("delta.enableRowTracking", "true", "rowTracking"),
         ("delta.enableTypeWidening", "true", "typeWidening"),
-        ("delta.constraints.c", "id > 0", "checkConstraints"),
         ("delta.feature.catalogManaged", "supported", "catalogManaged"),
         ("delta.feature.futureThing", "supported", "futureThing"),
     ] {

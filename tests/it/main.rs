@@ -28,3 +28,4 @@ mod sql;
 mod stand_in;
 mod states;
 mod support;
+mod values;

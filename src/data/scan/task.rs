@@ -1,7 +1,7 @@
 //! One file to read, as plain data. Kind: shape.
 
 use crate::error::{Code, Error, Result};
-use crate::log::{NullableMap, VectorDescriptor};
+use crate::log::{Add, NullableMap, VectorDescriptor};
 use crate::snapshot::FileBatch;
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +22,18 @@ pub struct FileTask {
 }
 
 impl FileTask {
+    /// The task of a file that a writer has just made.
+    pub(crate) fn of_add(add: &Add) -> Result<FileTask> {
+        let refused = || Error::new(Code::LOG_STATE, format!("a file has size {}", add.size)).with("path", &add.path);
+        Ok(FileTask {
+            path: add.path.clone(),
+            size: u64::try_from(add.size).map_err(|_| refused())?,
+            partition_values: add.partition_values.clone(),
+            vector: add.deletion_vector.clone(),
+            num_records: None,
+            only: None,
+        })
+    }
     /// The task of an active file; `keys` are the physical names of the partition columns.
     pub(super) fn of(batch: &FileBatch, row: usize, keys: &[String]) -> Result<FileTask> {
         let path = batch.path(row).to_owned();

@@ -12,7 +12,7 @@ use arrow::datatypes::{Field as ArrowField, SchemaRef};
 
 /// The conditions of a table, bound to its logical columns.
 pub(super) struct Checks {
-    conditions: Vec<(String, BoundExpr)>,
+    conditions: Vec<(RowCheck, BoundExpr)>,
     columns: Vec<ArrowField>,
     schema: SchemaRef,
 }
@@ -24,32 +24,34 @@ impl Checks {
             let refused = |why: &str| {
                 Error::new(Code::FEATURE_WRITE, format!("a rule of the table cannot be enforced: {why}")).with("rule", &check.name)
             };
-            let bound = check.condition.bind(state.schema()).map_err(|e| refused(e.message()).caused_by(e))?;
+            let bound = check.condition.bind_rule(state.schema()).map_err(|e| refused(e.message()).caused_by(e))?;
             match bound.data_type() {
-                DataType::Boolean | DataType::Void => Ok((check.name.clone(), bound)),
+                DataType::Boolean | DataType::Void => Ok((check.clone(), bound)),
                 other => Err(refused(&format!("it is a {other} and not a condition"))),
             }
         };
         let columns = file_fields(state.schema(), &|_| None)?;
         Ok(Checks { conditions: checks.iter().map(bind).collect::<Result<_>>()?, schema: schema_of(columns.clone()), columns })
     }
-    /// `LB-CONSTRAINT` names the first condition that rows break, and the first such rows. `first_row` counts the input's rows
-    /// before this batch.
+    /// `LB-CONSTRAINT` names the first condition that rows break, and the first such rows. `made` are the columns that come from the
+    /// writer; `first_row` counts the input's rows before this batch.
     pub(super) fn check(
         &self,
         conform: &Conform,
         batch: &RecordBatch,
+        made: &[String],
         state: &TableState,
         partition: &[usize],
         first_row: u64,
     ) -> Result<()> {
-        if self.conditions.is_empty() {
+        let asked = |check: &RowCheck| check.given.as_ref().is_none_or(|column| !made.contains(column));
+        if !self.conditions.iter().any(|(check, _)| asked(check)) {
             return Ok(());
         }
         // Conditions name logical columns at every level; what goes into files may have other names.
         let columns = conform.apply(batch, state.schema(), &self.columns, partition, first_row)?;
         let rows = RecordBatch::try_new(self.schema.clone(), columns)?;
-        for (name, condition) in &self.conditions {
+        for (RowCheck { name, .. }, condition) in self.conditions.iter().filter(|(check, _)| asked(check)) {
             let holds = condition.matches(&rows).map_err(|e| e.with("rule", name))?;
             let Some(broken) = rows_named((0..holds.len()).filter(|row| !holds.value(*row)), first_row) else { continue };
             return Err(Error::new(Code::CONSTRAINT, format!("rows of the input break the {name}"))

@@ -42,7 +42,7 @@ fn rows(x: Vec<Option<i64>>, y: Vec<Option<i64>>) -> RecordBatch {
 fn check(state: &TableState, batch: &RecordBatch, first_row: u64) -> Result<()> {
     let checks = Checks::new(&state.write_plan()?.checks, state)?;
     let conform = Conform::new(batch.schema(), state.schema())?;
-    checks.check(&conform, batch, state, &[], first_row)
+    checks.check(&conform, batch, &[], state, &[], first_row)
 }
 
 #[test]

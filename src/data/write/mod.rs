@@ -6,6 +6,7 @@
 mod changes;
 mod checks;
 mod file;
+mod fills;
 mod open;
 mod options;
 mod partition;
@@ -21,7 +22,7 @@ pub(crate) use rule::RowRule;
 
 use crate::env::Reservation;
 use crate::error::{Code, Error, Result};
-use crate::features::TableState;
+use crate::features::{Numbers, TableState, WritePlan};
 use crate::log::{Add, NullableMap};
 use crate::schema::{Field, Struct};
 use crate::storage::failure;
@@ -32,6 +33,7 @@ use arrow::datatypes::Field as ArrowField;
 use arrow::row::OwnedRow;
 use checks::Checks;
 use file::{DataFile, FilePlan};
+use fills::Fills;
 use futures::StreamExt;
 use futures::stream;
 use object_store::ObjectStoreExt;
@@ -59,6 +61,7 @@ pub struct DataWriter {
     layout: Layout,
     options: WriteOptions,
     file_bytes: u64,
+    fills: Fills,
     conform: Option<Conform>,
     /// By partition; the one key of an unpartitioned table is `None`.
     open: BTreeMap<Option<OwnedRow>, Open>,
@@ -118,9 +121,8 @@ struct Layout {
 }
 
 impl Layout {
-    fn new(state: &TableState) -> Result<Layout> {
+    fn new(state: &TableState, stages: &WritePlan) -> Result<Layout> {
         let (logical, physical) = (state.schema(), state.physical_schema());
-        let stages = state.write_plan()?;
         let stored = stages::file_fields(physical, &|field| stages.field_id.and_then(|id| id(field)))?;
         // Void columns are not stored: positions in the table and among stored columns differ.
         let positions: Vec<usize> =
@@ -170,8 +172,10 @@ impl DataWriter {
     /// means nothing, `LB-SCHEMA` when the table has nothing to store.
     pub fn new(table: &Table, state: Arc<TableState>, options: WriteOptions) -> Result<Self> {
         let file_bytes = options.target_file_size.or(state.target_file_size()?).unwrap_or(FILE_BYTES);
+        let stages = state.write_plan()?;
         Ok(DataWriter {
-            layout: Layout::new(&state)?,
+            layout: Layout::new(&state, &stages)?,
+            fills: Fills::new(stages.fills, &state, table.env().now())?,
             state,
             options,
             file_bytes,
@@ -191,27 +195,38 @@ impl DataWriter {
     pub fn rows(&self) -> u64 {
         self.rows
     }
-    /// Takes a batch whose columns match the table's by name; values are cast when nothing is lost. `LB-SCHEMA` names the column
-    /// that does not fit, `LB-CONSTRAINT` the rule that refused a row, `LB-STORE-NOCAS` and `LB-STORE-LOCK` the store before the first
-    /// file. After an error the writer is of no use: `abort` it.
+    /// The numbers that this writer gives; what was given last must be recorded by the commit (`TableState::record_numbers`).
+    pub(crate) fn numbers(&self) -> Numbers {
+        self.fills.numbers.clone()
+    }
+    /// The same writer, drawing its numbers from where others of the same commit draw theirs.
+    pub(crate) fn sharing(mut self, numbers: &Numbers) -> Self {
+        self.fills.numbers = numbers.clone();
+        self
+    }
+    /// Takes a batch of new rows, whose columns match the table's by name; values are cast when nothing is lost, and columns that the
+    /// table can make may be missing. `LB-SCHEMA` names the column that does not fit, `LB-CONSTRAINT` the rule that refused a row,
+    /// `LB-STORE-NOCAS` and `LB-STORE-LOCK` the store before the first file. After an error the writer is of no use: `abort` it.
     pub async fn write(&mut self, batch: RecordBatch) -> Result<()> {
+        self.write_from(batch, RowOrigin::New).await.map(|_| ())
+    }
+    /// `write` of rows from anywhere; gives them as they were written, with the columns that were made. Rows that were read from the
+    /// table get no defaults and no numbers; a computed column that they lack is computed.
+    pub(crate) async fn write_from(&mut self, batch: RecordBatch, origin: RowOrigin) -> Result<RecordBatch> {
+        let (batch, made) = self.fills.complete(batch, origin, self.rows)?;
         if !self.conform.as_ref().is_some_and(|c| c.fits(batch.schema_ref())) {
             self.conform = Some(Conform::new(batch.schema(), self.state.schema())?);
         }
         if batch.num_rows() == 0 {
-            return Ok(());
+            return Ok(batch);
         }
-        let Some(conform) = &self.conform else { return Ok(()) };
-        let columns = self.layout.prepare(conform, &batch, &self.state, self.rows)?;
+        let Some(conform) = &self.conform else { return Ok(batch) };
+        let columns = self.layout.prepare(conform, &batch, &made, &self.state, self.rows)?;
         self.rows += batch.num_rows() as u64;
         for part in self.layout.split(columns, batch.num_rows())? {
             self.write_part(part).await?;
         }
-        self.keep_within_memory().await
-    }
-    /// `write` of rows from anywhere; as they were written.
-    pub(crate) async fn write_from(&mut self, batch: RecordBatch, _origin: RowOrigin) -> Result<RecordBatch> {
-        self.write(batch.clone()).await?;
+        self.keep_within_memory().await?;
         Ok(batch)
     }
     /// Closes and syncs all files. Nothing is part of the table before a commit names it.
@@ -319,10 +334,17 @@ struct Part {
 }
 
 impl Layout {
-    /// The stored columns of a batch, checked; partition columns with empty text as null.
-    fn prepare(&self, conform: &Conform, batch: &RecordBatch, state: &TableState, first_row: u64) -> Result<Vec<ArrayRef>> {
+    /// The stored columns of a batch whose columns `made` come from the writer, checked; partition columns with empty text as null.
+    fn prepare(
+        &self,
+        conform: &Conform,
+        batch: &RecordBatch,
+        made: &[String],
+        state: &TableState,
+        first_row: u64,
+    ) -> Result<Vec<ArrayRef>> {
         let columns = conform.apply(batch, state.schema(), &self.stored, &self.partition, first_row)?;
-        self.checks.check(conform, batch, state, &self.partition, first_row)?;
+        self.checks.check(conform, batch, made, state, &self.partition, first_row)?;
         Ok(columns)
     }
     fn split(&mut self, columns: Vec<ArrayRef>, rows: usize) -> Result<Vec<Part>> {

@@ -20,11 +20,14 @@ pub struct WriteOptions {
     pub target_file_size: Option<u64>,
     /// How many partitions may have an open file at once; beyond it the one that was written least recently is closed.
     pub open_files_max: usize,
+    /// How often rows are written again with other numbers when another writer was given the same ones first; only for tables that
+    /// number a column.
+    pub renumber_max: u32,
 }
 
 impl Default for WriteOptions {
     fn default() -> Self {
-        WriteOptions { target_file_size: None, open_files_max: 512 }
+        WriteOptions { target_file_size: None, open_files_max: 512, renumber_max: 100 }
     }
 }
 

@@ -30,7 +30,7 @@ impl RowRule {
             self.conform = Some(Conform::new(batch.schema(), self.state.schema())?);
         }
         if let Some(conform) = &self.conform {
-            self.checks.check(conform, batch, &self.state, &self.partition, self.rows)?;
+            self.checks.check(conform, batch, &[], &self.state, &self.partition, self.rows)?;
         }
         self.rows += batch.num_rows() as u64;
         Ok(())

@@ -124,7 +124,7 @@ impl Conform {
 }
 
 /// The field of exactly this name, else the one that differs only in case.
-fn position(fields: &Fields, name: &str) -> Option<usize> {
+pub(super) fn position(fields: &Fields, name: &str) -> Option<usize> {
     fields.iter().position(|f| f.name() == name).or_else(|| {
         let lower = name.to_lowercase();
         fields.iter().position(|f| f.name().to_lowercase() == lower)

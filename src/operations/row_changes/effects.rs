@@ -4,7 +4,7 @@
 use crate::error::{Code, Error, Result};
 use crate::data::vector::discard_vectors;
 use crate::data::write::discard_paths;
-use crate::log::{Add, Cdc, Remove};
+use crate::log::{Add, Cdc, Metadata, Remove};
 use crate::table::Table;
 use crate::transaction::{RowDelete, Transaction};
 use serde_json::{Map, Value};
@@ -42,6 +42,8 @@ pub(crate) struct RowEffects {
     pub counts: RowCounts,
     /// Vector files that were written.
     pub vector_files: Vec<String>,
+    /// The table's metadata after numbers were given to new rows.
+    pub metadata: Option<Metadata>,
 }
 
 impl RowCounts {
@@ -72,6 +74,9 @@ impl RowEffects {
     }
     /// Adds its actions to a transaction.
     pub(crate) fn stage(&self, transaction: &mut Transaction) {
+        if let Some(metadata) = &self.metadata {
+            transaction.set_metadata(metadata.clone());
+        }
         for remove in &self.removes {
             transaction.remove(remove.clone());
         }

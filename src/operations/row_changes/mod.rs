@@ -173,6 +173,7 @@ impl RowChanges {
 
     async fn close(&self, effects: &mut RowEffects) -> Result<()> {
         effects.adds = self.data.finish().await?;
+        effects.metadata = self.base.state().record_numbers(&self.data.numbers())?;
         if let Some(changes) = &self.changes {
             effects.cdcs = changes.finish().await?.into_iter().map(effects::change_file).collect();
         }

@@ -4,10 +4,10 @@
 
 use crate::data::write::{DataWriter, WriteOptions, discard};
 use crate::error::{Code, Error, Result};
-use crate::features::TableState;
+use crate::features::{Numbers, TableState};
 use crate::log::Add;
 use crate::table::Table;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// What the writers write.
@@ -25,6 +25,8 @@ pub(super) struct Writers {
     files: Files,
     places: Semaphore,
     idle: Mutex<Vec<DataWriter>>,
+    /// Of the first writer; the others draw from the same.
+    numbers: OnceLock<Numbers>,
 }
 
 /// A writer that nobody else has.
@@ -38,7 +40,7 @@ impl Writers {
     /// At most `writers_max` of them at once.
     pub(super) fn new(table: &Table, state: &Arc<TableState>, options: WriteOptions, files: Files, writers_max: usize) -> Writers {
         let (table, state, places) = (table.clone(), Arc::clone(state), Semaphore::new(writers_max.max(1)));
-        Writers { table, state, options, files, places, idle: Mutex::default() }
+        Writers { table, state, options, files, places, idle: Mutex::default(), numbers: OnceLock::new() }
     }
     /// Takes one, waiting while all are in use.
     pub(super) async fn take(&self) -> Result<Taken<'_>> {
@@ -46,10 +48,18 @@ impl Writers {
         let idle = self.idle().pop();
         let writer = match (idle, self.files) {
             (Some(writer), _) => writer,
-            (None, Files::Data) => DataWriter::new(&self.table, Arc::clone(&self.state), self.options.clone())?,
+            (None, Files::Data) => {
+                let writer = DataWriter::new(&self.table, Arc::clone(&self.state), self.options.clone())?;
+                let numbers = self.numbers.get_or_init(|| writer.numbers());
+                writer.sharing(numbers)
+            }
             (None, Files::Changes) => DataWriter::of_changes(&self.table, Arc::clone(&self.state), self.options.clone())?,
         };
         Ok(Taken { writer: Some(writer), home: self, _place: place })
+    }
+    /// The last number of each column that the table numbers.
+    pub(super) fn numbers(&self) -> Vec<(String, i64)> {
+        self.numbers.get().map(Numbers::last).unwrap_or_default()
     }
     /// Ends all files; none is left after a failure.
     pub(super) async fn finish(&self) -> Result<Vec<Add>> {

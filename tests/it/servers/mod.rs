@@ -1,12 +1,14 @@
 //! Tests against real servers on loopback. `tests/run` starts them and names their addresses; a missing address fails.
 
 mod changes;
+mod expressions;
 mod interop;
 mod processes;
 mod rows;
 mod sql;
 mod statistics;
 mod stores;
+mod values;
 
 use lakebed::{StorageOptions, Table};
 

@@ -1,5 +1,15 @@
 //! Functions that the engine lacks or defines otherwise than Spark. Kind: pure. Spec: EXP.
 
+mod format;
+mod hash;
+mod math;
+mod nested;
+mod rows;
+mod text;
+mod time;
+
+pub(super) use format::Pattern;
+
 use crate::schema::calendar::{MICROS_DAY, date_of, day_of};
 use crate::schema::cast_text::{date_text, double_text, float_text, timestamp_text};
 use arrow::array::{Array, ArrayRef, AsArray, PrimitiveArray, StringArray};
@@ -60,6 +70,13 @@ fn udf(
     run: fn(&[ArrayRef]) -> std::result::Result<ArrayRef, ArrowError>,
 ) -> Arc<ScalarUDF> {
     Arc::new(ScalarUDF::from(Kernel { name, signature: Signature::any(arity, Volatility::Immutable), returns, run }))
+}
+
+/// The function of this name, for so many arguments; `None` when there is none.
+pub(super) fn builtin(name: &str, arguments: usize) -> Option<Arc<ScalarUDF>> {
+    let all = [text::ALL, time::ALL, math::ALL, math::OF_DOUBLE, hash::ALL, nested::ALL];
+    let found = all.into_iter().flatten().find(|b| b.name == name)?;
+    Some(udf(found.name, arguments, found.returns, found.run))
 }
 
 /// The type of the first argument.
