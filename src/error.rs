@@ -99,6 +99,10 @@ codes! {
     SCHEMA = "LB-SCHEMA", InvalidInput;
     /// A constraint refused rows.
     CONSTRAINT = "LB-CONSTRAINT", ConstraintViolated;
+    /// Several source rows of a merge match one target row.
+    MERGE_MULTI = "LB-MERGE-MULTI", InvalidInput;
+    /// Rows could not be kept on disk meanwhile.
+    SPILL = "LB-SPILL", Storage;
     /// Another writer's commit excludes ours.
     CONFLICT = "LB-CONFLICT", Conflict;
     /// It is unknown whether the commit landed.

@@ -10,6 +10,7 @@
 mod data;
 mod env;
 mod error;
+mod exec;
 mod expr;
 mod features;
 mod log;
@@ -30,13 +31,13 @@ pub use data::scan::{FileTask, Scan, ScanBuilder, ScanMetrics};
 pub use data::write::{DataWriter, WriteOptions};
 pub use env::{Clock, Entropy, Env, MemoryBudget, Reservation, SeededEntropy, SystemClock, SystemEntropy, Task, Timestamp};
 pub use error::{Code, Error, ErrorKind, Result};
-pub use expr::{BoundExpr, Expr, col, lit};
+pub use expr::{BoundExpr, Expr, MergeClause, col, lit};
 pub use features::{HiddenColumn, TableState};
 pub use log::{
     Add, CatalogLogStore, Cdc, CommitCatalog, CommitInfo, DomainMetadata, LogFile, LogFileKind, LogStore, Metadata, PathLogStore, Protocol,
     Ratified, Remove, StagedCommit, Txn, VectorDescriptor, Version,
 };
-pub use operations::{Append, ChangeFeed, Changes, Checkpoint, Create, Delete, Report, SaveMode, Update};
+pub use operations::{Append, ChangeFeed, Changes, Checkpoint, Create, Delete, Merge, Report, SaveMode, Update};
 pub use schema::{DataType, Field, Scalar, Struct};
 pub use snapshot::{At, CountEffort, Counts, FileBatch, FileQuery, HistoryEntry, Snapshot};
 #[cfg(feature = "sql")]

@@ -64,6 +64,11 @@ impl Expr {
 }
 
 impl BoundExpr {
+    /// A bound node on its own.
+    pub(super) fn of(node: Node, schema: &Struct) -> Result<BoundExpr> {
+        let data_type = data_type(&node, schema)?;
+        BoundExpr::new((node, data_type), schema)
+    }
     fn new((node, data_type): bind::Typed, schema: &Struct) -> Result<BoundExpr> {
         let inputs = Inputs::of(&node, schema)?;
         let physical = physical(&node, &inputs)?;

@@ -5,6 +5,7 @@
 //! Invariant: a `Pruner` may keep too much, never too little.
 
 mod bind;
+mod clause;
 mod coerce;
 mod display;
 mod eval;
@@ -16,9 +17,14 @@ mod node;
 mod parse;
 mod prune;
 mod regex;
+mod sides;
 
+pub use clause::MergeClause;
+pub(crate) use clause::{Assignments, MergeAction, MergeRows};
 pub use eval::BoundExpr;
 pub(crate) use implied::implied;
+pub(crate) use kernels::canonical as canonical_values;
 pub(crate) use node::column;
 pub use node::{Expr, col, lit};
 pub use prune::{ColumnStats, Pruner};
+pub(crate) use sides::{Equality, Side, Sides, Sight, typed_literal};

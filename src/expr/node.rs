@@ -189,6 +189,36 @@ impl Node {
             }
         }
     }
+    /// The same, to change them.
+    pub fn for_each_column_mut(&mut self, f: &mut impl FnMut(&mut FieldPath)) {
+        match self {
+            Node::Column(path) => f(path),
+            Node::Literal(..) => {}
+            Node::Compare(_, a, b) | Node::Arithmetic(_, a, b) => {
+                a.for_each_column_mut(f);
+                b.for_each_column_mut(f);
+            }
+            Node::And(terms) | Node::Or(terms) | Node::Call(_, terms) => terms.iter_mut().for_each(|t| t.for_each_column_mut(f)),
+            Node::Not(a) | Node::IsNull(a) | Node::Cast { value: a, .. } => a.for_each_column_mut(f),
+            Node::In(a, list) => {
+                a.for_each_column_mut(f);
+                list.iter_mut().for_each(|t| t.for_each_column_mut(f));
+            }
+            Node::Like { value, pattern, .. } => {
+                value.for_each_column_mut(f);
+                pattern.for_each_column_mut(f);
+            }
+            Node::Case(branches, otherwise) => {
+                for (when, then) in branches {
+                    when.for_each_column_mut(f);
+                    then.for_each_column_mut(f);
+                }
+                if let Some(otherwise) = otherwise {
+                    otherwise.for_each_column_mut(f);
+                }
+            }
+        }
+    }
 }
 
 /// An expression over the columns of a table, not yet bound to one.

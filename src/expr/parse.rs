@@ -38,15 +38,10 @@ impl Dialect for SparkDialect {
 
 /// The expression that `text` spells.
 pub(super) fn expression(text: &str) -> Result<Node> {
-    if text.len() > TEXT_MAX {
-        return Err(Error::new(Code::LIMIT, format!("the expression has {} bytes; the limit is {TEXT_MAX}", text.len())));
-    }
     let mut parser = Parser::new(text)?;
     let node = parser.expr()?;
-    match parser.peek() {
-        Token::EOF => Ok(node),
-        _ => Err(parser.unexpected("the end of the expression")),
-    }
+    parser.end("the end of the expression")?;
+    Ok(node)
 }
 
 /// The path that `name` spells; a name that is no path stands for itself.
@@ -72,7 +67,7 @@ struct Piece {
     glued: bool,
 }
 
-struct Parser<'a> {
+pub(super) struct Parser<'a> {
     text: &'a str,
     pieces: Vec<Piece>,
     next: usize,
@@ -81,7 +76,11 @@ struct Parser<'a> {
 }
 
 impl<'a> Parser<'a> {
-    fn new(text: &'a str) -> Result<Self> {
+    /// `LB-LIMIT` when the text is too long.
+    pub(super) fn new(text: &'a str) -> Result<Self> {
+        if text.len() > TEXT_MAX {
+            return Err(Error::new(Code::LIMIT, format!("the expression has {} bytes; the limit is {TEXT_MAX}", text.len())));
+        }
         let tokens = Tokenizer::new(&SparkDialect, text).tokenize_with_location().map_err(|e| {
             Error::new(Code::EXPR, format!("the expression does not parse: {}", e.message))
                 .with("line", e.location.line)
@@ -118,30 +117,34 @@ impl<'a> Parser<'a> {
         self.next = (self.next + 1).min(self.pieces.len() - 1);
         token
     }
-    fn take(&mut self, token: &Token) -> bool {
+    pub(super) fn take(&mut self, token: &Token) -> bool {
         let found = self.peek() == token;
         if found {
             self.advance();
         }
         found
     }
-    fn expect(&mut self, token: &Token) -> Result<()> {
+    /// Refuses what follows.
+    pub(super) fn end(&self, wanted: &str) -> Result<()> {
+        if *self.peek() == Token::EOF { Ok(()) } else { Err(self.unexpected(wanted)) }
+    }
+    pub(super) fn expect(&mut self, token: &Token) -> Result<()> {
         if self.take(token) { Ok(()) } else { Err(self.unexpected(&format!("`{token}`"))) }
     }
     fn is_word(token: &Token, word: &str) -> bool {
         matches!(token, Token::Word(w) if w.quote_style.is_none() && w.value.eq_ignore_ascii_case(word))
     }
-    fn take_word(&mut self, word: &str) -> bool {
+    pub(super) fn take_word(&mut self, word: &str) -> bool {
         let found = Self::is_word(self.peek(), word);
         if found {
             self.advance();
         }
         found
     }
-    fn expect_word(&mut self, word: &str) -> Result<()> {
+    pub(super) fn expect_word(&mut self, word: &str) -> Result<()> {
         if self.take_word(word) { Ok(()) } else { Err(self.unexpected(&word.to_uppercase())) }
     }
-    fn unexpected(&self, wanted: &str) -> Error {
+    pub(super) fn unexpected(&self, wanted: &str) -> Error {
         let piece = &self.pieces[self.next.min(self.pieces.len() - 1)];
         let found = if piece.token == Token::EOF { "its end".to_owned() } else { format!("`{}`", piece.token) };
         self.error(format!("the expression does not parse: expected {wanted}, found {found}"), piece.at)
@@ -154,7 +157,7 @@ impl<'a> Parser<'a> {
             .help("write long lists of equalities as `column IN (…)`, or split the work into several calls")
     }
 
-    fn expr(&mut self) -> Result<Node> {
+    pub(super) fn expr(&mut self) -> Result<Node> {
         self.depth += 1;
         if self.depth > DEPTH_MAX {
             return Err(self.limit("nests too deep", DEPTH_MAX));
@@ -483,7 +486,7 @@ impl<'a> Parser<'a> {
         Ok(Node::Column(self.path(word)?))
     }
 
-    fn name(&mut self) -> Result<String> {
+    pub(super) fn name(&mut self) -> Result<String> {
         match self.peek().clone() {
             Token::Word(w) => {
                 self.advance();
@@ -492,7 +495,7 @@ impl<'a> Parser<'a> {
             _ => Err(self.unexpected("a name")),
         }
     }
-    fn path(&mut self, first: String) -> Result<FieldPath> {
+    pub(super) fn path(&mut self, first: String) -> Result<FieldPath> {
         let mut path = vec![first];
         while self.take(&Token::Period) {
             path.push(self.name()?);

@@ -87,7 +87,7 @@ impl Operation for Delete {
         metrics.insert("rewriteTimeMs".to_owned(), env.now().millis().saturating_sub(scanned.millis()).into());
         let predicate = matcher.text().unwrap_or_else(|| "true".to_owned());
         let parameters = Map::from_iter([("predicate".to_owned(), json_text(&[predicate]))]);
-        Ok(Staged { effects, reads: matcher.reads(), parameters, metrics })
+        Ok(Staged { metadata: None, protocol: None, effects, reads: matcher.reads(), parameters, metrics })
     }
 }
 

@@ -6,6 +6,7 @@ mod changes;
 mod checkpoint;
 mod create;
 mod delete;
+mod merge;
 mod numbers;
 mod overwrite;
 mod partitions;
@@ -20,6 +21,7 @@ pub use changes::{ChangeFeed, Changes};
 pub use checkpoint::Checkpoint;
 pub use create::Create;
 pub use delete::Delete;
+pub use merge::Merge;
 pub use update::Update;
 
 use crate::env::{Env, Timestamp};

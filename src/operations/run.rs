@@ -5,7 +5,7 @@
 use super::row_changes::RowEffects;
 use super::{Report, moved_on, refused};
 use crate::error::{Code, Result};
-use crate::log::Version;
+use crate::log::{Metadata, Protocol, Version};
 use crate::snapshot::Snapshot;
 use crate::table::Table;
 use crate::transaction::{CommitOutcome, CommitPolicy, OperationInfo, ReadScope};
@@ -23,6 +23,9 @@ pub(super) trait Operation: Sync {
 /// What an operation has planned.
 pub(super) struct Staged {
     pub effects: RowEffects,
+    /// The table's metadata and protocol, as far as they change.
+    pub metadata: Option<Metadata>,
+    pub protocol: Option<Protocol>,
     pub reads: ReadScope,
     pub parameters: Map<String, Value>,
     pub metrics: Map<String, Value>,
@@ -53,7 +56,7 @@ pub(super) async fn run<O: Operation>(table: &Table, operation: &O, settings: &S
         let mut staged = operation.stage(&base).await?;
         let spent = env.now().millis().saturating_sub(started.millis()).max(0);
         staged.metrics.insert("executionTimeMs".to_owned(), spent.into());
-        if staged.effects.is_empty() {
+        if staged.effects.is_empty() && staged.metadata.is_none() {
             let mut report = Report::nothing(O::NAME, &env, started);
             report.metrics = staged.metrics;
             return Ok(report);
@@ -65,6 +68,12 @@ pub(super) async fn run<O: Operation>(table: &Table, operation: &O, settings: &S
             user_metadata: settings.user_metadata.clone(),
         });
         transaction.read(staged.reads);
+        if let Some(protocol) = staged.protocol {
+            transaction.set_protocol(protocol);
+        }
+        if let Some(metadata) = staged.metadata {
+            transaction.set_metadata(metadata);
+        }
         staged.effects.stage(&mut transaction);
         let attempts_max = if settings.if_version.is_some() { 1 } else { settings.policy.attempts_max };
         transaction.policy(CommitPolicy { attempts_max, ..settings.policy.clone() });

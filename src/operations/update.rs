@@ -98,7 +98,7 @@ impl Operation for Update {
         metrics.insert("rewriteTimeMs".to_owned(), env.now().millis().saturating_sub(scanned.millis()).into());
         let predicate: Vec<String> = matcher.text().into_iter().collect();
         let parameters = Map::from_iter([("predicate".to_owned(), json_text(&predicate))]);
-        Ok(Staged { effects, reads: matcher.reads(), parameters, metrics })
+        Ok(Staged { metadata: None, protocol: None, effects, reads: matcher.reads(), parameters, metrics })
     }
 }
 

@@ -33,6 +33,11 @@ pub(crate) fn merge_without(table: &Struct, rows: &Struct, made: &[String]) -> R
     Ok(merged)
 }
 
+/// The same without a look at whether the types of columns that are there fit.
+pub(crate) fn grown(table: &Struct, rows: &Struct) -> Struct {
+    merge_fields(table, rows)
+}
+
 fn merge_fields(table: &Struct, rows: &Struct) -> Struct {
     let mut out = table.clone();
     for row in &rows.fields {

@@ -2,7 +2,7 @@
 
 use arrow::array::{ArrayRef, BooleanArray, Int64Array, MapBuilder, MapFieldNames, RecordBatch, StringArray, StringBuilder, StructArray};
 use arrow::datatypes::{DataType, Field, Fields, Schema};
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt};
 use lakebed::{CountEffort, Env, Expr, FileQuery, Table};
 use parquet::arrow::ArrowWriter;
 use std::path::Path;
@@ -79,6 +79,57 @@ async fn files_of_a_large_checkpoint_stream_in_bounded_memory() {
     let folder = table_of_many_files(&[]);
     let peak = peak_mib_of("budget::files_of_a_large_checkpoint_stream_in_bounded_memory", folder.path());
     assert!(peak <= 96, "{peak} MiB");
+}
+
+/// Rows of a merge's source: 1,024 batches of 1,024 rows of about 128 bytes, four times the limit.
+fn large_source() -> lakebed::InputRows {
+    let batch = |b: i64| {
+        let ids = (b * 1024..(b + 1) * 1024).collect::<Vec<i64>>();
+        let texts: StringArray = ids.iter().map(|id| Some(format!("{id:0>120}"))).collect();
+        RecordBatch::try_from_iter([("id", Arc::new(Int64Array::from(ids)) as ArrayRef), ("text", Arc::new(texts) as ArrayRef)]).unwrap()
+    };
+    let schema = batch(0).schema();
+    lakebed::InputRows { schema, batches: futures::stream::iter((0..1024).map(move |b| Ok(batch(b)))).boxed() }
+}
+
+// spec: EXE-4
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_merge_of_a_source_four_times_the_limit_goes_to_disk() {
+    const ROWS: i64 = 1 << 20;
+    if let Some(table) = in_child() {
+        let merge = table.merge(large_source(), Expr::sql("t.id = s.id").unwrap());
+        let clause = |text: &str| lakebed::MergeClause::sql(text).unwrap();
+        let merge = merge.when(clause("MATCHED AND s.id < 100 THEN DELETE")).when(clause("MATCHED THEN UPDATE SET text = s.text"));
+        let report = merge.when(clause("NOT MATCHED THEN INSERT (id, text) VALUES (s.id, s.text)")).run().await.unwrap();
+        assert_eq!(report.metrics["numSourceRows"], ROWS);
+        assert_eq!(report.metrics["numTargetRowsDeleted"], 50);
+        assert_eq!(report.metrics["numTargetRowsUpdated"], 50_000 - 50);
+        assert_eq!(report.metrics["numTargetRowsInserted"], ROWS - 50_000);
+        return say_peak();
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let table = Table::at(folder.path().to_str().unwrap()).open().unwrap();
+    let columns = lakebed::Struct::from_sql("id BIGINT, more INT, text STRING").unwrap();
+    table.create(columns).property("delta.enableDeletionVectors", "true").run().await.unwrap();
+    for file in 0..4 {
+        // Every second id from 0, of which half are not in the source.
+        let ids = Int64Array::from_iter_values(
+            (0..25_000).map(|i| if file % 2 == 0 { 2 * (file / 2 * 25_000 + i) } else { -1 - i - file * 100_000 }),
+        );
+        let more = arrow::array::Int32Array::from_iter_values(0..25_000);
+        let rows = RecordBatch::try_from_iter([("id", Arc::new(ids) as ArrayRef), ("more", Arc::new(more) as ArrayRef)]).unwrap();
+        table.append(rows.schema(), futures::stream::iter([Ok(rows)]).boxed()).run().await.unwrap();
+    }
+    let peak = peak_mib_of("budget::a_merge_of_a_source_four_times_the_limit_goes_to_disk", folder.path());
+    assert!(peak <= 160, "{peak} MiB");
+    let snapshot = table.snapshot().await.unwrap();
+    let count = |filter: Option<&str>| {
+        let scan = snapshot.scan();
+        filter.into_iter().fold(scan, |scan, f| scan.filter(Expr::sql(f).unwrap())).build().unwrap().count()
+    };
+    assert_eq!(count(None).await.unwrap() as i64, ROWS + 50_000 - 50);
+    assert_eq!(count(Some("id >= 0 AND CAST(text AS BIGINT) <> id")).await.unwrap(), 0);
+    assert_eq!(count(Some("more IS NOT NULL AND text IS NOT NULL")).await.unwrap(), 50_000 - 50);
 }
 
 /// The checkpoint that the child has written says what the one before it says, and is used.

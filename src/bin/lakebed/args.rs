@@ -51,6 +51,9 @@ pub struct Global {
     /// What operators may hold, such as 2GiB; default: a quarter of the machine's memory
     #[arg(long, value_name = "SIZE", value_parser = size, global = true)]
     pub memory_limit: Option<u64>,
+    /// Where rows go that memory does not hold; default: the system's folder for temporary files
+    #[arg(long, value_name = "DIR", env = "LAKEBED_SPILL_FOLDER", hide_env_values = true, global = true)]
+    pub spill_folder: Option<PathBuf>,
     /// How many tasks run at once; default: the number of cores
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024), global = true)]
     pub threads: Option<u16>,
@@ -288,6 +291,36 @@ pub enum Command {
         /// Only rows for which this is true
         #[arg(long = "where", value_name = "EXPRESSION")]
         filter: Option<String>,
+        /// A note for the history
+        #[arg(long, value_name = "TEXT")]
+        user_metadata: Option<String>,
+        /// Refuses when the table is not at this version
+        #[arg(long, value_name = "N")]
+        if_version: Option<u64>,
+    },
+    /// Updates, deletes and inserts rows by those of another table or of a file
+    #[command(
+        after_help = "Example: lakebed merge ./people --using new.csv --on 't.id = s.id' --when 'MATCHED THEN UPDATE SET *' --when 'NOT MATCHED THEN INSERT *'"
+    )]
+    Merge {
+        /// Path or URL
+        #[arg(value_name = "TABLE")]
+        table: String,
+        /// Where rows come from: a table (with an optional suffix @vN), or a Parquet, CSV, NDJSON or Arrow file; - is standard input
+        #[arg(long, value_name = "SOURCE")]
+        using: String,
+        /// What expressions call the source; the table is `t`
+        #[arg(long = "as", value_name = "NAME", default_value = "s")]
+        source_alias: String,
+        /// Which rows match, such as 't.id = s.id'
+        #[arg(long, value_name = "EXPRESSION")]
+        on: String,
+        /// A clause: what SQL has after WHEN, such as 'MATCHED AND s.gone THEN DELETE'; may be repeated, the order counts
+        #[arg(long, value_name = "CLAUSE", required = true)]
+        when: Vec<String>,
+        /// Adds columns to the table that clauses name and only the source has
+        #[arg(long)]
+        schema_evolution: bool,
         /// A note for the history
         #[arg(long, value_name = "TEXT")]
         user_metadata: Option<String>,

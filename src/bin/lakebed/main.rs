@@ -8,6 +8,7 @@ mod changes;
 mod demo;
 mod failure;
 mod look;
+mod merge;
 mod output;
 mod progress;
 mod row_changes;
@@ -132,6 +133,18 @@ async fn command(session: &Session, command: &Command) -> Result<()> {
             let user_metadata = user_metadata.as_deref();
             let asked = row_changes::Asked { filter: filter.as_deref(), user_metadata, if_version: *if_version };
             row_changes::update(session, table, set, asked).await
+        }
+        Command::Merge { table, using, source_alias, on, when, schema_evolution, user_metadata, if_version } => {
+            let wanted = merge::Wanted {
+                using,
+                source_alias,
+                on,
+                when,
+                schema_evolution: *schema_evolution,
+                user_metadata: user_metadata.as_deref(),
+                if_version: *if_version,
+            };
+            merge::merge(session, table, wanted).await
         }
         Command::Checkpoint { table } => change::checkpoint(session, table).await,
         Command::Demo { dir } => demo::run(session, dir.as_deref()).await,

@@ -22,6 +22,9 @@ impl Session {
         if let Some(bytes) = global.memory_limit {
             env = env.with_memory_limit(bytes);
         }
+        if let Some(folder) = &global.spill_folder {
+            env = env.with_spill_folder(folder.clone());
+        }
         if let Some(threads) = global.threads {
             env = env.with_threads(usize::from(threads));
         }

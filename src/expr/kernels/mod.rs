@@ -94,7 +94,7 @@ pub(super) fn canonical_f32(v: f32) -> f32 {
 }
 
 /// An array whose order in Arrow (IEEE total order) is Spark's: one NaN above all, one zero. Other types stay as they are.
-pub(super) fn canonical(array: &ArrayRef) -> ArrayRef {
+pub(crate) fn canonical(array: &ArrayRef) -> ArrayRef {
     match array.data_type() {
         DataType::Float64 => Arc::new(array.as_primitive::<Float64Type>().unary::<_, Float64Type>(canonical_f64)) as ArrayRef,
         DataType::Float32 => Arc::new(array.as_primitive::<Float32Type>().unary::<_, Float32Type>(canonical_f32)),

@@ -19,7 +19,7 @@ use crate::data::scan::{FileTask, Rows, Scan};
 use crate::data::vector::{VectorWriter, load};
 use crate::data::write::{ChangeKind, RowOrigin, WriteOptions};
 use crate::error::{Code, Error, Result};
-use crate::features::{HiddenColumn};
+use crate::features::{HiddenColumn, TableState};
 use crate::log::Add;
 use crate::snapshot::Snapshot;
 use crate::transaction::RowDelete;
@@ -59,7 +59,11 @@ pub(crate) struct RowChanges {
 impl RowChanges {
     /// Starts a change of the rows of `base`. `LB-FEATURE-WRITE` when the table cannot be written. Asks the store for nothing.
     pub(crate) fn new(base: &Arc<Snapshot>, does: Does, options: WriteOptions) -> Result<RowChanges> {
-        let (table, state) = (base.table(), base.state());
+        RowChanges::into_table(base, base.state(), does, options)
+    }
+    /// The same for a commit that also makes the table one of `state`, which has all of its columns.
+    pub(crate) fn into_table(base: &Arc<Snapshot>, state: &Arc<TableState>, does: Does, options: WriteOptions) -> Result<RowChanges> {
+        let table = base.table();
         state.check_writable()?;
         let marks = state.writes_vectors();
         let wants_changes = state.wants_change_files()
@@ -71,7 +75,7 @@ impl RowChanges {
         // Rows of a file that a vector marks stay where they are; those that come are few, so one writer packs them.
         let writers = if marks { 1 } else { table.env().threads() };
         Ok(RowChanges {
-            rows: base.scan().hidden(state.moved_columns()).build()?,
+            rows: base.scan().hidden(base.state().moved_columns()).build()?,
             vectors: marks.then(|| tokio::sync::Mutex::new(VectorWriter::new(table.root(), table.env()))),
             may_rewrite: !(marks && does == Does::Deletes && state.wants_change_files()),
             data: Writers::new(table, state, options.clone(), Files::Data, writers),

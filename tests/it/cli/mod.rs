@@ -4,6 +4,7 @@ mod changes;
 mod demo;
 mod errors;
 mod formats;
+mod merge;
 mod row_changes;
 mod signals;
 mod write;

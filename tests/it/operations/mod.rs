@@ -4,6 +4,8 @@ mod append;
 mod changes;
 mod create;
 mod delete;
+mod merge;
+mod merge_model;
 mod overwrite;
 mod row_changes;
 mod update;
@@ -82,7 +84,10 @@ impl Place {
     fn set_property(&self, key: &str, value: &str) {
         let mut metadata = (0..self.versions() as u64).rev().find_map(|v| self.actions(v, "metaData").pop()).unwrap();
         metadata["configuration"][key] = value.into();
-        let body = format!("{{\"commitInfo\":{{\"timestamp\":0,\"operation\":\"SET TBLPROPERTIES\"}}}}\n{}\n", serde_json::json!({"metaData": metadata}));
+        let body = format!(
+            "{{\"commitInfo\":{{\"timestamp\":0,\"operation\":\"SET TBLPROPERTIES\"}}}}\n{}\n",
+            serde_json::json!({"metaData": metadata})
+        );
         std::fs::write(self.folder.path().join(format!("_delta_log/{:020}.json", self.versions())), body).unwrap();
     }
     /// The data files that any commit has named, as they lie in the folder.

@@ -3,6 +3,7 @@
 mod changes;
 mod expressions;
 mod interop;
+mod merge;
 mod processes;
 mod rows;
 mod sql;

@@ -1,0 +1,186 @@
+//! The same merges by Spark and by lakebed, on two copies of a table: equal rows, equal change feed, and Spark reads ours.
+
+use crate::support::digest::digest_of_table;
+use crate::support::peers::{spark, spark_digest};
+use futures::StreamExt;
+use lakebed::{Expr, InputRows, MergeClause, Struct, Table};
+use serde_json::Value;
+use std::sync::Arc;
+
+struct Case {
+    name: &'static str,
+    columns: &'static str,
+    partition_by: &'static str,
+    /// Rows as Spark's VALUES.
+    target: &'static str,
+    source_columns: &'static str,
+    /// The source in both languages.
+    source: (&'static str, &'static str),
+    on: &'static str,
+    when: &'static [&'static str],
+    evolves: bool,
+}
+
+const PLAIN: Case = Case {
+    name: "",
+    columns: "id INT, x STRING",
+    partition_by: "",
+    target: "(1, 't1'), (2, 't2'), (3, NULL), (NULL, 'n')",
+    source_columns: "id INT, x STRING",
+    source: (
+        "VALUES (1, 'a'), (3, 'c'), (5, 'q'), (CAST(NULL AS INT), 'z') AS v(id, x)",
+        "{\"id\":1,\"x\":\"a\"}\n{\"id\":3,\"x\":\"c\"}\n{\"id\":5,\"x\":\"q\"}\n{\"id\":null,\"x\":\"z\"}",
+    ),
+    on: "t.id = s.id",
+    when: &[],
+    evolves: false,
+};
+
+const CASES: &[Case] = &[
+    Case { name: "upsert", when: &["MATCHED THEN UPDATE SET *", "NOT MATCHED THEN INSERT *"], ..PLAIN },
+    Case { name: "upsert null-safe", on: "t.id <=> s.id", when: &["MATCHED THEN UPDATE SET *", "NOT MATCHED THEN INSERT *"], ..PLAIN },
+    Case { name: "delete matched", when: &["MATCHED THEN DELETE"], ..PLAIN },
+    Case {
+        name: "every kind",
+        when: &[
+            "MATCHED AND t.x IS NULL THEN DELETE",
+            "MATCHED AND s.x = 'a' THEN UPDATE SET x = concat(t.x, s.x)",
+            "NOT MATCHED AND s.id > 4 THEN INSERT (id) VALUES (s.id * 10)",
+            "NOT MATCHED THEN INSERT *",
+            "NOT MATCHED BY SOURCE AND t.id = 2 THEN UPDATE SET id = -t.id, x = 'gone'",
+            "NOT MATCHED BY SOURCE THEN DELETE",
+        ],
+        ..PLAIN
+    },
+    Case { name: "conditions that are NULL", when: &["MATCHED AND t.x > 'a' THEN DELETE", "MATCHED THEN UPDATE SET x = 'rest'"], ..PLAIN },
+    Case { name: "insert only", when: &["NOT MATCHED AND s.x <> 'z' THEN INSERT *"], ..PLAIN },
+    Case { name: "no equality", on: "t.id < s.id AND s.id < 4 AND s.id > 1", when: &["MATCHED THEN UPDATE SET x = s.x"], ..PLAIN },
+    Case {
+        name: "target-only part and by source",
+        on: "t.id = s.id AND t.x LIKE 't%'",
+        when: &[
+            "MATCHED THEN UPDATE SET *",
+            "NOT MATCHED THEN INSERT *",
+            "NOT MATCHED BY SOURCE THEN UPDATE SET x = concat(coalesce(x, ''), '!')",
+        ],
+        ..PLAIN
+    },
+    Case {
+        name: "partitioned by what changes",
+        partition_by: "PARTITIONED BY (x)",
+        when: &["MATCHED THEN UPDATE SET *", "NOT MATCHED THEN INSERT *"],
+        ..PLAIN
+    },
+    Case {
+        name: "casts",
+        source_columns: "id BIGINT, x INT",
+        source: ("VALUES (1L, 7), (5L, 8) AS v(id, x)", "{\"id\":1,\"x\":7}\n{\"id\":5,\"x\":8}"),
+        when: &["MATCHED THEN UPDATE SET *", "NOT MATCHED THEN INSERT *"],
+        ..PLAIN
+    },
+    Case {
+        name: "evolution",
+        source_columns: "id INT, n INT, m STRUCT<a: INT>",
+        source: (
+            "VALUES (1, 10, named_struct('a', 1)), (5, 50, NULL) AS v(id, n, m)",
+            "{\"id\":1,\"n\":10,\"m\":{\"a\":1}}\n{\"id\":5,\"n\":50,\"m\":null}",
+        ),
+        when: &["MATCHED THEN UPDATE SET *", "NOT MATCHED THEN INSERT *"],
+        evolves: true,
+        ..PLAIN
+    },
+    Case {
+        name: "nested evolution",
+        columns: "id INT, c STRUCT<a: INT, b: INT>",
+        target: "(1, named_struct('a', 1, 'b', 2)), (2, NULL)",
+        source_columns: "id INT, c STRUCT<b: INT, z: INT>",
+        source: (
+            "VALUES (1, named_struct('b', 20, 'z', 30)), (2, named_struct('b', 21, 'z', 31)), (5, named_struct('b', 50, 'z', 51)) AS v(id, c)",
+            "{\"id\":1,\"c\":{\"b\":20,\"z\":30}}\n{\"id\":2,\"c\":{\"b\":21,\"z\":31}}\n{\"id\":5,\"c\":{\"b\":50,\"z\":51}}",
+        ),
+        when: &["MATCHED THEN UPDATE SET *", "NOT MATCHED THEN INSERT *"],
+        evolves: true,
+        ..PLAIN
+    },
+];
+
+fn last_info(location: &str) -> Value {
+    let log = std::path::Path::new(location).join("_delta_log");
+    let mut names: Vec<_> = std::fs::read_dir(&log).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    names.retain(|n| n.ends_with(".json") && n.len() == 25);
+    names.sort();
+    let text = std::fs::read_to_string(log.join(names.last().unwrap())).unwrap();
+    let infos = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    infos.map(|mut action| action["commitInfo"].take()).find(|info| !info.is_null()).unwrap()
+}
+
+// spec: MRG-4, MRG-5, MRG-10, MRG-11, MRG-12
+#[tokio::test(flavor = "multi_thread")]
+async fn merges_leave_the_rows_and_changes_that_sparks_leave() {
+    let folder = tempfile::tempdir().unwrap();
+    for case in CASES {
+        for (at, properties) in [
+            "'delta.enableDeletionVectors'='true'",
+            "'delta.enableDeletionVectors'='false'",
+            "'delta.enableDeletionVectors'='true','delta.enableChangeDataFeed'='true'",
+            "'delta.enableDeletionVectors'='false','delta.enableChangeDataFeed'='true'",
+        ]
+        .iter()
+        .enumerate()
+        {
+            let about = format!("{} {properties}", case.name);
+            let path = |who: &str| folder.path().join(format!("{} {at} {who}", case.name)).to_str().unwrap().to_owned();
+            let (ours, theirs) = (path("ours"), path("theirs"));
+            for location in [&ours, &theirs] {
+                let create =
+                    format!("CREATE TABLE {{t}} ({}) USING DELTA {} TBLPROPERTIES ({properties})", case.columns, case.partition_by);
+                spark(location, &[&create, &format!("INSERT INTO {{t}} SELECT /*+ COALESCE(1) */ * FROM VALUES {}", case.target)]);
+            }
+            let evolution = if case.evolves { "WITH SCHEMA EVOLUTION " } else { "" };
+            let when: String = case.when.iter().map(|w| format!(" WHEN {w}")).collect();
+            spark(&theirs, &[&format!("MERGE {evolution}INTO {{t}} t USING (SELECT * FROM {}) s ON {}{when}", case.source.0, case.on)]);
+
+            let schema = Arc::new(Struct::from_sql(case.source_columns).unwrap().to_arrow().unwrap());
+            let mut decoder = arrow::json::ReaderBuilder::new(Arc::clone(&schema)).build_decoder().unwrap();
+            decoder.decode(case.source.1.as_bytes()).unwrap();
+            let rows = decoder.flush().unwrap().unwrap();
+            let table = Table::at(&ours).open().unwrap();
+            let source = InputRows { schema, batches: futures::stream::iter([Ok(rows)]).boxed() };
+            let mut merge = table.merge(source, Expr::sql(case.on).unwrap());
+            for clause in case.when {
+                merge = merge.when(MergeClause::sql(clause).unwrap());
+            }
+            if case.evolves {
+                merge = merge.schema_evolution();
+            }
+            let report = merge.run().await.unwrap_or_else(|e| panic!("{about}: {e}"));
+            let expected = spark_digest(&theirs, "SELECT * FROM {t}");
+            assert_eq!(digest_of_table(&table).await, expected, "{about}");
+            assert_eq!(spark_digest(&ours, "SELECT * FROM {t}"), expected, "{about}: Spark reads ours");
+            let (a, b) = (last_info(&ours), last_info(&theirs));
+            for key in [
+                "numSourceRows",
+                "numTargetRowsInserted",
+                "numTargetRowsMatchedUpdated",
+                "numTargetRowsMatchedDeleted",
+                "numTargetRowsNotMatchedBySourceUpdated",
+                "numTargetRowsNotMatchedBySourceDeleted",
+                "numTargetRowsUpdated",
+                "numTargetRowsDeleted",
+            ] {
+                assert_eq!(a["operationMetrics"][key], b["operationMetrics"][key], "{about}: {key}");
+            }
+            let keys = |info: &Value, of: &str| info[of].as_object().unwrap().keys().cloned().collect::<std::collections::BTreeSet<_>>();
+            assert_eq!(keys(&a, "operationParameters"), keys(&b, "operationParameters"), "{about}");
+            assert_eq!(keys(&a, "operationMetrics"), keys(&b, "operationMetrics"), "{about}");
+            if properties.contains("ChangeDataFeed") {
+                let version = report.version.unwrap().0;
+                let feed = |location: &str| {
+                    let sql = format!("SELECT * EXCEPT (_commit_timestamp) FROM table_changes('delta.`{location}`', {version}, {version})");
+                    spark_digest(location, &sql)
+                };
+                assert_eq!(feed(&ours), feed(&theirs), "{about}: changes");
+            }
+        }
+    }
+}
