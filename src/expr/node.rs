@@ -273,6 +273,10 @@ macro_rules! comparisons {
 
 #[allow(clippy::should_implement_trait)] // `not` reads as SQL; `!` is not offered
 impl Expr {
+    /// Whether it is one value, whatever the row.
+    pub(crate) fn is_literal(&self) -> bool {
+        self.node.is_literal()
+    }
     /// Parses SQL text of Spark's dialect. `LB-EXPR` with the position when it does not parse, `LB-LIMIT` when it nests deeper than
     /// 64 levels or has more than 10,000 terms.
     pub fn sql(text: &str) -> Result<Expr> {

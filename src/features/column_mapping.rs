@@ -87,6 +87,12 @@ pub(super) fn physical_schema(schema: &Struct, mode: MappingMode) -> Result<Stru
     }
 }
 
+/// The name that files use for a field.
+pub(super) fn physical_name(field: &Field, mode: MappingMode) -> &str {
+    let mapped = || field.metadata.get(metadata_key::MAPPING_NAME).and_then(|name| name.as_str());
+    Some(mode).filter(|mode| *mode != MappingMode::None).and_then(|_| mapped()).unwrap_or(&field.name)
+}
+
 /// The id of a mapped field.
 pub(super) fn field_id(field: &Field) -> Option<i32> {
     field.metadata.get(metadata_key::MAPPING_ID)?.as_i64().and_then(|id| i32::try_from(id).ok())
@@ -105,7 +111,7 @@ pub(super) fn frees_names(draft: &TableDraft<'_>) -> Result<ColumnNames> {
 }
 
 /// Gives every field that lacks them an id and a physical name, and records the highest id.
-fn shape_table(draft: &mut TableDraft<'_>) -> Result<()> {
+pub(super) fn shape_table(draft: &mut TableDraft<'_>) -> Result<()> {
     if MappingMode::parse(draft.property(MODE))? == MappingMode::None {
         return Ok(());
     }
@@ -119,11 +125,7 @@ fn shape_table(draft: &mut TableDraft<'_>) -> Result<()> {
             Ok::<_, Error>(field)
         })?;
     }
-    let mut highest = draft.property(MAX_ID).and_then(|text| text.parse::<i32>().ok()).unwrap_or(0);
-    any_field(&draft.schema, |field| {
-        highest = highest.max(field_id(field).unwrap_or(0));
-        false
-    });
+    let mut highest = highest_id(draft);
     let env = draft.env;
     draft.schema = try_map_fields(&draft.schema, &mut |field| {
         let mut field = field.clone();
@@ -136,8 +138,24 @@ fn shape_table(draft: &mut TableDraft<'_>) -> Result<()> {
         }
         Ok::<_, Error>(field)
     })?;
-    draft.set_property(MAX_ID, highest.to_string());
+    set_highest_id(draft, highest);
     Ok(())
+}
+
+/// The highest id that a column, element, key or value of the table has or had.
+pub(super) fn highest_id(draft: &TableDraft<'_>) -> i32 {
+    let mut highest = draft.property(MAX_ID).and_then(|text| text.parse::<i32>().ok()).unwrap_or(0);
+    any_field(&draft.schema, |field| {
+        let nested = field.metadata.get(metadata_key::MAPPING_NESTED_IDS).and_then(|ids| ids.as_object());
+        let nested = nested.into_iter().flat_map(|ids| ids.values()).filter_map(|id| id.as_i64().and_then(|id| i32::try_from(id).ok()));
+        highest = nested.chain(field_id(field)).fold(highest, i32::max);
+        false
+    });
+    highest
+}
+
+pub(super) fn set_highest_id(draft: &mut TableDraft<'_>, highest: i32) {
+    draft.set_property(MAX_ID, highest.to_string());
 }
 
 impl TableState {

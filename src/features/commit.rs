@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::log::{Add, DomainMetadata, Metadata, Remove, StringMap, Version};
 
 /// What features may set in a commit, and what they may know of it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct CommitDraft {
     pub version: Version,
     pub now: Timestamp,
@@ -21,6 +21,8 @@ pub(crate) struct CommitDraft {
     pub domains: Vec<DomainMetadata>,
     /// The files that this commit adds; those of which only rows go come first and keep what their last `add` said.
     pub adds: Vec<Add>,
+    /// Whether it also removes files, or rows of files.
+    pub removes: bool,
     /// What `commitInfo` says about the commit to other engines.
     pub tags: StringMap,
 }
@@ -28,7 +30,7 @@ pub(crate) struct CommitDraft {
 impl TableState {
     /// Adds what the features of this state, the one after the commit, require of it.
     pub(crate) fn stamp_commit(&self, before: &TableState, draft: &mut CommitDraft) -> Result<()> {
-        self.active().filter_map(|spec| spec.hooks.stamp_commit).try_for_each(|stamp| stamp(before, draft))
+        self.active().filter_map(|spec| spec.hooks.stamp_commit).try_for_each(|stamp| stamp(before, self, draft))
     }
     /// Refuses a `remove` that a feature forbids.
     pub(crate) fn check_remove(&self, remove: &Remove) -> Result<()> {

@@ -50,6 +50,15 @@ pub(crate) struct TableDraft<'a> {
     pub(crate) env: &'a Env,
 }
 
+/// A hidden column that files store for rows which are moved, because their place no longer says it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct MovedColumn {
+    pub(crate) column: HiddenColumn,
+    /// Its name in data files.
+    pub(crate) name: String,
+    pub(crate) field_id: Option<i32>,
+}
+
 /// What must hold for every row that is written.
 #[derive(Clone, Debug)]
 pub(crate) struct RowCheck {
@@ -91,6 +100,12 @@ pub(crate) struct WritePlan {
     pub(crate) field_id: Option<fn(&Field) -> Option<i32>>,
     /// Whether data files lie in folders of random names instead of folders that name their partition.
     pub(crate) random_folders: bool,
+    /// What files store of rows that were read from this table, beyond the columns of the schema; null where it is new.
+    pub(crate) moved: Vec<MovedColumn>,
+    /// Whether data files also hold the partition columns, after all others.
+    pub(crate) partition_columns: bool,
+    /// Whether variants are stored partly in typed columns.
+    pub(crate) shreds_variants: bool,
 }
 
 impl WritePlan {

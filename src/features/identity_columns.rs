@@ -95,7 +95,7 @@ fn write_stages(state: &TableState, plan: &mut WritePlan) -> Result<()> {
 }
 
 /// Keeps the marks of columns that were there before, and says so when nothing but marks was moved.
-fn stamp_commit(before: &TableState, draft: &mut CommitDraft) -> Result<()> {
+fn stamp_commit(before: &TableState, _: &TableState, draft: &mut CommitDraft) -> Result<()> {
     let Some(metadata) = draft.metadata.as_mut().filter(|_| draft.version.0 > 0) else { return Ok(()) };
     let mut schema = Struct::from_json(&metadata.schema_string)?;
     let mut raised = false;

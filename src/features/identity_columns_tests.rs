@@ -1,7 +1,7 @@
 use super::*;
 use crate::env::{Env, Timestamp};
 use crate::features::{NewTable, new_table};
-use crate::log::{StringMap, Version};
+use crate::log::Version;
 
 fn made(columns: &str, partition: &[&str]) -> Result<TableState> {
     let partition_columns = partition.iter().map(|name| (*name).to_owned()).collect();
@@ -19,14 +19,10 @@ fn stamped(before: &TableState, metadata: Metadata) -> CommitDraft {
     let mut draft = CommitDraft {
         version: Version(3),
         now: Timestamp(0),
-        previous_timestamp: None,
-        in_commit_timestamp: None,
         metadata: Some(metadata),
-        domains: Vec::new(),
-        adds: Vec::new(),
-        tags: StringMap::new(),
+        ..CommitDraft::default()
     };
-    stamp_commit(before, &mut draft).expect("stamped");
+    stamp_commit(before, before, &mut draft).expect("stamped");
     draft
 }
 fn mark(metadata: &Metadata) -> Option<i64> {

@@ -25,7 +25,7 @@ pub(super) const SPEC: FeatureSpec = FeatureSpec {
 };
 
 /// Sets a time above the one before; the commit that turns the feature on for a table that exists also says so in the properties.
-fn stamp_commit(before: &TableState, draft: &mut CommitDraft) -> Result<()> {
+fn stamp_commit(before: &TableState, _: &TableState, draft: &mut CommitDraft) -> Result<()> {
     let floor = draft.previous_timestamp.map_or(i64::MIN, |previous| previous.millis().saturating_add(1));
     let time = Timestamp(draft.now.millis().max(floor));
     draft.in_commit_timestamp = Some(time);

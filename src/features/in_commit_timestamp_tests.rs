@@ -12,11 +12,7 @@ fn draft(version: u64, now: i64, previous: Option<i64>) -> CommitDraft {
         version: Version(version),
         now: Timestamp(now),
         previous_timestamp: previous.map(Timestamp),
-        in_commit_timestamp: None,
-        metadata: None,
-        domains: Vec::new(),
-        adds: Vec::new(),
-        tags: Default::default(),
+        ..CommitDraft::default()
     }
 }
 

@@ -5,11 +5,12 @@
 //! understand it, else writers, by its name.
 
 mod append_only;
-mod borrowed;
 mod catalog_managed;
 mod change_data_feed;
 mod check_constraints;
 mod column_defaults;
+mod checkpoint_protection;
+mod clustering;
 mod column_mapping;
 mod commit;
 mod deletion_vectors;
@@ -17,12 +18,15 @@ mod domain_metadata;
 mod drafts;
 mod generated_columns;
 mod identity_columns;
+mod iceberg_compat;
 mod in_commit_timestamp;
 mod invariants;
+mod materialize_partition_columns;
 mod new_table;
 mod properties;
 mod resolve;
 mod sequence;
+mod row_tracking;
 mod settings;
 mod spec;
 mod state;
@@ -37,7 +41,7 @@ mod variant_type;
 pub(crate) use change_data_feed::{CHANGE_TYPE, COMMIT_TIMESTAMP, COMMIT_VERSION};
 pub(crate) use commit::CommitDraft;
 pub use drafts::HiddenColumn;
-pub(crate) use drafts::{Fill, FillValue, RowCheck, WritePlan};
+pub(crate) use drafts::{Fill, FillValue, MovedColumn, RowCheck, WritePlan};
 pub(crate) use new_table::{NewTable, change_table, check_properties, new_table, replaced_table};
 pub(crate) use sequence::{Numbers, Sequence};
 pub(crate) use settings::{CheckpointPolicy, StatsColumns};
@@ -69,7 +73,7 @@ features! {
     AllowColumnDefaults = column_defaults::SPEC,
     DeletionVectors = deletion_vectors::SPEC,
     DomainMetadata = domain_metadata::SPEC,
-    RowTracking = unbuilt::ROW_TRACKING,
+    RowTracking = row_tracking::SPEC,
     TimestampNtz = timestamp_ntz::SPEC,
     V2Checkpoint = v2_checkpoint::SPEC,
     VacuumProtocolCheck = vacuum_protocol_check::SPEC,
@@ -78,14 +82,14 @@ features! {
     VariantType = variant_type::SPEC,
     VariantShredding = variant_shredding::SPEC,
     CatalogManaged = catalog_managed::SPEC,
-    Clustering = unbuilt::CLUSTERING,
-    CheckpointProtection = unbuilt::CHECKPOINT_PROTECTION,
-    MaterializePartitionColumns = unbuilt::MATERIALIZE_PARTITION_COLUMNS,
+    Clustering = clustering::SPEC,
+    CheckpointProtection = checkpoint_protection::SPEC,
+    MaterializePartitionColumns = materialize_partition_columns::SPEC,
     Collations = unbuilt::COLLATIONS,
     ColumnMappingUsageTracking = unbuilt::COLUMN_MAPPING_USAGE,
-    IcebergCompatV1 = unbuilt::ICEBERG_COMPAT_V1,
-    IcebergCompatV2 = unbuilt::ICEBERG_COMPAT_V2,
-    IcebergCompatV3 = unbuilt::ICEBERG_COMPAT_V3,
+    IcebergCompatV1 = iceberg_compat::SPEC_V1,
+    IcebergCompatV2 = iceberg_compat::SPEC_V2,
+    IcebergCompatV3 = iceberg_compat::SPEC_V3,
     IcebergWriterCompatV1 = unbuilt::ICEBERG_WRITER_COMPAT_V1,
     IcebergWriterCompatV3 = unbuilt::ICEBERG_WRITER_COMPAT_V3,
     CoordinatedCommits = unbuilt::COORDINATED_COMMITS,

@@ -83,18 +83,13 @@ fn protocol_properties_are_consumed_and_obeyed() {
 #[test]
 fn what_would_switch_on_an_unbuilt_feature_is_refused_by_name() {
     for (property, feature) in [
-        (("delta.enableRowTracking", "true"), "rowTracking"),
         (("delta.enableTypeWidening", "true"), "typeWidening"),
-        (("delta.enableIcebergCompatV2", "true"), "icebergCompatV2"),
-        (("delta.feature.rowTracking", "supported"), "rowTracking"),
         (("delta.feature.catalogManaged", "supported"), "catalogManaged"),
-        (("delta.enableMaterializePartitionColumnsFeature", "true"), "materializePartitionColumns"),
     ] {
         let error = make(&column("id", "long"), &[], &[property]).expect_err(feature);
         assert_eq!(error.code(), Code::FEATURE_WRITE, "{error}");
         assert!(error.context().iter().any(|(_, value)| value.split(", ").any(|name| name == feature)), "{error}");
     }
-    assert_eq!(make(&column("v", "variant"), &[], &[]).expect_err("variant").code(), Code::FEATURE_WRITE);
     make(&column("id", "long"), &[], &[("delta.feature.checkConstraints", "supported")]).expect("supported is not active");
 }
 

@@ -106,7 +106,7 @@ pub(super) static ALL: &[Property] = &[
     optional("delta.tuneFileSizesForRewrites", Boolean),
     property("delta.universalFormat.enabledFormats", "", Text),
     property("delta.universalFormat.iceberg.atomicConversion.supported", "false", Boolean),
-    optional("delta.writePartitionColumnsToParquet", Boolean),
+    property("delta.writePartitionColumnsToParquet", "true", Boolean),
 ];
 
 /// Old spellings of a key.

@@ -76,9 +76,9 @@ impl TableState {
     pub(crate) fn target_file_size(&self) -> Result<Option<u64>> {
         self.setting("delta.targetFileSize", size_bytes)
     }
-    /// Whether data files also hold the partition columns.
-    pub(crate) fn writes_partition_columns(&self) -> Result<bool> {
-        Ok(self.setting("delta.writePartitionColumnsToParquet", boolean)?.unwrap_or(false))
+    /// Whether data files also hold the partition columns, as far as no feature demands it.
+    pub(super) fn writes_partition_columns(&self) -> Result<bool> {
+        Ok(self.setting("delta.writePartitionColumnsToParquet", boolean)?.unwrap_or(true))
     }
     /// How long the random name of a folder is that data files stand in instead of a partition folder.
     pub(crate) fn random_prefix_length(&self) -> Result<usize> {

@@ -21,7 +21,7 @@ fn a_table_without_properties_has_the_defaults() {
     assert_eq!(state.target_file_size().expect("a size"), None);
     assert_eq!(state.random_prefix_length().expect("a length"), 2);
     assert!(!state.write_plan().expect("a plan").random_folders);
-    assert!(!state.writes_partition_columns().expect("a flag"));
+    assert!(state.writes_partition_columns().expect("a flag"));
 }
 
 // spec: PRP-6

@@ -73,6 +73,8 @@ pub(crate) enum Support {
 pub(crate) struct Hooks {
     /// Completes a new or changed schema and its properties.
     pub(crate) shape_table: Option<fn(&mut TableDraft<'_>) -> Result<()>>,
+    /// Refuses a new or changed table (`None`: it is being made). Called for every feature, supported or not.
+    pub(crate) check_table: Option<fn(Option<&TableState>, &TableState) -> Result<()>>,
     /// Refuses a table that cannot be read correctly although the feature is known.
     pub(crate) check_read: Option<fn(&TableState) -> Result<()>>,
     /// Refuses a table that cannot be written correctly although the feature is known. Called for every feature, supported or not.
@@ -83,14 +85,16 @@ pub(crate) struct Hooks {
     pub(crate) implied_filter: Option<fn(&TableState, &BoundExpr) -> Option<Expr>>,
     /// Refuses a removal that the table does not allow.
     pub(crate) check_remove: Option<fn(&TableState, &Remove) -> Result<()>>,
-    /// Adds facts that depend on the version which an attempt tries to get. The state is the one before the commit.
-    pub(crate) stamp_commit: Option<fn(&TableState, &mut CommitDraft) -> Result<()>>,
+    /// Adds facts that depend on the version which an attempt tries to get. The states are those before and after
+    /// the commit.
+    pub(crate) stamp_commit: Option<fn(&TableState, &TableState, &mut CommitDraft) -> Result<()>>,
 }
 
 impl Hooks {
     pub(crate) const NONE: Hooks =
         Hooks {
         shape_table: None,
+        check_table: None,
         check_read: None,
         check_write: None,
         write_stages: None,

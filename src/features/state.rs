@@ -215,7 +215,11 @@ impl TableState {
     /// What must be done to rows before they are written. `LB-FEATURE-WRITE` for a rule that this build cannot enforce.
     pub(crate) fn write_plan(&self) -> Result<WritePlan> {
         check_text_limits(&self.schema)?;
-        let mut plan = WritePlan { random_folders: self.is_true("delta.randomizeFilePrefixes"), ..WritePlan::default() };
+        let mut plan = WritePlan {
+            random_folders: self.is_true("delta.randomizeFilePrefixes"),
+            partition_columns: self.writes_partition_columns()?,
+            ..WritePlan::default()
+        };
         for write_stages in self.active().filter_map(|spec| spec.hooks.write_stages) {
             write_stages(self, &mut plan)?;
         }

@@ -106,21 +106,14 @@ fn features_that_are_not_built_stop_writes_only_while_they_are_active() {
 // spec: FEA-11
 #[test]
 fn listed_features_that_are_not_built_stop_writes_by_every_switch() {
-    let domain = |name: &str, removed| DomainMetadata { domain: name.into(), configuration: "{}".into(), removed };
-    let live = vec![domain("delta.clustering", false)];
-    for (feature, fields, properties, domains) in [
-        ("rowTracking", field("id", r#""long""#, "{}"), vec![], vec![]),
-        ("materializePartitionColumns", field("id", r#""long""#, "{}"), vec![], vec![]),
-        ("clustering", field("id", r#""long""#, "{}"), vec![], live),
-        ("icebergCompatV1", field("id", r#""long""#, "{}"), vec![("delta.enableIcebergCompatV1", "true")], vec![]),
-        ("checkpointProtection", field("id", r#""long""#, "{}"), vec![("delta.requireCheckpointProtectionBeforeVersion", "9")], vec![]),
-        ("collations", field("id", r#""string""#, r#"{"__COLLATIONS":{"id":"ICU.de"}}"#), vec![], vec![]),
+    for (feature, fields) in [
+        ("collations", field("id", r#""string""#, r#"{"__COLLATIONS":{"id":"ICU.de"}}"#)),
     ] {
-        let table = TableState::new(protocol(1, 7, &[], &[feature]), metadata(&fields, &properties), domains).expect("a state");
+        let table = TableState::new(protocol(1, 7, &[], &[feature]), metadata(&fields, &[]), Vec::new()).expect("a state");
         table.check_readable().expect("readable");
         assert_eq!(features(&table.check_writable().expect_err(feature)), feature);
     }
-    let removed = vec![domain("delta.clustering", true)];
+    let removed = vec![DomainMetadata { domain: "delta.clustering".into(), configuration: "{}".into(), removed: true }];
     let plain = metadata(&field("id", r#""long""#, "{}"), &[]);
     TableState::new(protocol(1, 7, &[], &["clustering"]), plain, removed).expect("a state").check_writable().expect("not active");
 }

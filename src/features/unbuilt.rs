@@ -4,7 +4,7 @@
 //! file of its own when its rules are built.
 
 use super::TableFeature;
-use super::spec::{Active, FeatureSpec, Hooks, LegacyVersions, Scope, Support};
+use super::spec::{Active, FeatureSpec, Hooks, Scope, Support};
 use crate::schema::{any_field, metadata_key};
 
 const fn writer(feature: TableFeature, name: &'static str, active: Active) -> FeatureSpec {
@@ -27,34 +27,6 @@ const fn reader_writer(feature: TableFeature, name: &'static str) -> FeatureSpec
     FeatureSpec { scope: Scope::ReaderWriter, ..writer(feature, name, Active::WhenSupported) }
 }
 
-const fn legacy(writer: i32) -> Option<LegacyVersions> {
-    Some(LegacyVersions { reader: None, writer })
-}
-
-/// Active as soon as it is supported: new files need row ids even before the property is set.
-pub(super) const ROW_TRACKING: FeatureSpec = FeatureSpec {
-    requires: &[TableFeature::DomainMetadata],
-    ..writer(
-        TableFeature::RowTracking,
-        "rowTracking",
-        Active::When(|state| {
-            let suspended = state.is_true("delta.rowTrackingSuspended");
-            state.is_true("delta.enableRowTracking") || state.is_supported(TableFeature::RowTracking) && !suspended
-        }),
-    )
-};
-pub(super) const ICEBERG_COMPAT_V1: FeatureSpec = FeatureSpec {
-    requires: &[TableFeature::ColumnMapping],
-    ..writer(TableFeature::IcebergCompatV1, "icebergCompatV1", Active::WhenProperty("delta.enableIcebergCompatV1"))
-};
-pub(super) const ICEBERG_COMPAT_V2: FeatureSpec = FeatureSpec {
-    requires: &[TableFeature::ColumnMapping],
-    ..writer(TableFeature::IcebergCompatV2, "icebergCompatV2", Active::WhenProperty("delta.enableIcebergCompatV2"))
-};
-pub(super) const ICEBERG_COMPAT_V3: FeatureSpec = FeatureSpec {
-    requires: &[TableFeature::ColumnMapping, TableFeature::RowTracking],
-    ..writer(TableFeature::IcebergCompatV3, "icebergCompatV3", Active::WhenProperty("delta.enableIcebergCompatV3"))
-};
 pub(super) const ICEBERG_WRITER_COMPAT_V1: FeatureSpec = FeatureSpec {
     requires: &[TableFeature::IcebergCompatV2],
     ..writer(TableFeature::IcebergWriterCompatV1, "icebergWriterCompatV1", Active::WhenProperty("delta.enableIcebergWriterCompatV1"))
@@ -63,22 +35,6 @@ pub(super) const ICEBERG_WRITER_COMPAT_V3: FeatureSpec = FeatureSpec {
     requires: &[TableFeature::IcebergCompatV3],
     ..writer(TableFeature::IcebergWriterCompatV3, "icebergWriterCompatV3", Active::WhenProperty("delta.enableIcebergWriterCompatV3"))
 };
-pub(super) const CLUSTERING: FeatureSpec = FeatureSpec {
-    requires: &[TableFeature::DomainMetadata],
-    ..writer(TableFeature::Clustering, "clustering", Active::When(|state| state.domain("delta.clustering").is_some()))
-};
-pub(super) const CHECKPOINT_PROTECTION: FeatureSpec = writer(
-    TableFeature::CheckpointProtection,
-    "checkpointProtection",
-    Active::When(|state| state.property("delta.requireCheckpointProtectionBeforeVersion").is_some_and(|version| version.trim() != "0")),
-);
-pub(super) const MATERIALIZE_PARTITION_COLUMNS: FeatureSpec = writer(
-    TableFeature::MaterializePartitionColumns,
-    "materializePartitionColumns",
-    Active::When(|state| {
-        state.is_true("delta.enableMaterializePartitionColumnsFeature") || state.is_supported(TableFeature::MaterializePartitionColumns)
-    }),
-);
 pub(super) const COLLATIONS: FeatureSpec = FeatureSpec {
     aliases: &["collations-preview"],
     requires: &[TableFeature::DomainMetadata],

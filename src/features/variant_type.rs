@@ -12,7 +12,7 @@ pub(super) const SPEC: FeatureSpec = FeatureSpec {
     legacy: None,
     requires: &[],
     active: Active::When(|state| any_type(state.schema(), |t| *t == DataType::Variant)),
-    support: Support::Read,
+    support: Support::Full,
     joins_quietly: false,
     hooks: Hooks::NONE,
 };

@@ -228,11 +228,13 @@ impl FileRows {
     pub fn partition_value(&self, row: usize, physical: &str) -> Option<&str> {
         text_of(self.partition_values.as_ref()?, row, physical)
     }
+    /// A number of the action; `None` is null, or not read.
+    pub fn number(&self, name: &str, row: usize) -> Option<i64> {
+        self.column(name).map(|c| c.as_primitive::<Int64Type>()).filter(|c| c.is_valid(row)).map(|c| c.value(row))
+    }
     /// The whole action, from the columns that are there.
     pub fn add(&self, row: usize) -> Add {
         let text = |name: &str| self.column(name).map(|c| c.as_string_view()).filter(|c| c.is_valid(row)).map(|c| c.value(row).to_owned());
-        let number =
-            |name: &str| self.column(name).map(|c| c.as_primitive::<Int64Type>()).filter(|c| c.is_valid(row)).map(|c| c.value(row));
         Add {
             path: self.path(row).to_owned(),
             partition_values: self.partition_values.as_ref().and_then(|m| text_map(m, row)).unwrap_or_default(),
@@ -242,8 +244,8 @@ impl FileRows {
             stats: text("stats").or_else(|| stats_text(self.stats_parsed()?, row)),
             tags: self.column("tags").and_then(|c| text_map(c.as_map(), row)),
             deletion_vector: self.vector(row),
-            base_row_id: number("baseRowId"),
-            default_row_commit_version: number("defaultRowCommitVersion"),
+            base_row_id: self.number("baseRowId", row),
+            default_row_commit_version: self.number("defaultRowCommitVersion", row),
             clustering_provider: text("clusteringProvider"),
         }
     }

@@ -12,6 +12,7 @@ mod overwrite;
 mod partitions;
 mod positions;
 mod row_changes;
+mod row_ids;
 mod run;
 mod update;
 mod replace;

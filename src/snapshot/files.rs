@@ -34,6 +34,7 @@ pub struct FileQuery {
     pub(crate) filter: Option<BoundExpr>,
     pub(crate) full: bool,
     pub(crate) records: bool,
+    pub(crate) row_ids: bool,
 }
 
 impl FileQuery {
@@ -50,6 +51,11 @@ impl FileQuery {
     /// The number of rows of each file too. Where a checkpoint keeps it only inside statistics text, that text is read.
     pub fn records(mut self) -> Self {
         self.records = true;
+        self
+    }
+    /// The ids of rows too.
+    pub(crate) fn row_ids(mut self) -> Self {
+        self.row_ids = true;
         self
     }
 }
@@ -95,6 +101,10 @@ impl FileBatch {
     /// The text of a partition value by physical name; `None` is null.
     pub fn partition_value(&self, row: usize, physical: &str) -> Option<&str> {
         self.rows.partition_value(row, physical)
+    }
+    /// Where the ids of the file's rows begin, and the version that gave them their values, as far as the query asked for them.
+    pub(crate) fn row_ids(&self, row: usize) -> (Option<i64>, Option<i64>) {
+        (self.rows.number("baseRowId", row), self.rows.number("defaultRowCommitVersion", row))
     }
     pub fn vector(&self, row: usize) -> Option<VectorDescriptor> {
         self.rows.vector(row)
@@ -422,6 +432,7 @@ fn output_columns(file: &ParquetFile, query: &FileQuery, path: usize) -> Project
             "stats_parsed" if query.full => !text_everywhere || parts.get(2).is_some_and(|p| p == "numRecords"),
             "stats_parsed" => parts.get(2).is_some_and(|p| p == "numRecords"),
             "partitionValues_parsed" => false,
+            "baseRowId" | "defaultRowCommitVersion" => query.full || query.row_ids,
             _ => query.full,
         }
     }))

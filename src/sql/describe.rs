@@ -79,8 +79,8 @@ pub(super) async fn detail(session: &Session, table: &TableName) -> Result<Rows>
 }
 
 /// Logical names of the columns that the table is clustered by.
-fn clustering_columns(_state: &TableState) -> Vec<String> {
-    Vec::new()
+fn clustering_columns(state: &TableState) -> Vec<String> {
+    state.clustering_columns().ok().flatten().unwrap_or_default().iter().map(|path| path.join(".")).collect()
 }
 
 /// `DESCRIBE HISTORY`: newest first.

@@ -9,7 +9,7 @@ use super::rules::Isolation;
 use crate::env::Timestamp;
 use crate::error::Result;
 use crate::features::CommitDraft;
-use crate::log::{Action, CommitInfo, StringMap, encode_commit};
+use crate::log::{Action, CommitInfo, encode_commit};
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
@@ -22,11 +22,11 @@ pub(crate) fn draft(work: &Work, base: &Base, txn_id: &str, now: Timestamp) -> R
         version: base.target(),
         now,
         previous_timestamp: base.timestamp,
-        in_commit_timestamp: None,
         metadata: intent.metadata.clone(),
         domains: intent.domains.clone(),
         adds: intent.row_deletes.iter().filter_map(RowDelete::add).chain(intent.adds.iter().cloned()).collect(),
-        tags: StringMap::new(),
+        removes: intent.removes_anything(),
+        ..CommitDraft::default()
     };
     after.stamp_commit(&base.state, &mut draft)?;
 

@@ -152,9 +152,15 @@ impl Transaction {
         self
     }
     /// Sets or (with `removed`) drops a domain.
-    pub fn set_domain(&mut self, domain: DomainMetadata) -> &mut Self {
+    pub(crate) fn set_domain(&mut self, domain: DomainMetadata) -> &mut Self {
         self.work.intent.domains.push(domain);
         self
+    }
+    /// Sets or (with `removed`) drops a domain of the user's own; what a dropped one said is kept in the log. `LB-INPUT` for a domain of
+    /// the protocol, for one to drop that is not there, and for a table whose protocol knows no domains.
+    pub fn set_user_domain(&mut self, domain: DomainMetadata) -> Result<&mut Self> {
+        self.state.check_user_domain(&domain)?;
+        Ok(self.set_domain(domain))
     }
     /// Records the version of an application; excludes whoever records one for the same application meanwhile.
     pub fn set_app_version(&mut self, app_id: &str, version: i64) -> &mut Self {

@@ -118,13 +118,10 @@ async fn a_table_that_supports_exactly_what_is_built_is_written() {
 // spec: FEA-11
 #[tokio::test]
 async fn whatever_else_is_active_refuses_the_write_by_name_and_is_read() {
-    let with = |field: &str| format!(r#"{COLUMNS},{{"name":"c","type":"long","nullable":true,"metadata":{{{field}}}}}"#);
     let plain = COLUMNS.to_owned();
     let writers = |name: &str| listed(1, &[], &[name]);
     for (feature, protocol, columns, properties) in [
-        ("rowTracking", listed(1, &[], &["rowTracking", "domainMetadata"]), plain.clone(), json!({"delta.enableRowTracking": "true"})),
         ("typeWidening", listed(3, &["typeWidening"], &["typeWidening"]), plain.clone(), json!({"delta.enableTypeWidening": "true"})),
-        ("materializePartitionColumns", writers("materializePartitionColumns"), plain.clone(), json!({})),
         ("futureThing", writers("futureThing"), plain.clone(), json!({})),
     ] {
         let place = Place::with(protocol, &columns, properties);
@@ -332,7 +329,7 @@ async fn properties_that_would_switch_on_what_is_not_built_are_refused_everywher
     let exists = Place::new();
     exists.append(ids(&[1])).run().await.unwrap();
     for (key, value, feature) in [
-        ("delta.enableRowTracking", "true", "rowTracking"),
+        ("delta.enableIcebergWriterCompatV1", "true", "icebergWriterCompatV1"),
         ("delta.enableTypeWidening", "true", "typeWidening"),
         ("delta.feature.catalogManaged", "supported", "catalogManaged"),
         ("delta.feature.futureThing", "supported", "futureThing"),

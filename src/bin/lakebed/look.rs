@@ -84,26 +84,9 @@ async fn facts(snapshot: &Arc<Snapshot>, counts: Option<&Counts>) -> Result<Map<
     })))
 }
 
-/// Logical names, nested ones with dots.
+/// Logical names, nested ones with dots; what cannot be told is left out, so that the rest can be.
 fn clustering_columns(state: &TableState) -> Vec<String> {
-    let Some(domain) = state.domain("delta.clustering") else { return Vec::new() };
-    let value: Value = serde_json::from_str(&domain.configuration).unwrap_or(Value::Null);
-    let paths = value["clusteringColumns"].as_array().cloned().unwrap_or_default();
-    let logical = |path: &Value| {
-        let (mut physical, mut logical) = (state.physical_schema(), state.schema());
-        let mut names = Vec::new();
-        for piece in path.as_array()? {
-            let at = physical.index_of(piece.as_str()?)?;
-            names.push(logical.fields[at].name.clone());
-            if let (lakebed::DataType::Struct(p), lakebed::DataType::Struct(l)) =
-                (&physical.fields[at].data_type, &logical.fields[at].data_type)
-            {
-                (physical, logical) = (p, l);
-            }
-        }
-        Some(names.join("."))
-    };
-    paths.iter().map(|path| logical(path).unwrap_or_else(|| path.to_string())).collect()
+    state.clustering_columns().ok().flatten().unwrap_or_default().iter().map(|path| path.join(".")).collect()
 }
 
 pub async fn history(session: &Session, table: &str, limit: Option<usize>) -> Result<()> {

@@ -58,7 +58,7 @@ async fn positions(filter: Option<&str>, deleted: &RoaringTreemap, rows: Rows) -
         bytes_read: Arc::default(),
     };
     let vector = (!deleted.is_empty()).then(|| crate::data::vector::tests_inline(deleted));
-    let task = FileTask { path: "a.parquet".into(), size: 0, partition_values: Default::default(), vector, only: None, num_records: None };
+    let task = FileTask { path: "a.parquet".into(), vector, ..FileTask::default() };
     let flow = Flow::new(Arc::new(reading));
     let batches: Vec<RecordBatch> = flow.run(futures::stream::iter([Ok((task, rows))]).boxed()).try_collect().await.unwrap();
     let mut out = Vec::new();

@@ -80,6 +80,7 @@ impl ScanBuilder {
             let hidden: Vec<String> = filter.columns().iter().filter(|name| wanted.iter().all(|w| w.logical != **name)).cloned().collect();
             wanted.extend(columns(Some(&hidden))?);
         }
+        wanted.extend(hidden::stored(&self.hidden, state)?);
         let by_partition = filter.as_ref().is_some_and(|f| f.reads_only(state.partition_columns()));
         let pruner = filter.as_ref().filter(|_| !by_partition).map(|f| Pruner::new(f, schema)).transpose()?;
         let table = self.snapshot.table();
@@ -130,6 +131,7 @@ impl Scan {
             Some(filter) => query.filter(BoundExpr::clone(filter)),
             None => query,
         };
+        let query = if hidden::needs_ids(&self.flow.reading().hidden) { query.row_ids() } else { query };
         let state = Arc::clone(self.snapshot.state());
         let keys: Vec<String> = state.partition_columns().iter().filter_map(|name| state.physical_name(name)).map(str::to_owned).collect();
         let reading = Arc::clone(self.flow.reading());

@@ -36,7 +36,7 @@ const BATCHES_HELD: u64 = 4;
 pub(super) struct Reading {
     pub root: TableRoot,
     pub env: Env,
-    /// The columns asked for, then those that only the filter reads.
+    /// The columns asked for, then those that only the filter reads, then those in which moved rows carry their ids.
     pub wanted: Vec<Wanted>,
     /// How many of them are asked for.
     pub shown: usize,
@@ -66,7 +66,8 @@ const WORTH_PAGE_INDEX: u64 = 1_000;
 /// A file that is ready to be decoded.
 pub(super) struct Opened {
     reading: Arc<Reading>,
-    path: String,
+    /// Which file it is: what hidden columns say.
+    task: FileTask,
     plan: FilePlan,
     source: Source,
     groups: Vec<usize>,
@@ -168,7 +169,7 @@ impl Reading {
             return Ok(None);
         }
         let (batch_rows, bytes) = held(&source, &plan, &groups);
-        Ok(Some(Opened { reading: self, path: task.path, plan, source, groups, selection, batch_rows, bytes }))
+        Ok(Some(Opened { reading: self, task, plan, source, groups, selection, batch_rows, bytes }))
     }
 }
 
@@ -198,7 +199,7 @@ fn held(source: &Source, plan: &FilePlan, groups: &[usize]) -> (usize, u64) {
 impl Opened {
     /// The rows. Nothing is read before the first is asked for.
     pub fn batches(self) -> Result<impl Stream<Item = Result<RecordBatch>> + Send> {
-        let Opened { reading, path, plan, source, groups, selection, batch_rows, .. } = self;
+        let Opened { reading, task, plan, source, groups, selection, batch_rows, .. } = self;
         let options = ArrowReaderOptions::new().with_schema(Arc::clone(&plan.hinted));
         let options = options.with_virtual_columns(hidden::decoded(&reading.hidden)).map_err(from_parquet)?;
         let metadata = Arc::clone(source.metadata());
@@ -215,16 +216,16 @@ impl Opened {
             builder = builder.with_limit(usize::try_from(limit).unwrap_or(usize::MAX));
         }
         let decoded = builder.build().map_err(from_parquet)?;
-        Ok(decoded.map(move |batch| reading.finish(&plan, &path, &batch.map_err(from_parquet)?)))
+        Ok(decoded.map(move |batch| reading.finish(&plan, &task, &batch.map_err(from_parquet)?)))
     }
 }
 
 impl Reading {
     /// Table columns and hidden ones, matching rows, shown columns.
-    fn finish(&self, plan: &FilePlan, path: &str, decoded: &RecordBatch) -> Result<RecordBatch> {
+    fn finish(&self, plan: &FilePlan, task: &FileTask, decoded: &RecordBatch) -> Result<RecordBatch> {
         let batch = plan.apply(decoded)?;
         let positions = decoded.columns().last().filter(|_| !self.hidden.is_empty());
-        let hidden = hidden::arrays(&self.hidden, path, positions, batch.num_rows())?;
+        let hidden = hidden::arrays(&self.hidden, task, positions, &batch)?;
         let columns = batch.columns()[..self.shown].iter().cloned().chain(hidden).collect();
         let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
         let shown = RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)?;

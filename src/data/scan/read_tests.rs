@@ -29,7 +29,7 @@ fn schema(fields: Vec<(&str, DataType)>) -> Struct {
 }
 
 fn task() -> FileTask {
-    FileTask { path: "a.parquet".into(), size: 0, partition_values: Default::default(), vector: None, only: None, num_records: None }
+    FileTask { path: "a.parquet".into(), ..FileTask::default() }
 }
 
 async fn read_task(body: Vec<u8>, table: &Struct, partitions: &[&str], task: FileTask) -> Result<RecordBatch> {

@@ -55,7 +55,7 @@ impl DataWriter {
         let mut columns = conform.apply(&batch, self.state.schema(), &self.layout.stored, &self.layout.partition, self.rows)?;
         columns.push(Arc::new(StringArray::from(vec![kind.as_str(); batch.num_rows()])) as ArrayRef);
         self.rows += batch.num_rows() as u64;
-        for part in self.layout.split(columns, batch.num_rows())? {
+        for part in self.layout.split(columns, None, batch.num_rows())? {
             self.write_part(part).await?;
         }
         self.keep_within_memory().await

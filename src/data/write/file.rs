@@ -55,9 +55,10 @@ struct State {
 }
 
 impl DataFile {
-    /// Starts a file. `path` is its path in the log.
+    /// Starts a file of this schema, which begins with that of the plan. `path` is its path in the log.
     pub(super) fn start(
         plan: &FilePlan,
+        schema: &SchemaRef,
         path: String,
         partition_values: NullableMap,
         upload: Upload,
@@ -66,7 +67,7 @@ impl DataFile {
     ) -> Result<DataFile> {
         // The schema that Arrow would add is no part of what the table says; readers go by Parquet's own types.
         let options = ArrowWriterOptions::new().with_properties(plan.properties.clone()).with_skip_arrow_metadata(true);
-        let parquet = ArrowWriter::try_new_with_options(Chunks::default(), plan.schema.clone(), options).map_err(encode_failed)?;
+        let parquet = ArrowWriter::try_new_with_options(Chunks::default(), schema.clone(), options).map_err(encode_failed)?;
         let state = Box::new(State { parquet, observer: plan.stats.observer() });
         Ok(DataFile { path, partition_values, upload, encoder: Encoder::Idle(state), env, threads, size: 0, encoding: 0, begun: false })
     }

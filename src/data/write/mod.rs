@@ -7,6 +7,7 @@ mod changes;
 mod checks;
 mod file;
 mod fills;
+mod moved;
 mod open;
 mod options;
 mod partition;
@@ -34,6 +35,7 @@ use arrow::row::OwnedRow;
 use checks::Checks;
 use file::{DataFile, FilePlan};
 use fills::Fills;
+use moved::Moved;
 use futures::StreamExt;
 use futures::stream;
 use object_store::ObjectStoreExt;
@@ -63,8 +65,7 @@ pub struct DataWriter {
     file_bytes: u64,
     fills: Fills,
     conform: Option<Conform>,
-    /// By partition; the one key of an unpartitioned table is `None`.
-    open: BTreeMap<Option<OwnedRow>, Open>,
+    open: BTreeMap<FileKey, Open>,
     done: Vec<Add>,
     rows: u64,
     files: u64,
@@ -74,6 +75,9 @@ pub struct DataWriter {
     threads: Arc<Semaphore>,
     memory: Option<Reservation>,
 }
+
+/// Which open file rows go to: whether it says who its rows are, and the partition; that of an unpartitioned table is `None`.
+type FileKey = (bool, Option<OwnedRow>);
 
 /// Deletes files that no commit names. What cannot be deleted is left to vacuum.
 pub(crate) async fn discard(table: &Table, adds: &[Add]) {
@@ -118,6 +122,8 @@ struct Layout {
     folder: &'static str,
     prefix: &'static str,
     plan: FilePlan,
+    /// What files of rows that were here before hold besides.
+    moved: Moved,
 }
 
 impl Layout {
@@ -142,20 +148,22 @@ impl Layout {
         let of = |s: &Struct, at: &[usize]| Struct { fields: at.iter().map(|i| s.fields[positions[*i]].clone()).collect() };
         let stats =
             StatsPlan::new(&of(logical, &in_files), &of(physical, &in_files), &state.stats_columns()?, state.stats_string_prefix()?);
-        if state.writes_partition_columns()? {
+        if stages.partition_columns {
             in_files.extend(&partition);
         }
         let encoding = Encoding::from_properties(state.compression_codec()?.as_deref(), state.parquet_version()?.as_deref())?;
+        let plan = FilePlan {
+            schema: stages::schema_of(in_files.iter().map(|i| stored[*i].clone()).collect()),
+            properties: encoding.writer_properties(),
+            stats,
+        };
         let types: Vec<_> = partition.iter().map(|i| stored[*i].data_type().clone()).collect();
         Ok(Layout {
             checks: Checks::new(&stages.checks, state)?,
             partition_fields: of(physical, &partition).fields,
             splitter: if types.is_empty() { None } else { Some(Splitter::new(types)?) },
-            plan: FilePlan {
-                schema: stages::schema_of(in_files.iter().map(|i| stored[*i].clone()).collect()),
-                properties: encoding.writer_properties(),
-                stats,
-            },
+            moved: Moved::new(stages.moved.clone(), &plan),
+            plan,
             random_folder: if stages.random_folders { Some(state.random_prefix_length()?) } else { None },
             extension: format!("{}.parquet", encoding.name_part()),
             folder: "",
@@ -211,8 +219,13 @@ impl DataWriter {
         self.write_from(batch, RowOrigin::New).await.map(|_| ())
     }
     /// `write` of rows from anywhere; gives them as they were written, with the columns that were made. Rows that were read from the
-    /// table get no defaults and no numbers; a computed column that they lack is computed.
+    /// table get no defaults and no numbers; a computed column that they lack is computed. They bring along who they are, if they are
+    /// to stay that.
     pub(crate) async fn write_from(&mut self, batch: RecordBatch, origin: RowOrigin) -> Result<RecordBatch> {
+        let (batch, moved) = match origin {
+            RowOrigin::New => (batch, None),
+            RowOrigin::Table => self.layout.moved.take(batch)?,
+        };
         let (batch, made) = self.fills.complete(batch, origin, self.rows)?;
         if !self.conform.as_ref().is_some_and(|c| c.fits(batch.schema_ref())) {
             self.conform = Some(Conform::new(batch.schema(), self.state.schema())?);
@@ -223,7 +236,7 @@ impl DataWriter {
         let Some(conform) = &self.conform else { return Ok(batch) };
         let columns = self.layout.prepare(conform, &batch, &made, &self.state, self.rows)?;
         self.rows += batch.num_rows() as u64;
-        for part in self.layout.split(columns, batch.num_rows())? {
+        for part in self.layout.split(columns, moved, batch.num_rows())? {
             self.write_part(part).await?;
         }
         self.keep_within_memory().await?;
@@ -231,9 +244,9 @@ impl DataWriter {
     }
     /// Closes and syncs all files. Nothing is part of the table before a commit names it.
     pub async fn finish(mut self) -> Result<Vec<Add>> {
-        let (plan, threads) = (&self.layout.plan, self.table.env().threads());
-        let mut closing =
-            stream::iter(std::mem::take(&mut self.open).into_values().map(|open| open.finish(plan))).buffer_unordered(threads);
+        let (layout, threads) = (&self.layout, self.table.env().threads());
+        let closing = std::mem::take(&mut self.open).into_values().map(|open| open.finish(&layout.plan));
+        let mut closing = stream::iter(closing).buffer_unordered(threads);
         let mut failure = None;
         while let Some(add) = closing.next().await {
             match add {
@@ -256,15 +269,21 @@ impl DataWriter {
         }
         discard(&self.table, &self.done).await;
     }
-    async fn write_part(&mut self, part: Part) -> Result<()> {
+    async fn write_part(&mut self, mut part: Part) -> Result<()> {
         self.turn += 1;
+        let with_ids = (true, part.key.1.clone());
+        if !part.key.0 && self.open.contains_key(&with_ids) {
+            part = Part { key: with_ids, batch: self.layout.moved.widen(part.batch)?, ..part };
+        }
         if !self.open.contains_key(&part.key) {
             if self.open.len() >= self.options.open_files_max.max(1) {
                 let oldest = self.open.iter().min_by_key(|(_, o)| o.used).map(|(key, _)| key.clone());
-                self.close(oldest.flatten()).await?;
+                if let Some(oldest) = oldest {
+                    self.close(oldest).await?;
+                }
             }
             self.table.root().check_writable().await?;
-            let file = self.start(part.values)?;
+            let file = self.start(part.key.0, part.values)?;
             self.open.insert(part.key.clone(), Open::new(file, self.file_bytes));
         }
         let Some(open) = self.open.get_mut(&part.key) else { return Ok(()) };
@@ -275,7 +294,7 @@ impl DataWriter {
         }
         Ok(())
     }
-    fn start(&mut self, values: NullableMap) -> Result<DataFile> {
+    fn start(&mut self, moved: bool, values: NullableMap) -> Result<DataFile> {
         let env = self.table.env();
         let folder = match self.layout.random_folder {
             Some(length) => partition::random_directory(env, length),
@@ -286,9 +305,10 @@ impl DataWriter {
         self.files += 1;
         let root = self.table.root();
         let upload = Upload::new(Arc::clone(root.store()), root.key(&name), env.clone());
-        DataFile::start(&self.layout.plan, partition::log_path(&name), values, upload, env.clone(), Arc::clone(&self.threads))
+        let schema = if moved { &self.layout.moved.schema } else { &self.layout.plan.schema };
+        DataFile::start(&self.layout.plan, schema, partition::log_path(&name), values, upload, env.clone(), Arc::clone(&self.threads))
     }
-    async fn close(&mut self, key: Option<OwnedRow>) -> Result<()> {
+    async fn close(&mut self, key: FileKey) -> Result<()> {
         if let Some(open) = self.open.remove(&key) {
             self.done.push(open.finish(&self.layout.plan).await?);
         }
@@ -328,7 +348,7 @@ impl DataWriter {
 
 /// The rows of one partition.
 struct Part {
-    key: Option<OwnedRow>,
+    key: FileKey,
     values: NullableMap,
     batch: RecordBatch,
 }
@@ -347,13 +367,15 @@ impl Layout {
         self.checks.check(conform, batch, made, state, &self.partition, first_row)?;
         Ok(columns)
     }
-    fn split(&mut self, columns: Vec<ArrayRef>, rows: usize) -> Result<Vec<Part>> {
-        let in_files: Vec<ArrayRef> = self.in_files.iter().map(|i| columns[*i].clone()).collect();
-        let schema = &self.plan.schema;
+    /// The rows by partition; `moved` are the columns that say who they are.
+    fn split(&mut self, columns: Vec<ArrayRef>, moved: Option<Vec<ArrayRef>>, rows: usize) -> Result<Vec<Part>> {
+        let has_ids = moved.is_some();
+        let in_files: Vec<ArrayRef> = self.in_files.iter().map(|i| columns[*i].clone()).chain(moved.into_iter().flatten()).collect();
+        let schema = if has_ids { &self.moved.schema } else { &self.plan.schema };
         let batch =
             |columns| RecordBatch::try_new_with_options(schema.clone(), columns, &RecordBatchOptions::new().with_row_count(Some(rows)));
         let Some(splitter) = &mut self.splitter else {
-            return Ok(vec![Part { key: None, values: NullableMap::new(), batch: batch(in_files)? }]);
+            return Ok(vec![Part { key: (has_ids, None), values: NullableMap::new(), batch: batch(in_files)? }]);
         };
         let keys: Vec<ArrayRef> = self.partition.iter().map(|i| columns[*i].clone()).collect();
         let mut parts = Vec::new();
@@ -366,7 +388,7 @@ impl Layout {
                     RecordBatch::try_new(schema.clone(), columns)?
                 }
             };
-            parts.push(Part { key: Some(share.key), values, batch });
+            parts.push(Part { key: (has_ids, Some(share.key)), values, batch });
         }
         Ok(parts)
     }

@@ -35,7 +35,7 @@ fn file_field(field: &Field, ids: &dyn Fn(&Field) -> Option<i32>) -> Result<Arro
     let mut out = if field.data_type == DataType::Variant {
         field.to_arrow()?.with_nullable(true)
     } else {
-        ArrowField::new(&field.name, file_type(&field.data_type, &field.name, ids)?, true)
+        ArrowField::new(&field.name, file_type(field, ids)?, true)
     };
     if let Some(id) = ids(field) {
         let mut metadata = out.metadata().clone();
@@ -45,9 +45,10 @@ fn file_field(field: &Field, ids: &dyn Fn(&Field) -> Option<i32>) -> Result<Arro
     Ok(out)
 }
 
-fn file_type(t: &DataType, column: &str, ids: &dyn Fn(&Field) -> Option<i32>) -> Result<ArrowType> {
-    let nested = |t: &DataType, name: &str| file_field(&Field::new(name, t.clone(), true), ids).map(Arc::new);
-    Ok(match t {
+fn file_type(field: &Field, ids: &dyn Fn(&Field) -> Option<i32>) -> Result<ArrowType> {
+    let column = field.name.as_str();
+    let nested = |t: &DataType, step: &str| file_field(&inner(field, step, t), ids).map(Arc::new);
+    Ok(match &field.data_type {
         DataType::Struct(s) => {
             let fields = file_fields(s, ids)?;
             if fields.is_empty() {
@@ -64,6 +65,20 @@ fn file_type(t: &DataType, column: &str, ids: &dyn Fn(&Field) -> Option<i32>) ->
         DataType::Void => return Err(cannot_store(column, "void inside an array or a map")),
         other => other.to_arrow()?,
     })
+}
+
+/// An element, key or value of `parent` as a field; it has an id of its own when the parent keeps one for its path.
+fn inner(parent: &Field, step: &str, t: &DataType) -> Field {
+    let mut field = Field::new(step, t.clone(), true);
+    let Some(nested) = parent.metadata.get(metadata_key::MAPPING_NESTED_IDS) else { return field };
+    let path = parent.metadata.get(metadata_key::MAPPING_NAME).and_then(|name| name.as_str()).unwrap_or(&parent.name);
+    let path = format!("{path}.{step}");
+    if let Some(id) = nested.get(&path) {
+        field.metadata.insert(metadata_key::MAPPING_ID.to_owned(), id.clone());
+        field.metadata.insert(metadata_key::MAPPING_NAME.to_owned(), path.into());
+        field.metadata.insert(metadata_key::MAPPING_NESTED_IDS.to_owned(), nested.clone());
+    }
+    field
 }
 
 fn cannot_store(column: &str, what: &str) -> Error {

@@ -118,7 +118,7 @@ async fn files_roll_at_the_target_size() {
 }
 
 #[tokio::test]
-async fn rows_go_to_the_folder_of_their_partition_without_its_column() {
+async fn rows_go_to_the_folder_of_their_partition_with_its_columns_behind() {
     // spec: PV-20, PV-22, PV-23
     let table = table_at("memory:///parts");
     let mut writer = DataWriter::new(
@@ -138,9 +138,34 @@ async fn rows_go_to_the_folder_of_their_partition_without_its_column() {
     assert_eq!(adds[0].partition_values, NullableMap::from([("d".into(), Some("1.5".into())), ("p".into(), Some("a/b".into()))]));
     assert_eq!(adds[1].partition_values.get("p"), Some(&None));
     let rows = rows_of(&table, &adds[0]).await;
-    assert_eq!(rows[0].schema().fields().len(), 1);
+    let names: Vec<String> = rows[0].schema().fields().iter().map(|f| f.name().clone()).collect();
+    assert_eq!(names, ["id", "d", "p"]);
     assert_eq!(rows[0].column(0).as_primitive::<Int64Type>().values(), &[1, 4]);
     assert!(objects(&table).await.iter().any(|o| o.contains("d=1.5/p=a%2Fb/part-")));
+}
+
+#[tokio::test]
+async fn partition_columns_stay_out_of_files_when_the_table_says_so_and_no_feature_demands_them() {
+    // spec: DAT-W10
+    let table = table_at("memory:///out");
+    let off = ("delta.writePartitionColumnsToParquet", "false");
+    let on = ("delta.enableMaterializePartitionColumnsFeature", "true");
+    for (properties, columns_in_files) in [(&[off][..], 1), (&[off, on], 2)] {
+        let schema = columns(&[("id", DataType::Long), ("p", DataType::String)]);
+        let plain = state(schema, &["p"], properties);
+        let protocol = crate::log::Protocol {
+            min_writer_version: 7,
+            writer_features: Some(vec!["materializePartitionColumns".to_owned()].into_iter().filter(|_| columns_in_files == 2).collect()),
+            ..plain.protocol().clone()
+        };
+        let state = Arc::new(TableState::new(protocol, plain.metadata().clone(), Vec::new()).unwrap());
+        let mut writer = DataWriter::new(&table, state, WriteOptions::default()).unwrap();
+        let rows: [(&str, ArrayRef); 2] = [("id", Arc::new(Int64Array::from(vec![7]))), ("p", Arc::new(StringArray::from(vec!["v"])))];
+        writer.write(RecordBatch::try_from_iter(rows).unwrap()).await.unwrap();
+        let add = writer.finish().await.unwrap().remove(0);
+        assert_eq!(rows_of(&table, &add).await[0].num_columns(), columns_in_files);
+        assert!(!add.stats.as_deref().unwrap().contains("\"p\""), "partition columns have no statistics: {:?}", add.stats);
+    }
 }
 
 #[tokio::test]
@@ -239,7 +264,7 @@ async fn mapped_columns_have_physical_names_ids_and_random_folders() {
     let reader = ParquetRecordBatchReaderBuilder::try_new(bytes_of(&table, &add).await).unwrap();
     let root = reader.parquet_schema().root_schema();
     let ids: Vec<_> = root.get_fields().iter().map(|f| (f.name().to_owned(), f.get_basic_info().id())).collect();
-    assert_eq!(ids, [("col-id".to_owned(), 1), ("col-st".to_owned(), 2)]);
+    assert_eq!(ids, [("col-id".to_owned(), 1), ("col-st".to_owned(), 2), ("col-p".to_owned(), 4)]);
     assert_eq!(root.get_fields()[1].get_fields()[0].get_basic_info().id(), 3);
 }
 

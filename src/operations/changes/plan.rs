@@ -89,7 +89,7 @@ fn task(path: &str, size: Option<i64>, partition_values: NullableMap, vector: Op
     // A removal may leave out the size; the store knows it.
     let size = u64::try_from(size.unwrap_or(0))
         .map_err(|_| Error::new(Code::LOG_STATE, "a file of the log has a negative size").with("path", path))?;
-    Ok(FileTask { path: path.to_owned(), size, partition_values, vector, only: None, num_records: None })
+    Ok(FileTask { path: path.to_owned(), size, partition_values, vector, ..FileTask::default() })
 }
 
 /// Removed files of which the commit does not say the partition: old writers left that out.

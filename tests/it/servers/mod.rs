@@ -2,6 +2,7 @@
 
 mod changes;
 mod expressions;
+mod files;
 mod interop;
 mod merge;
 mod processes;
