@@ -1,6 +1,7 @@
 //! The budget and the folder for spilled rows, as DataFusion wants them. Kind: edge. Spec: EXE.
 //!
-//! Invariant: what DataFusion's operators reserve is reserved of `Env::memory` too, and is never more than half of it.
+//! Invariant: what DataFusion's operators reserve is reserved of `Env::memory` too as far as that has it, and is never more
+//! than half of it, or 4 MiB.
 
 use crate::env::{Env, MemoryBudget, Reservation};
 use crate::error::{Code, Error, Result};
@@ -13,6 +14,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 /// What one reservation of the budget covers, so that memory can be given back in small parts.
 const BLOCK: u64 = 1 << 20;
+/// What operators get even when the budget has less.
+const LEAST: u64 = 4 << 20;
 
 /// Where operators of one operation get memory and disk.
 #[derive(Clone, Debug)]
@@ -124,7 +127,8 @@ impl MemoryPool for BudgetPool {
     fn try_grow(&self, _: &MemoryReservation, additional: usize) -> datafusion_common::Result<()> {
         let mut held = self.held();
         let wanted = held.bytes + additional as u64;
-        if wanted > self.budget.limit() / 2 || !self.cover(&mut held, wanted) {
+        let fits = wanted <= self.budget.limit() / 2 && self.cover(&mut held, wanted);
+        if !fits && wanted > LEAST {
             Self::trim(&mut held);
             return Err(resources_datafusion_err!("{wanted} bytes were asked for, the budget has {}", self.budget.limit()));
         }
@@ -135,6 +139,6 @@ impl MemoryPool for BudgetPool {
         usize::try_from(self.held().bytes).unwrap_or(usize::MAX)
     }
     fn memory_limit(&self) -> MemoryLimit {
-        MemoryLimit::Finite(usize::try_from(self.budget.limit() / 2).unwrap_or(usize::MAX))
+        MemoryLimit::Finite(usize::try_from((self.budget.limit() / 2).max(LEAST)).unwrap_or(usize::MAX))
     }
 }

@@ -36,7 +36,7 @@ pub(crate) fn sorted(
     let once = Once { schema: Arc::clone(schema), input: Mutex::new(Some(input)) };
     let source = StreamingTableExec::try_new(Arc::clone(schema), vec![Arc::new(once)], None, [], false, None).map_err(failed)?;
     // What is kept back for the merging of sorted parts.
-    let kept_back = usize::try_from(env.memory().limit() / 16).unwrap_or(usize::MAX).min(16 << 20);
+    let kept_back = usize::try_from(env.memory().limit() / 16).unwrap_or(usize::MAX).clamp(256 << 10, 16 << 20);
     let config = SessionConfig::new().with_sort_spill_reservation_bytes(kept_back);
     let functions = (HashMap::new(), HashMap::new(), HashMap::new(), HashMap::new());
     let context =

@@ -219,8 +219,9 @@ fn disjunction(terms: Vec<Node>) -> Node {
     if terms.contains(&Node::bool(true)) {
         return Node::bool(true);
     }
-    let Node::Or(terms) = Node::any(terms.into_iter().filter(|t| *t != Node::bool(false)).chain([Node::Or(Vec::new())])) else {
-        return Node::bool(false);
+    let terms = match Node::any(terms.into_iter().filter(|t| *t != Node::bool(false))) {
+        Node::Or(terms) => terms,
+        one => vec![one],
     };
     let mut out: Vec<Node> = Vec::with_capacity(terms.len());
     let mut lists: HashMap<String, usize> = HashMap::new();

@@ -78,3 +78,12 @@ fn conditions_come_apart_into_what_concerns_the_target_and_equalities() {
         ]
     );
 }
+
+#[test]
+fn a_false_term_leaves_the_other_terms_of_a_disjunction() {
+    let schema = Struct::from_sql("a INT").expect("a schema");
+    let bound = |text: &str| Expr::sql(text).and_then(|e| e.bind(&schema)).expect(text).to_sql();
+    assert_eq!(bound("false OR a > 1"), "(a > 1)");
+    assert_eq!(bound("false OR false"), "false");
+    assert_eq!(bound("false OR a = 1 OR a = 2"), "(a IN (1, 2))");
+}

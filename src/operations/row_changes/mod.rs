@@ -47,6 +47,8 @@ pub(crate) enum Does {
 /// Collects a change of rows on one version of a table. After an error it must be aborted.
 pub(crate) struct RowChanges {
     base: Arc<Snapshot>,
+    /// The table as it will be.
+    state: Arc<TableState>,
     rows: Scan,
     vectors: Option<tokio::sync::Mutex<VectorWriter>>,
     /// Whether files may be written again although they could get vectors.
@@ -81,6 +83,7 @@ impl RowChanges {
             data: Writers::new(table, state, options.clone(), Files::Data, writers),
             changes: wants_changes.then(|| Writers::new(table, state, options, Files::Changes, 1)),
             effects: Mutex::new(RowEffects { counts: RowCounts { gone: Some(0), ..RowCounts::default() }, ..RowEffects::default() }),
+            state: Arc::clone(state),
             base: Arc::clone(base),
         })
     }
@@ -177,7 +180,7 @@ impl RowChanges {
 
     async fn close(&self, effects: &mut RowEffects) -> Result<()> {
         effects.adds = self.data.finish().await?;
-        effects.metadata = self.base.state().record_numbers(&self.data.numbers())?;
+        effects.metadata = self.state.record_numbers(&self.data.numbers())?;
         if let Some(changes) = &self.changes {
             effects.cdcs = changes.finish().await?.into_iter().map(effects::change_file).collect();
         }
