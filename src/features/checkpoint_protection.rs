@@ -43,10 +43,12 @@ impl TableState {
         let unknown = protocols.into_iter().find_map(|protocol| unknown_in(protocol).transpose());
         match unknown.transpose()? {
             None => Ok(()),
-            Some(features) => Err(Error::new(Code::FEATURE_WRITE, "old versions are protected, and their protocol needs features that this build lacks")
-                .with("features", features)
-                .with("protected", format!("versions below {before}"))
-                .help("remove all protected versions at once, or none")),
+            Some(features) => {
+                Err(Error::new(Code::FEATURE_WRITE, "old versions are protected, and their protocol needs features that this build lacks")
+                    .with("features", features)
+                    .with("protected", format!("versions below {before}"))
+                    .help("remove all protected versions at once, or none"))
+            }
         }
     }
 }
@@ -54,7 +56,8 @@ impl TableState {
 /// What a protocol needs and this build does not know, by name or version.
 fn unknown_in(protocol: &Protocol) -> Result<Option<String>> {
     let set = super::resolve::resolve(protocol)?;
-    if protocol.min_reader_version > super::resolve::READER_VERSION_MAX || protocol.min_writer_version > super::resolve::WRITER_VERSION_MAX {
+    if protocol.min_reader_version > super::resolve::READER_VERSION_MAX || protocol.min_writer_version > super::resolve::WRITER_VERSION_MAX
+    {
         return Ok(Some(format!("protocol ({}, {})", protocol.min_reader_version, protocol.min_writer_version)));
     }
     let names = [set.unknown_reader, set.unknown_writer].concat();

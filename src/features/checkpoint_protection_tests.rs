@@ -2,7 +2,8 @@ use super::super::state::tests::{field, metadata, protocol};
 use super::*;
 
 fn state(names: &[&str], before: &str) -> TableState {
-    TableState::new(protocol(1, 7, &[], names), metadata(&field("id", r#""long""#, "{}"), &[(BEFORE, before)]), Vec::new()).expect("a state")
+    TableState::new(protocol(1, 7, &[], names), metadata(&field("id", r#""long""#, "{}"), &[(BEFORE, before)]), Vec::new())
+        .expect("a state")
 }
 
 // spec: PROT-1

@@ -33,7 +33,11 @@ fn domain(schema: &Struct, columns: &[FieldPath], mode: MappingMode) -> Result<D
     let mut physical: Vec<FieldPath> = Vec::with_capacity(columns.len());
     for column in columns {
         let fields = follow(schema, column, |fields, step| fields.index_of(step));
-        let path: FieldPath = fields.ok_or_else(|| refused("the column is not in the table", column))?.into_iter().map(|field| physical_name(field, mode).to_owned()).collect();
+        let path: FieldPath = fields
+            .ok_or_else(|| refused("the column is not in the table", column))?
+            .into_iter()
+            .map(|field| physical_name(field, mode).to_owned())
+            .collect();
         if physical.contains(&path) {
             return Err(refused("the column is named twice", column));
         }

@@ -1,8 +1,13 @@
 use super::super::state::tests::{field, metadata, protocol};
 use super::*;
 
-const FIELDS: [(&str, &str); 5] =
-    [("a", r#""integer""#), ("b", r#""string""#), ("c", r#""boolean""#), ("s", r#"{"type":"struct","fields":[{"name":"x","type":"date","nullable":true,"metadata":{}}]}"#), ("d", r#""long""#)];
+const FIELDS: [(&str, &str); 5] = [
+    ("a", r#""integer""#),
+    ("b", r#""string""#),
+    ("c", r#""boolean""#),
+    ("s", r#"{"type":"struct","fields":[{"name":"x","type":"date","nullable":true,"metadata":{}}]}"#),
+    ("d", r#""long""#),
+];
 
 fn state(configuration: Option<&str>, properties: &[(&str, &str)], partition: &[&str]) -> TableState {
     let fields: Vec<String> = FIELDS.iter().map(|(name, t)| field(name, t, "{}")).collect();

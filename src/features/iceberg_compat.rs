@@ -136,7 +136,9 @@ impl Compat {
             _ => false,
         };
         if has_vectors {
-            return Err(self.broken(Code::PROPERTY, "excludes deletion vectors").help(format!("set `{DELETION_VECTORS}` to `false` and purge them first")));
+            return Err(self
+                .broken(Code::PROPERTY, "excludes deletion vectors")
+                .help(format!("set `{DELETION_VECTORS}` to `false` and purge them first")));
         }
         if self.version == 3 && !after.keeps_row_ids() {
             return Err(self.broken(Code::PROPERTY, "needs row tracking").help(format!("set `{ROW_TRACKING}` to `true`")));

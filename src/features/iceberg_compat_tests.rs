@@ -26,7 +26,8 @@ fn shaped(compat: &Compat, fields: &str, properties: &[(&str, &str)], features: 
 }
 
 fn listed(names: &[&str]) -> Protocol {
-    let readers: Vec<&str> = names.iter().copied().filter(|name| ["columnMapping", "deletionVectors", "variantType"].contains(name)).collect();
+    let readers: Vec<&str> =
+        names.iter().copied().filter(|name| ["columnMapping", "deletionVectors", "variantType"].contains(name)).collect();
     protocol(3, 7, &readers, names)
 }
 
@@ -166,6 +167,7 @@ fn files_say_their_count_and_which_rules_they_keep() {
 fn files_hold_partition_columns_and_ids_of_moved_rows() {
     let plan = shaped(V2, &plain(), &[], &[]).write_plan().expect("a plan");
     assert!(plan.partition_columns && plan.moved.is_empty());
-    let ids: Vec<Option<i32>> = shaped(V3, &plain(), &[], &[]).write_plan().expect("a plan").moved.iter().map(|column| column.field_id).collect();
+    let ids: Vec<Option<i32>> =
+        shaped(V3, &plain(), &[], &[]).write_plan().expect("a plan").moved.iter().map(|column| column.field_id).collect();
     assert_eq!(ids, [Some(2_147_483_540), Some(2_147_483_539)]);
 }

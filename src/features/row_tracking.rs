@@ -27,12 +27,16 @@ pub(super) const SPEC: FeatureSpec = FeatureSpec {
     scope: Scope::Writer,
     legacy: None,
     requires: &[TableFeature::DomainMetadata],
-    active: Active::When(|state| {
-        state.is_true(ENABLED) || state.is_supported(TableFeature::RowTracking) && !state.is_true(SUSPENDED)
-    }),
+    active: Active::When(|state| state.is_true(ENABLED) || state.is_supported(TableFeature::RowTracking) && !state.is_true(SUSPENDED)),
     support: Support::Full,
     joins_quietly: true,
-    hooks: Hooks { shape_table: Some(shape_table), check_table: Some(check_table), write_stages: Some(write_stages), stamp_commit: Some(stamp_commit), ..Hooks::NONE },
+    hooks: Hooks {
+        shape_table: Some(shape_table),
+        check_table: Some(check_table),
+        write_stages: Some(write_stages),
+        stamp_commit: Some(stamp_commit),
+        ..Hooks::NONE
+    },
 };
 
 /// Names the columns in which moved rows carry their ids, once for the life of the table.
@@ -143,7 +147,9 @@ impl TableState {
         let Some(domain) = self.domain(DOMAIN) else { return Ok(-1) };
         let parsed: Option<Value> = serde_json::from_str(&domain.configuration).ok();
         parsed.and_then(|value| value.get(HIGH_WATER_MARK)?.as_i64()).ok_or_else(|| {
-            Error::new(Code::LOG_STATE, "the highest row id is not recorded as a number").with("domain", DOMAIN).with("configuration", &domain.configuration)
+            Error::new(Code::LOG_STATE, "the highest row id is not recorded as a number")
+                .with("domain", DOMAIN)
+                .with("configuration", &domain.configuration)
         })
     }
 }

@@ -44,7 +44,12 @@ pub(super) fn stored(columns: &[HiddenColumn], state: &TableState) -> Result<Vec
 }
 
 /// The hidden columns of a batch of the file of `task`; `positions` is what the decoder made.
-pub(super) fn arrays(columns: &[HiddenColumn], task: &FileTask, positions: Option<&ArrayRef>, batch: &RecordBatch) -> Result<Vec<ArrayRef>> {
+pub(super) fn arrays(
+    columns: &[HiddenColumn],
+    task: &FileTask,
+    positions: Option<&ArrayRef>,
+    batch: &RecordBatch,
+) -> Result<Vec<ArrayRef>> {
     let rows = batch.num_rows();
     let positions = || {
         let found = positions.filter(|p| p.len() == rows && *p.data_type() == ArrowType::Int64);

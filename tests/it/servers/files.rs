@@ -37,7 +37,10 @@ async fn our_ids(table: &Table, version: u64) -> BTreeSet<(i64, i64, i64)> {
 
 fn their_ids(location: &str, version: u64) -> BTreeSet<(i64, i64, i64)> {
     let query = format!("SELECT id, _metadata.row_id AS r, _metadata.row_commit_version AS v FROM {{t}} VERSION AS OF {version}");
-    spark(location, &[&query]).iter().map(|row| (row["id"].as_i64().unwrap(), row["r"].as_i64().unwrap(), row["v"].as_i64().unwrap())).collect()
+    spark(location, &[&query])
+        .iter()
+        .map(|row| (row["id"].as_i64().unwrap(), row["r"].as_i64().unwrap(), row["v"].as_i64().unwrap()))
+        .collect()
 }
 
 async fn same_ids_at_every_version(table: &Table, location: &str, since: u64) {
