@@ -121,6 +121,10 @@ impl WritePlan {
         }
         Ok(found)
     }
+    /// Whether the table numbers the rows of this column.
+    pub(crate) fn gives_numbers(&self, column: &str) -> bool {
+        self.fills.iter().any(|fill| fill.column == column && matches!(fill.value, FillValue::Number(_)))
+    }
     /// The columns that rows may lack, whatever the schema says.
     pub(crate) fn made(&self) -> Vec<String> {
         self.fills.iter().map(|fill| fill.column.clone()).collect()

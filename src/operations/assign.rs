@@ -29,7 +29,7 @@ enum Value {
 
 impl Assignments {
     /// Binds assignments to paths. `LB-EXPR` names a column that does not exist, is assigned twice, or whose type does not take the
-    /// value; `LB-INPUT` when nothing is assigned.
+    /// value; `LB-INPUT` when nothing is assigned; `LB-CONSTRAINT` for a column whose numbers the table gives.
     pub(super) fn new(state: &TableState, sets: &[(String, Expr)]) -> Result<Assignments> {
         let schema = state.schema();
         if sets.is_empty() {
@@ -43,7 +43,12 @@ impl Assignments {
         }
         let is_set = |i: usize| !matches!(columns[i], Value::Keep);
         let set: Vec<&str> = (0..columns.len()).filter(|i| is_set(*i)).map(|i| schema.fields[i].name.as_str()).collect();
-        let computed = state.write_plan()?.depending_on(&set, schema)?;
+        let plan = state.write_plan()?;
+        if let Some(column) = set.iter().find(|column| plan.gives_numbers(column)) {
+            return Err(Error::new(Code::CONSTRAINT, "the table itself gives the values of the column, so they cannot be changed")
+                .with("column", column));
+        }
+        let computed = plan.depending_on(&set, schema)?;
         for (field, value) in schema.fields.iter().zip(&mut columns) {
             if matches!(value, Value::Keep) && computed.contains(&field.name) {
                 *value = Value::LeftOut;

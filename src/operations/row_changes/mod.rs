@@ -297,3 +297,7 @@ fn counted(mut file: Add, rows: u64) -> Add {
     file.stats = serde_json::to_string(&stats).ok();
     file
 }
+
+#[cfg(test)]
+#[path = "row_changes_tests.rs"]
+mod tests;

@@ -129,3 +129,43 @@ async fn update_with_vectors_writes_only_the_new_versions() {
     let now = rows(&place.table).await;
     assert_eq!((now.len(), now.iter().filter(|r| r.n == r.id).count()), (1_000, 11));
 }
+
+// spec: ROW-12
+#[tokio::test]
+async fn computed_columns_are_computed_anew_and_numbers_stay_what_they_are() {
+    for vectors in ["false", "true"] {
+        let place = place();
+        let schema = Struct::from_sql("a BIGINT, n BIGINT GENERATED ALWAYS AS IDENTITY, twice BIGINT GENERATED ALWAYS AS (a * 2), c BIGINT").unwrap();
+        let create = place.table.create(schema).property("delta.enableChangeDataFeed", "true");
+        create.property("delta.enableDeletionVectors", vectors).run().await.unwrap();
+        let longs = |values: [i64; 3]| Arc::new(Int64Array::from(values.to_vec())) as ArrayRef;
+        let new = RecordBatch::try_from_iter([("a", longs([1, 2, 3])), ("c", longs([0, 0, 0]))]).unwrap();
+        append(&place.table, vec![new]).run().await.unwrap();
+        place.table.update().set("a", sql("a + 10")).filter(sql("a = 2")).run().await.unwrap();
+        place.table.update().set("c", sql("n")).filter(sql("a <> 1")).run().await.unwrap();
+        let scan = place.table.snapshot().await.unwrap().scan().columns(["a", "n", "twice", "c"]).build().unwrap();
+        let batches: Vec<RecordBatch> = scan.stream().try_collect().await.unwrap();
+        let mut found: Vec<Vec<i64>> = Vec::new();
+        for b in &batches {
+            found.extend((0..b.num_rows()).map(|row| (0..4).map(|i| b.column(i).as_primitive::<Int64Type>().value(row)).collect()));
+        }
+        found.sort();
+        assert_eq!(found, [[1, 1, 2, 0], [3, 3, 6, 3], [12, 2, 24, 2]], "vectors: {vectors}");
+        let versions = place.versions();
+        for (column, value) in [("n", "7"), ("twice", "a")] {
+            let e = place.table.update().set(column, sql(value)).run().await.unwrap_err();
+            assert_eq!(e.code(), Code::CONSTRAINT, "{column}: {e}");
+        }
+        assert_eq!(place.versions(), versions);
+        let at = lakebed::At::Version(lakebed::Version(2));
+        let feed = place.table.changes(at).to(at).columns(["_change_type", "twice"]).build().await.unwrap();
+        let batches: Vec<RecordBatch> = feed.stream().try_collect().await.unwrap();
+        let mut told: Vec<(String, i64)> = Vec::new();
+        for b in &batches {
+            let (kinds, twice) = (b.column(0).as_string::<i32>(), b.column(1).as_primitive::<Int64Type>());
+            told.extend((0..b.num_rows()).map(|i| (kinds.value(i).to_owned(), twice.value(i))));
+        }
+        told.sort();
+        assert_eq!(told, [("update_postimage".to_owned(), 24), ("update_preimage".to_owned(), 4)]);
+    }
+}
