@@ -135,7 +135,7 @@ fn fast_durability_and_few_threads_and_little_memory_write_the_same() {
     assert_eq!(shell.json(&["count", "t", "--threads", "1", "--memory-limit", "1MiB"])["count"], 4);
 }
 
-// spec: OPS-16, OPS-17
+// spec: OPS-16, OPS-20
 #[test]
 fn a_part_of_the_rows_is_replaced() {
     let shell = Shell::with_table();

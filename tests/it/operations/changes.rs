@@ -314,3 +314,28 @@ async fn every_table_of_spark_changed_as_spark_says() {
     }
     assert!(versions >= 30, "{versions}");
 }
+
+// spec: CDF-3, CDF-12
+#[tokio::test]
+async fn times_in_commits_count_more_than_those_of_files() {
+    let place = place();
+    let schema = columns(&[("id", DataType::Long), ("s", DataType::String)]);
+    let create = place.table.create(schema).property(FEED.0, FEED.1).property("delta.enableInCommitTimestamps", "true");
+    create.run().await.unwrap();
+    append_ids(&place.table, &[1]).await.unwrap();
+    append_ids(&place.table, &[2]).await.unwrap();
+    let own: Vec<i64> = (0..3).map(|v| place.actions(v, "commitInfo")[0]["inCommitTimestamp"].as_i64().unwrap()).collect();
+    for v in 0..3 {
+        // As after a copy to another disk.
+        let file = std::fs::File::options().write(true).open(place.log(v)).unwrap();
+        file.set_modified(std::time::UNIX_EPOCH + std::time::Duration::from_secs(1000 + v)).unwrap();
+    }
+    let found = rows_of(place.table.changes(version(0)).columns(["_commit_version", "_commit_timestamp"])).await.unwrap();
+    assert_eq!(found, [format!("[1,\"T:{}\"]", own[1] * 1000), format!("[2,\"T:{}\"]", own[2] * 1000)]);
+    for (time, first) in [(own[0], 0), (own[1], 1), (own[1] + 1, 2), (own[2], 2)] {
+        let feed = place.table.changes(At::Timestamp(Timestamp(time))).build().await.unwrap();
+        assert_eq!(feed.versions().unwrap().0, Version(first), "{time} of {own:?}");
+    }
+    let until = place.table.changes(version(0)).to(At::Timestamp(Timestamp(own[2] - 1))).build().await.unwrap();
+    assert_eq!(until.versions().unwrap().1, Version(1));
+}

@@ -44,7 +44,7 @@ async fn changes(table: &Table, version: u64) -> Vec<String> {
 const FEED: (&str, &str) = ("delta.enableChangeDataFeed", "true");
 const VECTORS: (&str, &str) = ("delta.enableDeletionVectors", "true");
 
-// spec: OPS-17
+// spec: OPS-20
 #[tokio::test]
 async fn whole_partitions_are_replaced_by_their_files_alone() {
     let place = seven(&[FEED]).await;
@@ -65,7 +65,7 @@ async fn whole_partitions_are_replaced_by_their_files_alone() {
     assert_eq!(changes(&place.table, 1).await, expected);
 }
 
-// spec: OPS-17
+// spec: OPS-20
 #[tokio::test]
 async fn rows_inside_files_are_replaced_with_and_without_vectors() {
     for vectors in [false, true] {
@@ -84,7 +84,7 @@ async fn rows_inside_files_are_replaced_with_and_without_vectors() {
     }
 }
 
-// spec: OPS-17
+// spec: OPS-20
 #[tokio::test]
 async fn new_rows_outside_the_condition_are_refused_and_leave_nothing() {
     let place = seven(&[VECTORS]).await;
@@ -105,7 +105,7 @@ async fn new_rows_outside_the_condition_are_refused_and_leave_nothing() {
     write().replace_where(condition("id = 1")).run().await.unwrap();
 }
 
-// spec: OPS-17
+// spec: OPS-20
 #[tokio::test]
 async fn rows_for_which_the_condition_is_null_stay() {
     let place = seven(&[]).await;
@@ -113,7 +113,7 @@ async fn rows_for_which_the_condition_is_null_stay() {
     assert_eq!(scan(&place.table).await, ["[7,null]", r#"[8,"z"]"#]);
 }
 
-// spec: OPS-17
+// spec: OPS-20
 #[tokio::test]
 async fn a_replacement_loses_to_rows_that_its_condition_has_not_seen_and_to_no_others() {
     let place = seven(&[]).await;
@@ -130,7 +130,7 @@ async fn a_replacement_loses_to_rows_that_its_condition_has_not_seen_and_to_no_o
     assert_eq!((place.longs("id"), place.files()), (vec![4, 5, 6, 7, 8, 30], files));
 }
 
-// spec: OPS-17
+// spec: OPS-20
 #[tokio::test]
 async fn what_cannot_be_combined_with_a_condition_is_refused() {
     let place = seven(&[("delta.appendOnly", "true")]).await;
@@ -147,7 +147,7 @@ async fn what_cannot_be_combined_with_a_condition_is_refused() {
     assert_eq!(place.versions(), 1);
 }
 
-// spec: OPS-17
+// spec: OPS-20
 #[tokio::test]
 async fn two_replacements_of_one_condition_do_not_both_land() {
     for condition_text in ["s = 'b'", "id BETWEEN 4 AND 6"] {

@@ -161,7 +161,7 @@ async fn replace(table: &Table, rows: &str, how: impl FnOnce(Append) -> Append) 
     how(table.append(rows.schema, rows.batches.boxed())).run().await.unwrap();
 }
 
-// spec: CDF-18, OPS-17
+// spec: CDF-18, OPS-20
 #[tokio::test]
 async fn spark_reads_the_changes_of_our_row_changes() {
     our_changes("ours", &[]).await;
