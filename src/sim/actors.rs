@@ -315,7 +315,7 @@ impl Actor {
                 let version = self.known.next.checked_sub(1).map(Version);
                 let base = Base { version, state, timestamp: self.known.model.timestamp.map(Timestamp) };
                 let mut machine = Mutant::new(id, staged.work(id, version), base, policy, env.random_u64(), self.stage.plant);
-                drive(|event, now| machine.on(event, now), self.table.log().as_ref(), env).await
+                drive(|event, now| machine.on(event, now), &self.table).await
             }
             Way::Whole => {
                 let mut transaction = match &self.known.snapshot {
@@ -327,7 +327,7 @@ impl Actor {
                 staged.fill(&mut transaction);
                 transaction.commit().await.map(|outcome| match outcome {
                     CommitOutcome::Committed(c) => Ending::Committed { version: c.version, attempts: c.attempts },
-                    CommitOutcome::Conflicted(c) => Ending::Conflicted { rule: c.rule, winner: c.winner, evidence: c.evidence },
+                    CommitOutcome::Conflicted(c) => Ending::Conflicted { rule: c.rule, winner: c.winner, evidence: c.evidence, wrote: Vec::new() },
                 })
             }
         };

@@ -111,7 +111,7 @@ impl Mutant {
         match (plant, event) {
             (Plant::AcknowledgedBeforeTheAnswer, Event::Put(_)) | (Plant::ExistsMeansOurs, Event::Put(Exists)) => acknowledged,
             (Plant::ExistsWithoutReadBack, Event::Put(Exists)) => {
-                Step::Done(Ok(Ending::Conflicted { rule: "C5", winner: self.tried, evidence: "exists".to_owned() }))
+                Step::Done(Ok(Ending::Conflicted { rule: "C5", winner: self.tried, evidence: "exists".to_owned(), wrote: Vec::new() }))
             }
             (Plant::UnknownMeansFailed, Event::Put(Unknown(e))) => self.machine.on(Event::Put(Failed(e)), now),
             (Plant::BlindRetryNextVersion, event @ Event::Put(Exists))

@@ -13,6 +13,9 @@ use crate::log::{Action, CommitInfo, encode_commit};
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
+/// How many files that were written in vain a commit names.
+const LEFT_BEHIND_MAX: usize = 100;
+
 /// The body of the commit that follows `base`.
 pub(crate) fn draft(work: &Work, base: &Base, txn_id: &str, now: Timestamp) -> Result<Bytes> {
     let intent = &work.intent;
@@ -68,6 +71,10 @@ fn commit_info(work: &Work, base: &Base, txn_id: &str, draft: &CommitDraft) -> C
         info.insert("userMetadata".into(), text.clone().into());
     }
     info.insert("engineInfo".into(), concat!("lakebed/", env!("CARGO_PKG_VERSION")).into());
+    let left: Vec<_> = work.left_behind().into_iter().take(LEFT_BEHIND_MAX).map(Value::from).collect();
+    if !left.is_empty() {
+        info.insert("leftBehind".into(), left.into());
+    }
     info.insert("txnId".into(), txn_id.into());
     CommitInfo(info)
 }

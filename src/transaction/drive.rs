@@ -2,17 +2,21 @@
 
 use super::footprint::Footprint;
 use super::machine::{Ending, Event, Step, Winners};
-use crate::env::{Env, Timestamp};
+use crate::data::vector::{self, VectorWriter};
+use crate::env::Timestamp;
 use crate::error::Result;
-use crate::log::{LogStore, Version};
-use futures::stream::{self, StreamExt};
+use crate::log::{LogStore, VectorDescriptor, Version};
+use crate::table::Table;
+use futures::stream::{self, StreamExt, TryStreamExt};
+use roaring::RoaringTreemap;
 use std::sync::Arc;
 
 /// How many commits are asked for at once when there is more than one winner.
 const LOOK_AHEAD: usize = 8;
 
 /// Runs a commit to its end; `machine` says the steps. One put when nobody else commits.
-pub(crate) async fn drive(mut machine: impl FnMut(Event, Timestamp) -> Step + Send, log: &dyn LogStore, env: &Env) -> Result<Ending> {
+pub(crate) async fn drive(mut machine: impl FnMut(Event, Timestamp) -> Step + Send, table: &Table) -> Result<Ending> {
+    let (log, env) = (table.log().as_ref(), table.env());
     let mut event = Event::Start;
     loop {
         event = match machine(event, env.now()) {
@@ -22,9 +26,35 @@ pub(crate) async fn drive(mut machine: impl FnMut(Event, Timestamp) -> Step + Se
                 env.clock().sleep(pause).await;
                 Event::Woke
             }
+            Step::LoadVectors(wanted) => Event::Loaded(load(table, &wanted).await),
+            Step::StoreVectors(rows) => Event::Stored(store(table, &rows).await),
             Step::Done(end) => return end,
         };
     }
+}
+
+/// The rows of these vectors, a few requests at a time.
+async fn load(table: &Table, wanted: &[VectorDescriptor]) -> Result<Vec<Arc<RoaringTreemap>>> {
+    let root = table.root();
+    let loads = wanted.iter().map(|descriptor| async move { vector::load(root, descriptor).await.map(Arc::new) });
+    stream::iter(loads).buffered(LOOK_AHEAD).try_collect().await
+}
+
+/// Writes vectors into as few new files as their size allows.
+async fn store(table: &Table, vectors: &[RoaringTreemap]) -> Result<Vec<VectorDescriptor>> {
+    let mut writer = VectorWriter::new(table.root(), table.env());
+    let mut stored = Vec::with_capacity(vectors.len());
+    for rows in vectors {
+        match writer.write(rows).await {
+            Ok(descriptor) => stored.push(descriptor),
+            Err(e) => {
+                writer.abort().await;
+                return Err(e);
+            }
+        }
+    }
+    writer.finish().await?;
+    Ok(stored)
 }
 
 /// The commits from `from` on until there is none; the first alone, since there is seldom a second.

@@ -9,14 +9,19 @@ use super::draft::draft;
 use super::footprint::Footprint;
 use super::policy::CommitPolicy;
 use super::rebase::Base;
-use super::rules::{Mine, RULES, Rule};
+use super::rules::{Mine, RULES, Rule, Verdict};
+use super::union::{Overlap, Union};
 use crate::env::Timestamp;
 use crate::error::{Code, Error, Result};
-use crate::log::Version;
+use crate::log::{VectorDescriptor, Version};
 use crate::storage::PutOutcome;
 use bytes::Bytes;
+use roaring::RoaringTreemap;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// How many rounds the writers that lost are spread over, at first.
+const ROUNDS: u32 = 8;
 
 /// What the driver is to do next.
 #[derive(Debug)]
@@ -31,6 +36,10 @@ pub(crate) enum Step {
         max: usize,
     },
     Sleep(Duration),
+    /// Read these deletion vectors.
+    LoadVectors(Vec<VectorDescriptor>),
+    /// Write these deletion vectors into new files.
+    StoreVectors(Vec<RoaringTreemap>),
     Done(Result<Ending>),
 }
 
@@ -40,6 +49,10 @@ pub(crate) enum Event {
     Start,
     Put(PutOutcome),
     Fetched(Result<Winners>),
+    /// In the order of the step.
+    Loaded(Result<Vec<Arc<RoaringTreemap>>>),
+    /// In the order of the step.
+    Stored(Result<Vec<VectorDescriptor>>),
     Woke,
 }
 
@@ -55,7 +68,8 @@ pub(crate) struct Winners {
 #[derive(Clone, Debug)]
 pub(crate) enum Ending {
     Committed { version: Version, attempts: u32 },
-    Conflicted { rule: &'static str, winner: Version, evidence: String },
+    /// `wrote` names the vector files that were written on the way.
+    Conflicted { rule: &'static str, winner: Version, evidence: String, wrote: Vec<String> },
 }
 
 /// One commit on its way into the log.
@@ -78,6 +92,12 @@ pub(crate) struct CommitMachine {
     unsettled: bool,
     /// We paused since the last put, so the next empty look leads to a put.
     rested: bool,
+    /// The files of which winners deleted rows that we do not hold yet.
+    union: Union,
+    /// Vectors that could not be loaded or stored, since the last time that they could.
+    failed_vectors: u32,
+    /// When this round began: with a look at the log, after the pause before it.
+    round: Timestamp,
     cause: Option<Arc<Error>>,
 }
 
@@ -98,6 +118,9 @@ impl CommitMachine {
             losses: 0,
             unsettled: false,
             rested: false,
+            union: Union::default(),
+            failed_vectors: 0,
+            round: Timestamp(0),
             cause: None,
         }
     }
@@ -106,7 +129,7 @@ impl CommitMachine {
     pub(crate) fn on(&mut self, event: Event, now: Timestamp) -> Step {
         match event {
             Event::Start => {
-                self.started = now;
+                (self.started, self.round) = (now, now);
                 self.put(now)
             }
             Event::Put(PutOutcome::Created) => self.committed(self.base.target()),
@@ -120,13 +143,33 @@ impl CommitMachine {
                 let over = self.failed_looks >= self.policy.looks_max || self.left(now).is_zero();
                 if over { self.give_up() } else { self.pause(now) }
             }
-            Event::Woke => self.fetch(),
+            Event::Loaded(Ok(vectors)) => self.unite(vectors),
+            Event::Stored(Ok(vectors)) => {
+                self.failed_vectors = 0;
+                let work = Arc::make_mut(&mut self.work);
+                work.wrote(&vectors);
+                self.union.stored(&mut work.intent, vectors);
+                self.put(now)
+            }
+            Event::Loaded(Err(e)) | Event::Stored(Err(e)) => {
+                self.failed_vectors += 1;
+                self.cause = Some(Arc::new(e));
+                let over = self.failed_vectors >= self.policy.looks_max || self.left(now).is_zero();
+                if over { self.give_up() } else { self.pause(now) }
+            }
+            Event::Woke => {
+                self.round = now;
+                self.fetch()
+            }
         }
     }
 
     fn put(&mut self, now: Timestamp) -> Step {
         if self.is_over(now) {
             return self.give_up();
+        }
+        if self.union.is_behind() {
+            return Step::LoadVectors(self.union.wanted(&self.work.intent));
         }
         let body = match self.body.take().map_or_else(|| draft(&self.work, &self.base, &self.work.txn_id, now), Ok) {
             Ok(body) => body,
@@ -136,6 +179,14 @@ impl CommitMachine {
         self.puts += 1;
         self.rested = false;
         Step::Put { version: self.base.target(), body }
+    }
+
+    /// All winners that are in sight are passed; rows that they deleted too are united with ours.
+    fn unite(&mut self, vectors: Vec<Arc<RoaringTreemap>>) -> Step {
+        match self.union.unite(&self.work.intent, vectors) {
+            Ok(united) => Step::StoreVectors(united),
+            Err(Overlap { winner, evidence }) => self.conflicted("C9", winner, evidence),
+        }
     }
 
     fn unknown(&mut self, error: Error) -> Step {
@@ -183,8 +234,15 @@ impl CommitMachine {
         self.unsettled = false;
         for winner in &winners.commits {
             debug_assert_eq!(winner.version, self.base.target(), "the driver hands winners over without gaps");
-            if let Some((rule, evidence)) = self.excluded_by(winner) {
-                return self.conflicted(rule, winner.version, evidence);
+            match self.judge(winner) {
+                (rule, Verdict::Conflict(evidence)) => return self.conflicted(rule, winner.version, evidence),
+                (_, Verdict::Clear) => {}
+                (rule, Verdict::Unite) => {
+                    let work = Arc::make_mut(&mut self.work);
+                    if let Err(overlap) = self.union.note(&mut work.intent, &work.paths, winner) {
+                        return self.conflicted(rule, overlap.winner, overlap.evidence);
+                    }
+                }
             }
             match self.base.advance(winner) {
                 Ok(base) => self.base = base,
@@ -196,14 +254,24 @@ impl CommitMachine {
             return self.fetch();
         }
         self.losses += 1;
+        // Who loses to many at once has to spread over more time than a round takes.
+        self.jitter.at_least(self.since(self.round, now).saturating_mul(ROUNDS), self.policy.pause_max);
         // The first loss is made good at once; who loses again gives way.
         if self.losses > 1 && !self.rested { self.rest(now) } else { self.put(now) }
     }
 
-    fn excluded_by(&self, winner: &Footprint) -> Option<(&'static str, String)> {
+    /// The first rule that excludes us, or else the one that wants vectors united.
+    fn judge(&self, winner: &Footprint) -> (&'static str, Verdict) {
         let mine = Mine::new(&self.work, &self.base);
-        let mut rules = self.rules.iter().filter(|rule| rule.levels.contains(&mine.level));
-        rules.find_map(|rule| (rule.test)(&mine, winner).map(|evidence| (rule.id, evidence)))
+        let mut found = ("", Verdict::Clear);
+        for rule in self.rules.iter().filter(|rule| rule.levels.contains(&mine.level)) {
+            match (rule.test)(&mine, winner) {
+                Verdict::Clear => {}
+                Verdict::Unite => found = (rule.id, Verdict::Unite),
+                conflict @ Verdict::Conflict(_) => return (rule.id, conflict),
+            }
+        }
+        found
     }
 
     fn rest(&mut self, now: Timestamp) -> Step {
@@ -220,8 +288,11 @@ impl CommitMachine {
 
     /// What remains of the time; a clock that went backwards gives back no more than the whole of it.
     fn left(&self, now: Timestamp) -> Duration {
-        let spent = u64::try_from(now.millis().saturating_sub(self.started.millis())).unwrap_or(0);
-        self.policy.time_max.saturating_sub(Duration::from_millis(spent))
+        self.policy.time_max.saturating_sub(self.since(self.started, now))
+    }
+
+    fn since(&self, then: Timestamp, now: Timestamp) -> Duration {
+        Duration::from_millis(u64::try_from(now.millis().saturating_sub(then.millis())).unwrap_or(0))
     }
 
     fn is_over(&self, now: Timestamp) -> bool {
@@ -249,7 +320,7 @@ impl CommitMachine {
     }
 
     fn conflicted(&self, rule: &'static str, winner: Version, evidence: String) -> Step {
-        Step::Done(Ok(Ending::Conflicted { rule, winner, evidence }))
+        Step::Done(Ok(Ending::Conflicted { rule, winner, evidence, wrote: self.work.wrote.clone() }))
     }
 
     /// The same under other rules, for planted defects.
@@ -260,9 +331,9 @@ impl CommitMachine {
 
     /// Everything that decides what it will do next, for the exhaustive search.
     #[cfg(test)]
-    pub(crate) fn fingerprint(&self) -> (Option<Version>, [u32; 3], [bool; 3]) {
-        let flags = [self.unsettled, self.rested, self.body.is_some()];
-        (self.base.version, [self.puts, self.failed_looks, self.losses.min(2)], flags)
+    pub(crate) fn fingerprint(&self) -> (Option<Version>, [u32; 4], [bool; 4]) {
+        let flags = [self.unsettled, self.rested, self.body.is_some(), self.union.is_behind()];
+        (self.base.version, [self.puts, self.failed_looks, self.losses.min(2), self.failed_vectors], flags)
     }
 }
 
@@ -274,6 +345,10 @@ struct Jitter {
 }
 
 impl Jitter {
+    /// The next pause may be three times this long.
+    fn at_least(&mut self, last: Duration, max: Duration) {
+        self.last = self.last.max(last.min(max));
+    }
     fn next(&mut self, min: Duration, max: Duration) -> Duration {
         // One step of SplitMix64.
         self.state = self.state.wrapping_add(0x9E37_79B9_7F4A_7C15);

@@ -17,15 +17,17 @@ mod reads;
 mod rebase;
 mod row_delete;
 mod rules;
+mod union;
 
 pub use outcome::{CommitOutcome, Committed, Conflicted, OperationInfo};
 pub use policy::CommitPolicy;
 pub use reads::ReadScope;
 
+use crate::data::vector;
 use crate::error::Result;
 use crate::features::TableState;
 use crate::log::seen::PathForm;
-use crate::log::{Add, Cdc, DomainMetadata, Metadata, Protocol, Remove, Txn, Version};
+use crate::log::{Add, Cdc, DomainMetadata, Metadata, Protocol, Remove, Txn, VectorDescriptor, Version};
 use crate::snapshot::Snapshot;
 use crate::table::Table;
 use intent::Intent;
@@ -41,7 +43,7 @@ pub(crate) use {
     drive::drive,
     footprint::Footprint,
     machine::{Event, Step, Winners},
-    rules::{RULES, Rule},
+    rules::{RULES, Rule, Verdict},
 };
 
 /// All that stays the same from the first attempt of a commit to the last.
@@ -52,6 +54,8 @@ pub(crate) struct Work {
     /// Names this commit in the log; the same in every attempt.
     txn_id: String,
     read_version: Option<Version>,
+    /// The vector files that were written for this transaction, by name; those that it does not name are left to vacuum.
+    wrote: Vec<String>,
     /// Under which paths are compared: writers spell the same one in several ways.
     paths: PathForm,
 }
@@ -60,7 +64,20 @@ impl Work {
     /// The work of a transaction on a table at `root`.
     pub(crate) fn new(txn_id: String, read_version: Option<Version>, operation: OperationInfo, root: &Url) -> Self {
         let paths = PathForm::new(root);
-        Work { intent: Intent { operation, ..Intent::default() }, reads: ReadSet::default(), txn_id, read_version, paths }
+        Work { intent: Intent { operation, ..Intent::default() }, reads: ReadSet::default(), txn_id, read_version, wrote: Vec::new(), paths }
+    }
+    /// Remembers files that were written on the way.
+    fn wrote(&mut self, vectors: &[VectorDescriptor]) {
+        for file in vectors.iter().filter_map(vector::file_name) {
+            if !self.wrote.contains(&file) {
+                self.wrote.push(file);
+            }
+        }
+    }
+    /// The files that were written on the way and that the commit does not name, for vacuum to delete.
+    fn left_behind(&self) -> Vec<&str> {
+        let named: Vec<String> = self.intent.row_deletes.iter().filter_map(|r| vector::file_name(&r.vector)).collect();
+        self.wrote.iter().filter(|file| !named.contains(file)).map(String::as_str).collect()
     }
 }
 
@@ -133,8 +150,20 @@ impl Transaction {
     }
     /// Deletes rows of a file by a longer vector, which is written already. At most one for each file.
     pub(crate) fn delete_rows(&mut self, rows: RowDelete) -> &mut Self {
+        self.work.wrote(std::slice::from_ref(&rows.vector));
         self.work.intent.row_deletes.push(rows);
         self
+    }
+    /// Names files that an earlier try of the same work has written in vain, so that the log says whose they are.
+    pub(crate) fn left_behind(&mut self, files: impl IntoIterator<Item = String>) -> &mut Self {
+        self.work.wrote.extend(files);
+        self
+    }
+    /// Every file that was written for this transaction.
+    pub(crate) fn into_files(self) -> Vec<String> {
+        let Work { intent, wrote, .. } = self.work;
+        let data = intent.adds.into_iter().map(|add| add.path);
+        wrote.into_iter().chain(data).chain(intent.cdcs.into_iter().map(|cdc| cdc.path)).collect()
     }
     /// Adds a change data file.
     pub(crate) fn change_file(&mut self, file: Cdc) -> &mut Self {
@@ -181,7 +210,7 @@ impl Transaction {
         };
         let ground = Base { version: work.read_version, state: Arc::clone(&state), timestamp };
         let mut machine = CommitMachine::new(Arc::clone(&work), ground, policy.clone(), table.env().random_u64());
-        match drive::drive(|event, now| machine.on(event, now), table.log().as_ref(), table.env()).await? {
+        match drive::drive(|event, now| machine.on(event, now), &table).await? {
             Ending::Committed { version, attempts } => {
                 let mut committed = Committed { version, attempts, warnings: Vec::new() };
                 match after::run(&table, base.as_ref(), &committed).await {
@@ -190,8 +219,8 @@ impl Transaction {
                 }
                 Ok(CommitOutcome::Committed(committed))
             }
-            Ending::Conflicted { rule, winner, evidence } => {
-                let work = Arc::unwrap_or_clone(work);
+            Ending::Conflicted { rule, winner, evidence, wrote } => {
+                let work = Work { wrote, ..Arc::unwrap_or_clone(work) };
                 let transaction = Box::new(Transaction { table, base, state, work, policy });
                 Ok(CommitOutcome::Conflicted(Conflicted { rule, winner, evidence, transaction }))
             }

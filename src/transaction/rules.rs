@@ -8,6 +8,7 @@ use super::matching::{matching_add, matching_remove};
 use super::rebase::{Base, changed_state};
 use super::{Intent, ReadSet, Work};
 use crate::features::TableState;
+use crate::log::Add;
 use crate::log::seen::PathForm;
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -60,12 +61,29 @@ impl<'a> Mine<'a> {
     }
 }
 
-/// One conflict rule. The test gives the evidence when the winner excludes us.
+/// What a rule says about a winner.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Ours means the same after it.
+    Clear,
+    /// It excludes us; what decided.
+    Conflict(String),
+    /// Both deleted rows of one file: ours means the same after it if no row is deleted by both, and must be united with theirs.
+    Unite,
+}
+
+impl From<Option<String>> for Verdict {
+    fn from(evidence: Option<String>) -> Verdict {
+        evidence.map_or(Verdict::Clear, Verdict::Conflict)
+    }
+}
+
+/// One conflict rule.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rule {
     pub id: &'static str,
     pub levels: &'static [Isolation],
-    pub test: fn(&Mine<'_>, &Footprint) -> Option<String>,
+    pub test: fn(&Mine<'_>, &Footprint) -> Verdict,
 }
 
 const ALL: &[Isolation] = &[Isolation::Serializable, Isolation::WriteSerializable, Isolation::Snapshot];
@@ -73,14 +91,15 @@ const READERS: &[Isolation] = &[Isolation::Serializable, Isolation::WriteSeriali
 
 /// Every rule, in the order in which they are asked.
 pub(crate) static RULES: &[Rule] = &[
-    Rule { id: "C1", levels: ALL, test: protocol_changed },
-    Rule { id: "C2", levels: ALL, test: metadata_changed },
-    Rule { id: "C3", levels: READERS, test: rows_added_to_what_we_read },
-    Rule { id: "C4", levels: READERS, test: rows_removed_from_what_we_read },
-    Rule { id: "C5", levels: ALL, test: same_file },
-    Rule { id: "C6", levels: ALL, test: same_application },
-    Rule { id: "C7", levels: ALL, test: same_domain },
-    Rule { id: "C8", levels: READERS, test: rows_removed_from_the_table_we_read },
+    Rule { id: "C1", levels: ALL, test: |mine, theirs| protocol_changed(mine, theirs).into() },
+    Rule { id: "C2", levels: ALL, test: |mine, theirs| metadata_changed(mine, theirs).into() },
+    Rule { id: "C3", levels: READERS, test: |mine, theirs| rows_added_to_what_we_read(mine, theirs).into() },
+    Rule { id: "C4", levels: READERS, test: |mine, theirs| rows_removed_from_what_we_read(mine, theirs).into() },
+    Rule { id: "C5", levels: ALL, test: |mine, theirs| same_file(mine, theirs).into() },
+    Rule { id: "C6", levels: ALL, test: |mine, theirs| same_application(mine, theirs).into() },
+    Rule { id: "C7", levels: ALL, test: |mine, theirs| same_domain(mine, theirs).into() },
+    Rule { id: "C8", levels: READERS, test: |mine, theirs| rows_removed_from_the_table_we_read(mine, theirs).into() },
+    Rule { id: "C9", levels: READERS, test: rows_of_a_file_deleted },
 ];
 
 fn protocol_changed(mine: &Mine<'_>, theirs: &Footprint) -> Option<String> {
@@ -132,10 +151,13 @@ fn rows_removed_from_what_we_read(mine: &Mine<'_>, theirs: &Footprint) -> Option
 
 fn same_file(mine: &Mine<'_>, theirs: &Footprint) -> Option<String> {
     let removes = mine.intent.removes.iter().map(|r| r.path.as_str());
-    let shortened = mine.intent.row_deletes.iter().map(|r| r.file.path.as_str());
-    let touched = mine.files(removes.chain(shortened).chain(mine.intent.adds.iter().map(|a| a.path.as_str())));
-    let mut theirs = theirs.removes.iter().map(|r| &r.path).chain(theirs.adds.iter().map(|a| &a.path));
-    theirs.find(|path| touched.contains(&mine.paths.normalise(path))).cloned()
+    let adds = mine.intent.adds.iter().map(|a| a.path.as_str());
+    let replaced = mine.files(removes.chain(adds));
+    let touched: HashSet<_> = mine.files(mine.intent.row_deletes.iter().map(|r| r.file.path.as_str()));
+    let is_in = |files: &HashSet<_>, path: &str| files.contains(&mine.paths.normalise(path));
+    let mut whole = theirs.removes.iter().map(|r| &r.path).chain(theirs.adds.iter().map(|a| &a.path));
+    let whole = whole.find(|path| is_in(&replaced, path) || is_in(&touched, path));
+    whole.or_else(|| theirs.lost_rows.iter().map(|l| &l.file.path).find(|path| is_in(&replaced, path))).cloned()
 }
 
 fn same_application(mine: &Mine<'_>, theirs: &Footprint) -> Option<String> {
@@ -156,6 +178,27 @@ fn rows_removed_from_the_table_we_read(mine: &Mine<'_>, theirs: &Footprint) -> O
     // Rows that we meant to remove live on where they were moved to.
     let moved = || theirs.adds.iter().find(|a| !a.data_change && mine.intent.removes_anything()).map(|a| a.path.clone());
     removed.or_else(moved)
+}
+
+fn rows_of_a_file_deleted(mine: &Mine<'_>, theirs: &Footprint) -> Verdict {
+    let lost: Vec<&Add> = theirs.lost_rows.iter().map(|l| &l.file).collect();
+    if lost.is_empty() {
+        return Verdict::Clear;
+    }
+    let is_in = |files: &HashSet<_>, file: &Add| files.contains(&mine.paths.normalise(&file.path));
+    let read = mine.files(mine.reads.files());
+    // Which rows went is not known here, so a file that may hold rows that we read has lost some of them.
+    let found = if mine.reads.whole_table() {
+        lost.first().copied()
+    } else {
+        let by_path = lost.iter().copied().find(|file| is_in(&read, file));
+        by_path.or_else(|| mine.reads.kept_predicates().find_map(|p| matching_add(p, &mine.base.state, &lost)))
+    };
+    if let Some(file) = found {
+        return Verdict::Conflict(file.path.clone());
+    }
+    let ours = mine.files(mine.intent.row_deletes.iter().map(|r| r.file.path.as_str()));
+    if lost.iter().any(|file| is_in(&ours, file)) { Verdict::Unite } else { Verdict::Clear }
 }
 
 #[cfg(test)]

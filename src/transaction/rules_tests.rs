@@ -42,7 +42,7 @@ fn winner(how: impl FnOnce(&mut Footprint)) -> Footprint {
 fn verdict_at(level: Isolation, mine: &Work, theirs: &Footprint) -> Vec<&'static str> {
     let base = base();
     let mine = Mine { level, ..Mine::new(mine, &base) };
-    RULES.iter().filter(|r| r.levels.contains(&level) && (r.test)(&mine, theirs).is_some()).map(|r| r.id).collect()
+    RULES.iter().filter(|r| r.levels.contains(&level) && matches!((r.test)(&mine, theirs), Verdict::Conflict(_))).map(|r| r.id).collect()
 }
 
 fn verdict(mine: &Work, theirs: &Footprint) -> Vec<&'static str> {

@@ -36,6 +36,14 @@ pub(crate) async fn load(root: &TableRoot, descriptor: &VectorDescriptor) -> Res
     }
 }
 
+/// The name of the file that holds it, as the log would name it; `None` when it is in the log itself, or names no file.
+pub(crate) fn file_name(descriptor: &VectorDescriptor) -> Option<String> {
+    match place(descriptor) {
+        Ok(Place::File { path, .. }) => Some(path),
+        _ => None,
+    }
+}
+
 fn broken(what: impl Into<String>) -> Error {
     Error::new(Code::DV, format!("a deletion vector is damaged: {}", what.into()))
         .help("restore the vector file, or go back to a version before it; rows cannot be read without it")

@@ -9,7 +9,7 @@ mod selection;
 mod write;
 mod z85;
 
-pub(crate) use file::load;
+pub(crate) use file::{file_name, load};
 #[cfg(test)]
 pub(crate) use file::tests::inline as tests_inline;
 pub(crate) use selection::{groups_with, live_rows, marked_rows};
