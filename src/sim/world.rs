@@ -6,6 +6,7 @@ use super::faults::Fault;
 use super::laws::{Tried, Verdict};
 use super::mutant::{Mutant, Plant};
 use super::oracle::Op;
+use super::tiny::{rows_of_vector, vector};
 use crate::env::Timestamp;
 use crate::error::{Code, Error, ErrorKind};
 use crate::log::{Metadata, Version};
@@ -66,6 +67,11 @@ fn resting(machine: &mut Mutant, event: Event) -> Next {
         Step::Put { version, body } => Next::Put { version, body },
         Step::Fetch { from, max } => Next::Fetch { from, max },
         Step::Sleep(_) => resting(machine, Event::Woke),
+        // A vector's name tells its rows, so that it needs no store.
+        Step::LoadVectors(wanted) => {
+            resting(machine, Event::Loaded(Ok(wanted.iter().map(|d| Arc::new(rows_of_vector(Some(d)))).collect())))
+        }
+        Step::StoreVectors(rows) => resting(machine, Event::Stored(Ok(rows.iter().map(vector).collect()))),
         Step::Done(Ok(Ending::Committed { version, .. })) => Next::Done(Verdict::Committed(version)),
         Step::Done(Ok(Ending::Conflicted { winner, .. })) => Next::Done(Verdict::Conflicted(winner)),
         Step::Done(Err(e)) if e.kind() == ErrorKind::CommitUnknown => Next::Done(Verdict::NotKnown),

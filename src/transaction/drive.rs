@@ -26,7 +26,7 @@ pub(crate) async fn drive(mut machine: impl FnMut(Event, Timestamp) -> Step + Se
                 env.clock().sleep(pause).await;
                 Event::Woke
             }
-            Step::LoadVectors(wanted) => Event::Loaded(load(table, &wanted).await),
+            Step::LoadVectors(wanted) => Event::Loaded(load(table, wanted).await),
             Step::StoreVectors(rows) => Event::Stored(store(table, &rows).await),
             Step::Done(end) => return end,
         };
@@ -34,10 +34,12 @@ pub(crate) async fn drive(mut machine: impl FnMut(Event, Timestamp) -> Step + Se
 }
 
 /// The rows of these vectors, a few requests at a time.
-async fn load(table: &Table, wanted: &[VectorDescriptor]) -> Result<Vec<Arc<RoaringTreemap>>> {
-    let root = table.root();
-    let loads = wanted.iter().map(|descriptor| async move { vector::load(root, descriptor).await.map(Arc::new) });
-    stream::iter(loads).buffered(LOOK_AHEAD).try_collect().await
+async fn load(table: &Table, wanted: Vec<VectorDescriptor>) -> Result<Vec<Arc<RoaringTreemap>>> {
+    let loads = stream::iter(wanted).map(|descriptor| {
+        let root = table.root().clone();
+        async move { vector::load(&root, &descriptor).await.map(Arc::new) }
+    });
+    loads.buffered(LOOK_AHEAD).try_collect().await
 }
 
 /// Writes vectors into as few new files as their size allows.
