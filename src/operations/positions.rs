@@ -76,7 +76,7 @@ impl Matcher {
     }
     /// What was read, for others to be judged against.
     pub(super) fn reads(&self) -> ReadScope {
-        self.predicate.clone().map_or(ReadScope::Table, ReadScope::Predicate)
+        self.predicate.clone().map_or(ReadScope::Table, ReadScope::Target)
     }
     /// The predicate as text.
     pub(super) fn text(&self) -> Option<String> {
