@@ -9,6 +9,7 @@ pub(crate) mod build;
 mod exhaustive;
 mod faults;
 mod laws;
+mod ledger;
 mod mutant;
 mod oracle;
 mod pairs;

@@ -81,6 +81,13 @@ impl Fate {
     pub(crate) fn relent(&self) {
         self.faults.store(0, Ordering::Relaxed);
     }
+    /// Until `turn`, nothing goes wrong; gives what `turn` takes.
+    pub(crate) fn calm(&self) -> u64 {
+        self.faults.swap(0, Ordering::Relaxed)
+    }
+    pub(crate) fn turn(&self, faults: u64) {
+        self.faults.store(faults, Ordering::Relaxed);
+    }
     fn fault(&self, menu: &[Fault]) -> Option<Fault> {
         let faults = self.faults.load(Ordering::Relaxed);
         self.throw(|d| d.chance(faults).then(|| menu[d.below(menu.len() as u64) as usize]))

@@ -43,7 +43,7 @@ pub(crate) use {
     drive::drive,
     footprint::Footprint,
     machine::{Event, Step, Winners},
-    rules::{RULES, Rule},
+    rules::{RULES, Rule, Verdict},
 };
 
 /// All that stays the same from the first attempt of a commit to the last.
