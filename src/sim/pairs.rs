@@ -273,10 +273,12 @@ enum Defect {
 }
 
 /// How a commit of work that was staged on `base` ends on `there`, where `winners` have landed in between.
-fn commit(work: Work, base: &Tiny, winners: &[Arc<Footprint>], there: &Tiny, rules: &'static [Rule], defect: Defect) -> Result<Tiny, String> {
+fn commit(mut work: Work, base: &Tiny, winners: &[Arc<Footprint>], there: &Tiny, rules: &'static [Rule], defect: Defect) -> Result<Tiny, String> {
     let own: RoaringTreemap = work.intent.row_deletes.iter().flat_map(|r| r.rows.iter()).collect();
     let first: Vec<_> = work.intent.row_deletes.iter().map(|r| r.vector.clone()).collect();
-    let work = if defect == Defect::ReadsForgotten { Work { reads: Default::default(), ..work } } else { work };
+    if defect == Defect::ReadsForgotten {
+        work.reads = Default::default();
+    }
     let mut machine = CommitMachine::new(Arc::new(work), base.base(), CommitPolicy::default(), 1).with_rules(rules);
     let mut event = Event::Start;
     loop {
