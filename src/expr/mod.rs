@@ -25,6 +25,7 @@ pub use eval::BoundExpr;
 pub(crate) use implied::implied;
 pub(crate) use kernels::canonical as canonical_values;
 pub(crate) use node::column;
+pub(crate) use kernels::{has_own_text, text};
 pub use node::{Expr, col, lit};
 pub use prune::{ColumnStats, Pruner};
 pub(crate) use sides::{Equality, Side, Sides, Sight, typed_literal};

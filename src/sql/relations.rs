@@ -3,15 +3,15 @@
 //! Every relation that is no common table expression gets a key; what stands behind the keys is loaded before the query is planned,
 //! each table and version once, so that a statement reads one snapshot of a table however often it names it.
 
+use super::calls::rewrite;
 use super::dialect::SparkDialect;
 use super::statement::TableName;
 use super::text::tokens;
 use super::tokens::{Rewritten, rewritten};
 use crate::error::{Code, Error, Result};
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, BinaryOperator, ExceptSelectItem, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName,
-    ObjectNamePart, Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, Statement, TableAlias, TableFactor, TableVersion,
-    Value, VisitMut, VisitorMut, With,
+    ExceptSelectItem, Expr, FunctionArg, FunctionArgExpr, Ident, ObjectName, ObjectNamePart, Query, Select, SelectItem,
+    SelectItemQualifiedWildcardKind, SetExpr, Statement, TableAlias, TableFactor, TableVersion, Value, VisitMut, VisitorMut, With,
 };
 use datafusion::sql::sqlparser::parser::Parser;
 use std::collections::{BTreeMap, HashMap};
@@ -184,35 +184,7 @@ impl VisitorMut for Visitor<'_> {
         ControlFlow::Continue(())
     }
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Error> {
-        if let Expr::RLike { negated, expr: value, pattern, .. } = expr {
-            let op = if *negated { BinaryOperator::PGRegexNotMatch } else { BinaryOperator::PGRegexMatch };
-            *expr = Expr::BinaryOp { left: value.clone(), op, right: pattern.clone() };
-        }
-        let text = |text: &str| Expr::Value(Value::SingleQuotedString(text.to_lowercase()).into());
-        match expr {
-            Expr::CompoundFieldAccess { access_chain, .. } => {
-                for access in access_chain {
-                    if let AccessExpr::Dot(name) = access
-                        && let Expr::Identifier(ident) = name
-                    {
-                        *name = text(&ident.value);
-                    }
-                }
-            }
-            Expr::Function(Function { name, args: FunctionArguments::List(list), .. })
-                if last_name(name).eq_ignore_ascii_case("named_struct") =>
-            {
-                for argument in list.args.iter_mut().step_by(2) {
-                    if let FunctionArg::Unnamed(FunctionArgExpr::Expr(name)) = argument
-                        && let Expr::Value(value) = &*name
-                        && let Value::SingleQuotedString(field) | Value::DoubleQuotedString(field) = &value.value
-                    {
-                        *name = text(field);
-                    }
-                }
-            }
-            _ => {}
-        }
+        rewrite(expr, &SparkDialect);
         ControlFlow::Continue(())
     }
     fn post_visit_select(&mut self, select: &mut Select) -> ControlFlow<Error> {

@@ -2,7 +2,8 @@
 
 use super::query::Planned;
 use super::shape::converted;
-use super::statement::{Insert, unsupported};
+use super::statement::Insert;
+use super::text::without_qualifier;
 use super::{Rows, Session};
 use crate::error::{Code, Error, Result};
 use crate::expr::{BoundExpr, Expr};
@@ -20,11 +21,22 @@ pub(super) async fn insert(session: &Session, insert: &Insert) -> Result<Report>
     let rows = Planned::new(session, &insert.source, false).await?.rows().await?;
     let rows = assigned(rows, insert, base.state().schema())?;
     let append = base.append(rows.schema, (session.watch)(rows.batches));
-    if insert.replace_where.is_some() || insert.overwrite && insert.partition.iter().any(|(_, value)| value.is_some()) {
-        return Err(unsupported("INSERT that overwrites by a condition"));
-    }
-    let append = if insert.overwrite { append.mode(SaveMode::Overwrite) } else { append };
+    let append = match replaced(insert)? {
+        Some(condition) => append.mode(SaveMode::Overwrite).replace_where(condition),
+        None if insert.overwrite => append.mode(SaveMode::Overwrite),
+        None => append,
+    };
     append.run().await
+}
+
+/// Which rows go: those of a condition, or of the partitions that the statement names.
+fn replaced(insert: &Insert) -> Result<Option<Expr>> {
+    if let Some(condition) = &insert.replace_where {
+        return Ok(Some(Expr::sql(&without_qualifier(condition, insert.table.qualifier())?)?));
+    }
+    let named = insert.partition.iter().filter_map(|(name, value)| Some(format!("`{}` <=> {}", name.replace('`', "``"), value.as_ref()?)));
+    let named: Vec<String> = named.collect();
+    if !insert.overwrite || named.is_empty() { Ok(None) } else { Expr::sql(&named.join(" AND ")).map(Some) }
 }
 
 /// How one column of the table is filled.

@@ -1,13 +1,19 @@
 //! Functions, operators and types with Spark's meaning. Kind: pure. Spec: SQL.
 
 use super::functions;
+use crate::expr::{has_own_text, text};
 use arrow::datatypes::{DataType, Field, FieldRef, TimeUnit};
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DFSchema, Result as Planning, ScalarValue};
 use datafusion::execution::SessionStateBuilder;
 use datafusion::functions_nested::expr_fn::array_element;
-use datafusion::logical_expr::expr::ScalarFunction;
+use datafusion::logical_expr::expr::{Cast, ScalarFunction};
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr, RawFieldAccessExpr, TypePlanner};
-use datafusion::logical_expr::{Expr, ExprSchemable, GetFieldAccess, lit};
+use datafusion::logical_expr::utils::merge_schema;
+use datafusion::logical_expr::{Expr, ExprSchemable, GetFieldAccess, LogicalPlan, lit};
+use datafusion::optimizer::AnalyzerRule;
 use datafusion::sql::sqlparser::ast::{ArrayElemTypeDef, BinaryOperator, DataType as SqlType, ExactNumberInfo, StructBracketKind};
 use std::sync::Arc;
 
@@ -21,9 +27,11 @@ pub(super) fn with_spark(mut builder: SessionStateBuilder) -> SessionStateBuilde
         .scalar_functions()
         .get_or_insert_with(Vec::new)
         .extend(datafusion_spark::all_default_scalar_functions().into_iter().chain(functions::all()));
-    builder.aggregate_functions().get_or_insert_with(Vec::new).extend(datafusion_spark::all_default_aggregate_functions());
+    // The engine's own average keeps decimals, as Spark does.
+    let aggregates = datafusion_spark::all_default_aggregate_functions().into_iter().filter(|f| f.name() != "avg");
+    builder.aggregate_functions().get_or_insert_with(Vec::new).extend(aggregates);
     builder.window_functions().get_or_insert_with(Vec::new).extend(datafusion_spark::all_default_window_functions());
-    builder.with_type_planner(Arc::new(Types))
+    builder.with_type_planner(Arc::new(Types)).with_analyzer_rule(Arc::new(Texts))
 }
 
 /// `/` gives a fraction, `DIV` a whole number, and both refuse zero; whole numbers do not wrap around.
@@ -75,6 +83,36 @@ fn narrow(expr: Expr) -> Expr {
             Expr::Literal(ScalarValue::Decimal128(Some(i128::from(value)), digits, 0), None)
         }
         other => other,
+    }
+}
+
+/// Numbers, dates and times as text are spelled as Spark spells them.
+#[derive(Debug)]
+struct Texts;
+
+impl AnalyzerRule for Texts {
+    fn name(&self) -> &str {
+        "texts"
+    }
+    fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Planning<LogicalPlan> {
+        let rewritten = plan.transform_up_with_subqueries(|plan| {
+            let schema = merge_schema(&plan.inputs());
+            let names = NamePreserver::new(&plan);
+            let rewritten = plan.map_expressions(|expr| {
+                let name = names.save(&expr);
+                let spelled = expr.transform_up(|expr| match expr {
+                    Expr::Cast(Cast { expr: value, field })
+                        if *field.data_type() == DataType::Utf8 && value.get_type(&schema).is_ok_and(|t| has_own_text(&t)) =>
+                    {
+                        Ok(Transformed::yes(Expr::ScalarFunction(ScalarFunction::new_udf(text(), vec![*value]))))
+                    }
+                    other => Ok(Transformed::no(other)),
+                })?;
+                Ok(spelled.update_data(|expr| name.restore(expr)))
+            })?;
+            if rewritten.transformed { rewritten.map_data(LogicalPlan::recompute_schema) } else { Ok(rewritten) }
+        })?;
+        Ok(rewritten.data)
     }
 }
 

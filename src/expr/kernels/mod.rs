@@ -140,12 +140,12 @@ fn part(text: &str, start: i64, length: i64) -> &str {
 }
 
 /// Whether Arrow writes values of a type otherwise than Spark's CAST does.
-pub(super) fn has_own_text(from: &DataType) -> bool {
+pub(crate) fn has_own_text(from: &DataType) -> bool {
     matches!(from, DataType::Float32 | DataType::Float64 | DataType::Date32 | DataType::Timestamp(TimeUnit::Microsecond, _))
 }
 
 /// `CAST(value AS STRING)` of the types that have their own text.
-pub(super) fn text() -> Arc<ScalarUDF> {
+pub(crate) fn text() -> Arc<ScalarUDF> {
     fn texts<T: ArrowPrimitiveType>(array: &ArrayRef, text: fn(T::Native) -> String) -> ArrayRef {
         Arc::new(array.as_primitive::<T>().iter().map(|v| v.map(text)).collect::<StringArray>())
     }

@@ -7,6 +7,7 @@ mod formats;
 mod merge;
 mod row_changes;
 mod signals;
+mod sql;
 mod write;
 
 use serde_json::Value;
