@@ -45,7 +45,7 @@ pub(super) async fn run(session: &Session, text: &str) -> Result<Answer> {
             }
             Answer::Report(update.run().await?)
         }
-        Statement::Merge(_) => return Err(unsupported("MERGE")),
+        Statement::Merge(merge) => Answer::Report(sink::merge(session, &merge).await?),
         Statement::Alter { .. } => return Err(unsupported("ALTER TABLE")),
         Statement::Truncate(table) => Answer::Report(session.table(&table)?.delete().run().await?),
         Statement::Comment { .. } => return Err(unsupported("COMMENT ON TABLE")),

@@ -1,12 +1,13 @@
-//! INSERT: rows of a query as rows of a table. Kind: edge. Spec: SQL.
+//! INSERT and MERGE: rows of a query as rows of a table. Kind: edge. Spec: SQL.
 
 use super::query::Planned;
 use super::shape::converted;
-use super::statement::Insert;
+use super::statement::{Insert, Merge};
 use super::text::without_qualifier;
 use super::{Rows, Session};
 use crate::error::{Code, Error, Result};
-use crate::expr::{BoundExpr, Expr};
+use crate::data::input::InputRows;
+use crate::expr::{BoundExpr, Expr, MergeClause};
 use crate::operations::{Report, SaveMode};
 use crate::schema::{DataType, Struct, evolve};
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
@@ -27,6 +28,20 @@ pub(super) async fn insert(session: &Session, insert: &Insert) -> Result<Report>
         None => append,
     };
     append.run().await
+}
+
+/// Runs a MERGE: the source is a query, the rest is text that the operation reads.
+pub(super) async fn merge(session: &Session, merge: &Merge) -> Result<Report> {
+    let table = session.table(&merge.target)?;
+    let on = Expr::sql(&merge.on)?;
+    let clauses = merge.clauses.iter().map(|text| MergeClause::sql(text)).collect::<Result<Vec<_>>>()?;
+    let source = Planned::new(session, &merge.source, false).await?.rows().await?;
+    let source = InputRows { schema: source.schema, batches: (session.watch)(source.batches) };
+    let source_alias = merge.source_alias.as_deref().unwrap_or(&merge.source_name);
+    let operation = table.merge(source, on).target_alias(merge.target_alias.as_deref().unwrap_or(merge.target.qualifier())).source_alias(source_alias);
+    let operation = clauses.into_iter().fold(operation, |operation, clause| operation.when(clause));
+    let operation = if merge.schema_evolution { operation.schema_evolution() } else { operation };
+    operation.run().await
 }
 
 /// Which rows go: those of a condition, or of the partitions that the statement names.

@@ -130,6 +130,8 @@ pub(super) struct Merge {
     /// A query, or the text of a relation.
     pub source: String,
     pub source_alias: Option<String>,
+    /// What its columns go by without one.
+    pub source_name: String,
     pub on: String,
     /// The clauses, each without its `WHEN`.
     pub clauses: Vec<String>,
@@ -396,8 +398,20 @@ fn merge(words: &mut Words<'_>) -> Result<Statement> {
     words.need("into")?;
     let (target, target_alias) = aliased(words, &["using"])?;
     words.need("using")?;
-    let source =
-        if words.peek_open() { words.parenthesized()?.to_owned() } else { format!("SELECT * FROM {}", words.until(&["as", "on"]).trim()) };
+    let (source, source_name) = if words.peek_open() {
+        (words.parenthesized()?.to_owned(), String::new())
+    } else {
+        let start = words.mark();
+        let name = table(words)?;
+        words.back_to(start);
+        let mut text = words.table_text()?.to_owned();
+        // A version may follow the name.
+        if words.peek("version as of") || words.peek("timestamp as of") {
+            text.push(' ');
+            text.push_str(words.version_text());
+        }
+        (format!("SELECT * FROM {text}"), name.qualifier().to_owned())
+    };
     let (source, source_alias) = match words.take("as") || !words.peek("on") {
         true => (source, Some(words.name()?)),
         false => (source, None),
@@ -411,7 +425,7 @@ fn merge(words: &mut Words<'_>) -> Result<Statement> {
     if on.is_empty() || clauses.is_empty() {
         return Err(words.expected(if on.is_empty() { "a condition" } else { "WHEN" }));
     }
-    Ok(Statement::Merge(Box::new(Merge { schema_evolution, target, target_alias, source, source_alias, on, clauses })))
+    Ok(Statement::Merge(Box::new(Merge { schema_evolution, target, target_alias, source, source_alias, source_name, on, clauses })))
 }
 
 #[cfg(test)]

@@ -188,6 +188,21 @@ impl<'a> Words<'a> {
         }
         Ok(names)
     }
+    /// The text of a table's name, with the version that `@` picks.
+    pub fn table_text(&mut self) -> Result<&'a str> {
+        let start = self.at;
+        self.names()?;
+        if self.take_token(&Token::AtSign) {
+            self.at += 1;
+        }
+        Ok(self.slice(start, self.at.min(self.pieces.len())))
+    }
+    /// `VERSION AS OF 3` or `TIMESTAMP AS OF 'text'`.
+    pub fn version_text(&mut self) -> &'a str {
+        let start = self.at;
+        self.at = (self.at + 4).min(self.pieces.len());
+        self.slice(start, self.at)
+    }
     /// A text in single or double quotes.
     pub fn quoted(&mut self) -> Option<String> {
         let (Token::SingleQuotedString(text) | Token::DoubleQuotedString(text)) = self.token(0) else { return None };
