@@ -37,8 +37,8 @@ pub use log::{
     Add, CatalogLogStore, Cdc, CommitCatalog, CommitInfo, DomainMetadata, LogFile, LogFileKind, LogStore, Metadata, PathLogStore, Protocol,
     Ratified, Remove, StagedCommit, Txn, VectorDescriptor, Version,
 };
-pub use operations::{Append, ChangeFeed, Changes, Checkpoint, Create, Delete, Merge, Report, SaveMode, Update};
-pub use schema::{DataType, Field, Scalar, Struct};
+pub use operations::{Alter, Alteration, Append, ChangeFeed, Changes, Checkpoint, Create, Delete, Merge, Report, SaveMode, Update};
+pub use schema::{DataType, Field, FieldPath, NewColumn, Position, Scalar, Struct, column_path};
 pub use snapshot::{At, CountEffort, Counts, FileBatch, FileQuery, HistoryEntry, Snapshot};
 #[cfg(feature = "sql")]
 pub use sql::{Answer, Rows, Session};

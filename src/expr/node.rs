@@ -282,6 +282,12 @@ impl Expr {
     pub fn sql(text: &str) -> Result<Expr> {
         Ok(Expr { node: parse::expression(text)? })
     }
+    /// The paths that the expression names as columns.
+    pub(crate) fn column_paths(&self) -> Vec<FieldPath> {
+        let mut paths = Vec::new();
+        self.node.for_each_column(&mut |path| paths.push(path.clone()));
+        paths
+    }
     comparisons! {
         /// `self = other`.
         eq = Eq;

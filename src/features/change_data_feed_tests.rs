@@ -28,6 +28,7 @@ fn make(column: &str, properties: &[(&str, &str)]) -> Result<(crate::log::Protoc
     let schema = format!(r#"{{"type":"struct","fields":[{}]}}"#, field(column, r#""long""#, "{}"));
     let properties = properties.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
     new_table(NewTable { schema: Struct::from_json(&schema).expect("a schema"), properties, ..NewTable::default() }, &Env::system())
+        .map(|state| (state.protocol().clone(), state.metadata().clone()))
 }
 
 // spec: CDF-2

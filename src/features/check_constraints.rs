@@ -5,7 +5,7 @@
 
 use super::drafts::{RowCheck, TableDraft, WritePlan};
 use super::spec::{Active, FeatureSpec, Hooks, LegacyVersions, Scope, Support};
-use super::{TableFeature, TableState};
+use super::{ColumnRule, Downgrade, TableFeature, TableState};
 use crate::error::{Code, Error, Result};
 use crate::expr::Expr;
 use crate::schema::{DataType, Struct};
@@ -22,12 +22,35 @@ pub(super) const SPEC: FeatureSpec = FeatureSpec {
     active: Active::When(|state| state.properties().any(|(key, _)| name_of(key).is_some())),
     support: Support::Full,
     joins_quietly: false,
-    hooks: Hooks { shape_table: Some(shape_table), write_stages: Some(write_stages), ..Hooks::NONE },
+    hooks: Hooks {
+        shape_table: Some(shape_table),
+        column_rules: Some(column_rules),
+        write_stages: Some(write_stages),
+        downgrade: Some(Downgrade { check: Some(none_left), ..Downgrade::NONE }),
+        ..Hooks::NONE
+    },
 };
 
 /// The name of the constraint that a property declares.
 fn name_of(key: &str) -> Option<&str> {
     key.get(..PREFIX.len()).filter(|prefix| prefix.eq_ignore_ascii_case(PREFIX)).map(|_| &key[PREFIX.len()..])
+}
+
+fn column_rules(state: &TableState, rules: &mut Vec<ColumnRule>) {
+    let named = state.properties().filter_map(|(key, sql)| Some((name_of(key)?, sql)));
+    rules.extend(named.map(|(name, sql)| ColumnRule { name: format!("constraint {name}"), sql: sql.to_owned() }));
+}
+
+/// The feature goes when the last constraint is gone.
+fn none_left(state: &TableState) -> Result<()> {
+    let left: Vec<&str> = state.properties().filter_map(|(key, _)| name_of(key)).collect();
+    if left.is_empty() {
+        return Ok(());
+    }
+    Err(Error::new(Code::FEATURE_WRITE, "the table has constraints, so the feature cannot be dropped")
+        .with("features", SPEC.name)
+        .with("constraints", left.join(", "))
+        .help("drop the constraints first"))
 }
 
 /// What a constraint asks of the rows of a table with this schema. `LB-EXPR` when its text is no condition over them.

@@ -11,8 +11,7 @@ fn columns() -> Struct {
 
 fn made(property: (&str, &str)) -> Result<TableState> {
     let properties = StringMap::from([(property.0.to_owned(), property.1.to_owned())]);
-    let (protocol, metadata) = new_table(NewTable { schema: columns(), properties, ..NewTable::default() }, &Env::system())?;
-    TableState::new(protocol, metadata, Vec::new())
+    new_table(NewTable { schema: columns(), properties, ..NewTable::default() }, &Env::system())
 }
 
 // spec: VAL-2

@@ -21,12 +21,20 @@ pub(super) const SPEC: FeatureSpec = FeatureSpec {
     active: Active::When(|state| state.domain(DOMAIN).is_some()),
     support: Support::Full,
     joins_quietly: true,
-    hooks: Hooks { check_table: Some(check_table), ..Hooks::NONE },
+    hooks: Hooks { shape_table: Some(shape_table), check_table: Some(check_table), ..Hooks::NONE },
 };
 
 const DOMAIN: &str = "delta.clustering";
 /// As many as Spark takes.
 const COLUMNS_MAX: usize = 4;
+
+/// Writes down by which columns files are clustered, when that is asked for.
+fn shape_table(draft: &mut super::TableDraft<'_>) -> Result<()> {
+    let Some(columns) = draft.cluster_by.clone() else { return Ok(()) };
+    let domain = domain(&draft.schema, &columns, super::column_mapping::mode_of(draft)?)?;
+    draft.domains.push(domain);
+    Ok(())
+}
 
 /// The domain that clusters a table of this schema by these columns; without any, the table stays one that can be clustered.
 fn domain(schema: &Struct, columns: &[FieldPath], mode: MappingMode) -> Result<DomainMetadata> {

@@ -4,8 +4,7 @@ use crate::features::{NewTable, new_table};
 
 fn made(columns: &str) -> Result<TableState> {
     let new = NewTable { schema: Struct::from_sql(columns)?, ..NewTable::default() };
-    let (protocol, metadata) = new_table(new, &Env::system())?;
-    TableState::new(protocol, metadata, Vec::new())
+    new_table(new, &Env::system())
 }
 
 // spec: VAL-6

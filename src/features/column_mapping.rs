@@ -5,8 +5,9 @@
 
 use super::drafts::{TableDraft, WritePlan};
 use super::spec::{Active, FeatureSpec, Hooks, LegacyVersions, Scope, Support};
-use super::{TableFeature, TableState};
+use super::{Downgrade, TableFeature, TableState};
 use crate::error::{Code, Error, Result};
+use crate::log::Action;
 use crate::schema::{ColumnNames, DataType, Field, Struct, any_field, any_type, metadata_key, try_map_fields};
 use std::collections::HashSet;
 
@@ -20,7 +21,7 @@ pub(super) const SPEC: FeatureSpec = FeatureSpec {
     active: Active::When(|state| MappingMode::parse(state.property(MODE)).is_ok_and(|mode| mode != MappingMode::None)),
     support: Support::Full,
     joins_quietly: true,
-    hooks: Hooks { shape_table: Some(shape_table), write_stages: Some(write_stages), ..Hooks::NONE },
+    hooks: Hooks { shape_table: Some(shape_table), check_table: Some(check_table), downgrade: Some(DOWNGRADE), write_stages: Some(write_stages), ..Hooks::NONE },
 };
 
 const MODE: &str = "delta.columnMapping.mode";
@@ -35,10 +36,31 @@ pub(super) enum MappingMode {
     Name,
 }
 
+const DOWNGRADE: Downgrade = Downgrade {
+    check: Some(|state| match state.mapping_mode() {
+        MappingMode::None => Ok(()),
+        _ => Err(Error::new(Code::FEATURE_WRITE, "the files of the table use physical names, so the feature cannot be dropped")
+            .with("features", SPEC.name)
+            .help("copy the rows into a table without mapping")),
+    }),
+    unset: &[MODE],
+    leftovers: &[MAX_ID],
+    column_keys: &[metadata_key::MAPPING_ID, metadata_key::MAPPING_NAME, metadata_key::MAPPING_NESTED_IDS],
+    is_trace: Some(|action| matches!(action, Action::Metadata(metadata) if metadata.schema_string.contains(metadata_key::MAPPING_NAME))),
+    ..Downgrade::NONE
+};
+
 impl MappingMode {
     /// The mode of a table on which the feature is supported.
     pub(super) fn of(state: &TableState) -> Result<MappingMode> {
         MappingMode::parse(state.property(MODE))
+    }
+    fn word(self) -> &'static str {
+        match self {
+            MappingMode::None => "none",
+            MappingMode::Id => "id",
+            MappingMode::Name => "name",
+        }
     }
     /// The mode that a property asks for. `LB-PROPERTY` for another word.
     pub(super) fn parse(text: Option<&str>) -> Result<MappingMode> {
@@ -105,6 +127,11 @@ fn write_stages(_: &TableState, plan: &mut WritePlan) -> Result<()> {
     Ok(())
 }
 
+/// The mode that a table will have.
+pub(super) fn mode_of(draft: &TableDraft<'_>) -> Result<MappingMode> {
+    MappingMode::parse(draft.property(MODE))
+}
+
 /// Whether files of the table will use other names than the schema.
 pub(super) fn frees_names(draft: &TableDraft<'_>) -> Result<ColumnNames> {
     Ok(if MappingMode::parse(draft.property(MODE))? == MappingMode::None { ColumnNames::Plain } else { ColumnNames::Free })
@@ -122,6 +149,16 @@ pub(super) fn shape_table(draft: &mut TableDraft<'_>) -> Result<()> {
             for key in [metadata_key::MAPPING_ID, metadata_key::MAPPING_NAME, metadata_key::MAPPING_NESTED_IDS] {
                 field.metadata.remove(key);
             }
+            Ok::<_, Error>(field)
+        })?;
+    }
+    let was_mapped = draft.before.is_none_or(|before| before.mapping_mode() != MappingMode::None);
+    if !was_mapped {
+        // Files that are there use the names of the columns; whatever ids the schema brought along mean nothing to them.
+        draft.schema = try_map_fields(&draft.schema, &mut |field| {
+            let mut field = field.clone();
+            field.metadata.shift_remove(metadata_key::MAPPING_ID);
+            field.metadata.insert(metadata_key::MAPPING_NAME.to_owned(), field.name.clone().into());
             Ok::<_, Error>(field)
         })?;
     }
@@ -158,7 +195,29 @@ pub(super) fn set_highest_id(draft: &mut TableDraft<'_>, highest: i32) {
     draft.set_property(MAX_ID, highest.to_string());
 }
 
+/// How files name columns is settled when the table is made; names may be taken up later.
+fn check_table(before: Option<&TableState>, after: &TableState) -> Result<()> {
+    let Some(before) = before else { return Ok(()) };
+    let (from, to) = (before.mapping_mode(), after.mapping_mode());
+    if from == to || (from, to) == (MappingMode::None, MappingMode::Name) {
+        return Ok(());
+    }
+    let error = Error::new(Code::PROPERTY, format!("`{MODE}` cannot change from {} to {}", from.word(), to.word()));
+    Err(error.help(match to {
+        MappingMode::Id => "columns are mapped by id only in tables that are made so; `name` may be set",
+        _ => "files of the table use the physical names; copy the rows into a table without mapping",
+    }))
+}
+
 impl TableState {
+    /// Refuses to rename or drop columns while files use their names. `LB-SCHEMA`.
+    pub(crate) fn check_renames(&self) -> Result<()> {
+        if self.mapping_mode() != MappingMode::None {
+            return Ok(());
+        }
+        Err(Error::new(Code::SCHEMA, "columns can be renamed or dropped only in a table that maps them")
+            .help(format!("set the table property `{MODE}` to `name` first; no file is rewritten")))
+    }
     /// The Parquet field id by which a column of data files is found, when the table maps columns by id; else `None`.
     pub fn field_id(&self, physical: &Field) -> Option<i32> {
         if self.mapping_mode() == MappingMode::Id { field_id(physical) } else { None }

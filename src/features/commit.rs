@@ -38,12 +38,9 @@ impl TableState {
     }
     /// What this protocol says and that of `after` does not.
     pub(crate) fn protocol_loss(&self, after: &TableState) -> Option<String> {
-        let (old, new) = (self.protocol(), after.protocol());
-        if new.min_reader_version < old.min_reader_version || new.min_writer_version < old.min_writer_version {
-            return Some("the protocol was lowered".to_owned());
-        }
         let lost = self.features().supported.difference(&after.features().supported).next();
-        lost.map(|feature| format!("feature {} was dropped", feature.spec().name))
+        let unknown = || has_lost_unknown(self, after).map(str::to_owned);
+        lost.map(|feature| feature.spec().name.to_owned()).or_else(unknown).map(|name| format!("feature {name} was dropped"))
     }
     /// Why work that was prepared on this state must not be committed on `after`, whose protocol another commit brought.
     pub(crate) fn protocol_conflict(&self, after: &TableState) -> Option<String> {
@@ -82,6 +79,13 @@ impl TableState {
         });
         harmful.map(|(key, _)| format!("property {key} was changed"))
     }
+}
+
+/// A feature that this build does not know and that only the first protocol has.
+fn has_lost_unknown<'a>(before: &'a TableState, after: &TableState) -> Option<&'a str> {
+    let had = before.features();
+    let mut names = had.unknown_reader.iter().chain(&had.unknown_writer).map(String::as_str);
+    names.find(|name| !after.features().is_unknown(name))
 }
 
 /// Properties that may be set to this value (`None`: any) while another writer is at work, as Spark has it.

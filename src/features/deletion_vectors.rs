@@ -1,9 +1,9 @@
 //! Rows deleted without rewriting their file. Kind: pure. Spec: FEA.
 
 use super::spec::{Active, FeatureSpec, Hooks, Scope, Support};
-use super::{TableFeature, TableState};
+use super::{Downgrade, TableFeature, TableState};
 use crate::error::{Code, Error, Result};
-use crate::log::Add;
+use crate::log::{Action, Add};
 
 pub(super) const SPEC: FeatureSpec = FeatureSpec {
     feature: TableFeature::DeletionVectors,
@@ -15,7 +15,18 @@ pub(super) const SPEC: FeatureSpec = FeatureSpec {
     active: Active::WhenProperty("delta.enableDeletionVectors"),
     support: Support::Full,
     joins_quietly: true,
-    hooks: Hooks::NONE,
+    hooks: Hooks { downgrade: Some(DOWNGRADE), ..Hooks::NONE },
+};
+
+const DOWNGRADE: Downgrade = Downgrade {
+    set: &[("delta.enableDeletionVectors", "false")],
+    rewrites: Some(|_, add| add.deletion_vector.is_some()),
+    is_trace: Some(|action| match action {
+        Action::Add(add) => add.deletion_vector.is_some(),
+        Action::Remove(remove) => remove.deletion_vector.is_some(),
+        _ => false,
+    }),
+    ..Downgrade::NONE
 };
 
 impl TableState {

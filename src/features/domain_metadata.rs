@@ -1,7 +1,7 @@
 //! Named configuration outside the metadata; what we do not know is kept. Kind: pure. Spec: FEA.
 
 use super::spec::{Active, FeatureSpec, Hooks, Scope, Support};
-use super::{CommitDraft, TableFeature, TableState};
+use super::{CommitDraft, Downgrade, TableFeature, TableState};
 use crate::error::{Code, Error, Result};
 use crate::log::DomainMetadata;
 
@@ -15,7 +15,11 @@ pub(super) const SPEC: FeatureSpec = FeatureSpec {
     active: Active::WhenSupported,
     support: Support::Full,
     joins_quietly: true,
-    hooks: Hooks { stamp_commit: Some(stamp_commit), ..Hooks::NONE },
+    hooks: Hooks {
+        stamp_commit: Some(stamp_commit),
+        downgrade: Some(Downgrade { domains: Some(""), ..Downgrade::NONE }),
+        ..Hooks::NONE
+    },
 };
 
 /// What begins so belongs to the protocol: only its own features may write it.

@@ -3,11 +3,12 @@
 //! Upper layers fill these or carry them out, so that neither they name a feature nor features know them.
 
 use super::sequence::Sequence;
+use super::TableState;
 use crate::env::Env;
 use crate::error::Result;
 use crate::expr::Expr;
-use crate::log::StringMap;
-use crate::schema::{Field, Struct};
+use crate::log::{DomainMetadata, StringMap};
+use crate::schema::{Field, FieldPath, Struct};
 
 /// A column that no schema names: where a row lies, and which row it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -42,10 +43,18 @@ impl HiddenColumn {
 pub(crate) struct TableDraft<'a> {
     pub(crate) schema: Struct,
     /// In schema spelling.
-    pub(crate) partition_columns: &'a [String],
+    pub(crate) partition_columns: Vec<String>,
     pub(crate) properties: StringMap,
+    /// By which columns files are to be clustered from now on (none when empty); `None` when nothing is said about it.
+    pub(crate) cluster_by: Option<Vec<FieldPath>>,
+    /// Domains to set or (with `removed`) to drop.
+    pub(crate) domains: Vec<DomainMetadata>,
     /// Whether no data was written under this schema yet.
     pub(crate) is_new: bool,
+    /// Whether the rows that are there go with the schema that they had.
+    pub(crate) replaces_rows: bool,
+    /// The table as it was; `None` when it is made.
+    pub(crate) before: Option<&'a TableState>,
     /// Where names that no column ever had are drawn from.
     pub(crate) env: &'a Env,
 }

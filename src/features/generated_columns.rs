@@ -4,7 +4,7 @@
 
 use super::drafts::{Fill, FillValue, RowCheck, TableDraft, WritePlan};
 use super::spec::{Active, FeatureSpec, Hooks, LegacyVersions, Scope, Support};
-use super::{TableFeature, TableState};
+use super::{ColumnRule, TableFeature, TableState};
 use crate::error::{Code, Error, Result};
 use crate::expr::{BoundExpr, Expr, column, implied};
 use crate::schema::{DataType, Field, Struct, any_field, metadata_key};
@@ -21,6 +21,7 @@ pub(super) const SPEC: FeatureSpec = FeatureSpec {
     joins_quietly: false,
     hooks: Hooks {
         shape_table: Some(shape_table),
+        column_rules: Some(column_rules),
         write_stages: Some(write_stages),
         implied_filter: Some(implied_filter),
         ..Hooks::NONE
@@ -30,6 +31,13 @@ pub(super) const SPEC: FeatureSpec = FeatureSpec {
 /// The expression of a column as it is written in SQL; `None` for a column that has none.
 fn text(field: &Field) -> Option<&str> {
     field.metadata.get(metadata_key::GENERATION_EXPRESSION).map(|value| value.as_str().unwrap_or_default())
+}
+
+fn column_rules(state: &TableState, rules: &mut Vec<ColumnRule>) {
+    any_field(state.schema(), |field| {
+        rules.extend(text(field).map(|sql| ColumnRule { name: format!("generated column {}", field.name), sql: sql.to_owned() }));
+        false
+    });
 }
 
 /// What a column must hold. `LB-EXPR` when its text is no expression over the other columns, or one of another type.

@@ -6,7 +6,17 @@ use crate::log::{Add, Metadata, NullableMap, Protocol};
 fn draft<'a>(fields: &str, properties: &[(&str, &str)], env: &'a Env) -> TableDraft<'a> {
     let Metadata { schema_string, configuration, .. } = metadata(fields, properties);
     let schema = Struct::from_json(&schema_string).expect("a schema");
-    TableDraft { schema, partition_columns: &[], properties: configuration, is_new: true, env }
+    TableDraft {
+        schema,
+        partition_columns: Vec::new(),
+        properties: configuration,
+        cluster_by: None,
+        domains: Vec::new(),
+        is_new: true,
+        replaces_rows: false,
+        before: None,
+        env,
+    }
 }
 
 /// A new table with these properties, shaped by every feature.
@@ -70,7 +80,17 @@ fn elements_keys_and_values_get_ids_above_those_of_columns() {
     // Once given, an id stays.
     let env = Env::system();
     let properties = state.metadata().configuration.clone();
-    let mut again = TableDraft { schema: state.schema().clone(), partition_columns: &[], properties, is_new: false, env: &env };
+    let mut again = TableDraft {
+        schema: state.schema().clone(),
+        partition_columns: Vec::new(),
+        properties,
+        cluster_by: None,
+        domains: Vec::new(),
+        is_new: false,
+        replaces_rows: false,
+        before: Some(&state),
+        env: &env,
+    };
     V2.shape(&mut again).expect("shaped");
     assert_eq!(again.schema, *state.schema());
 }

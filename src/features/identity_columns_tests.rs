@@ -6,8 +6,7 @@ use crate::log::Version;
 fn made(columns: &str, partition: &[&str]) -> Result<TableState> {
     let partition_columns = partition.iter().map(|name| (*name).to_owned()).collect();
     let new = NewTable { schema: Struct::from_sql(columns)?, partition_columns, ..NewTable::default() };
-    let (protocol, metadata) = new_table(new, &Env::system())?;
-    TableState::new(protocol, metadata, Vec::new())
+    new_table(new, &Env::system())
 }
 fn table() -> TableState {
     made("v INT, n BIGINT GENERATED ALWAYS AS IDENTITY (START WITH 10 INCREMENT BY -5)", &[]).expect("a table")

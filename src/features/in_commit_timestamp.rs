@@ -2,7 +2,7 @@
 
 use super::commit::CommitDraft;
 use super::spec::{Active, FeatureSpec, Hooks, Scope, Support};
-use super::{TableFeature, TableState};
+use super::{Downgrade, TableFeature, TableState};
 use crate::env::Timestamp;
 use crate::error::{Code, Error, Result};
 use crate::log::Version;
@@ -21,7 +21,11 @@ pub(super) const SPEC: FeatureSpec = FeatureSpec {
     active: Active::WhenProperty(ENABLED),
     support: Support::Full,
     joins_quietly: true,
-    hooks: Hooks { stamp_commit: Some(stamp_commit), ..Hooks::NONE },
+    hooks: Hooks {
+        stamp_commit: Some(stamp_commit),
+        downgrade: Some(Downgrade { unset: &[ENABLED, SINCE_VERSION, SINCE_TIME], ..Downgrade::NONE }),
+        ..Hooks::NONE
+    },
 };
 
 /// Sets a time above the one before; the commit that turns the feature on for a table that exists also says so in the properties.

@@ -1,87 +1,168 @@
-//! The protocol and metadata of a new table, and of a table whose schema changes. Kind: pure. Spec: FEA, SCH.
+//! The protocol, metadata and domains of a new table, and of a table that changes. Kind: pure. Spec: FEA, SCH.
 //!
-//! Invariant: the protocol supports everything that schema and properties switch on, and no more than that and Spark's defaults.
+//! Invariant: the protocol supports everything that schema, properties and domains switch on, and no more than that and Spark's
+//! defaults. Every change of a table's metadata passes through here, so every feature's rules see it.
 
 use super::drafts::TableDraft;
 use super::properties::{Requested, request};
-use super::resolve::{FeatureSet, READER_VERSION_MAX, WRITER_VERSION_MAX, implied, resolve};
-use super::spec::Scope;
 use super::state::is_same_key;
+use super::versions::{AskedVersions, asked_for, grown_protocol, new_protocol};
 use super::{ALL, TableFeature, TableState};
 use crate::env::Env;
-use crate::error::{Code, Error, Result};
-use crate::log::{Format, Metadata, Protocol, StringMap};
-use crate::schema::{DataType, Field, Struct, check_new_schema, try_map_fields};
-use std::collections::BTreeSet;
+use crate::error::{Error, Result};
+use crate::log::{DomainMetadata, Format, Metadata, Protocol, StringMap};
+use crate::schema::{DataType, Field, FieldPath, Struct, check_new_schema, try_map_fields};
+use std::sync::Arc;
 
 /// What a user says about a table that is to be made.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct NewTable {
     pub(crate) schema: Struct,
     pub(crate) partition_columns: Vec<String>,
+    /// By which columns files are clustered; `None` when the table is not.
+    pub(crate) cluster_by: Option<Vec<FieldPath>>,
     pub(crate) properties: StringMap,
     pub(crate) name: Option<String>,
     pub(crate) description: Option<String>,
 }
 
-/// The first protocol and metadata of a table. `LB-SCHEMA` for a schema that cannot be stored, `LB-PROPERTY` for a property that no
-/// engine understands, `LB-FEATURE-WRITE` when something asked for is not built.
-pub(crate) fn new_table(new: NewTable, env: &Env) -> Result<(Protocol, Metadata)> {
-    let requested = request(&new.properties)?;
+/// What is to change about a table that exists. What is not named stays as it is, byte for byte.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct TableChange {
+    pub(crate) schema: Option<Struct>,
+    /// Whether the same commit removes all rows, so that columns may become others.
+    pub(crate) replaces_rows: bool,
+    pub(crate) partition_columns: Option<Vec<String>>,
+    /// Empty for no clustering from now on.
+    pub(crate) cluster_by: Option<Vec<FieldPath>>,
+    /// Properties to set, as a user spells them.
+    pub(crate) set: StringMap,
+    /// Properties to drop, in any case; those that the table lacks are left out.
+    pub(crate) unset: Vec<String>,
+    /// The new comment; the empty text drops it.
+    pub(crate) description: Option<String>,
+    /// Features to support, active or not.
+    pub(crate) features: Vec<TableFeature>,
+    pub(crate) domains: Vec<DomainMetadata>,
+}
+
+/// A table after a change, and what the commit must say to make it so.
+#[derive(Clone, Debug)]
+pub(crate) struct ChangedTable {
+    pub(crate) state: Arc<TableState>,
+    pub(crate) protocol: Option<Protocol>,
+    pub(crate) metadata: Option<Metadata>,
+    pub(crate) domains: Vec<DomainMetadata>,
+}
+
+/// A table at its first version. `LB-SCHEMA` for a schema that cannot be stored, `LB-PROPERTY` for a property that no engine
+/// understands, `LB-FEATURE-WRITE` when something asked for is not built.
+pub(crate) fn new_table(new: NewTable, env: &Env) -> Result<TableState> {
+    let Requested { properties, features, versions } = request(&new.properties)?;
     let mut draft = TableDraft {
         schema: new.schema,
-        partition_columns: &new.partition_columns,
-        properties: requested.properties.clone(),
+        partition_columns: new.partition_columns,
+        properties,
+        cluster_by: new.cluster_by,
+        domains: Vec::new(),
         is_new: true,
+        replaces_rows: false,
+        before: None,
         env,
     };
-    let partition_columns = shape(&mut draft, &new.partition_columns)?;
+    draft.partition_columns = check_schema(&draft)?;
+    shape(&mut draft)?;
     let metadata = Metadata {
         id: env.new_uuid().to_string(),
         name: new.name,
         description: new.description,
         format: Format { provider: "parquet".to_owned(), options: StringMap::new() },
         schema_string: draft.schema.to_json(),
-        partition_columns,
+        partition_columns: draft.partition_columns,
         configuration: draft.properties,
         created_time: Some(env.now().millis()),
     };
-    let protocol = new_protocol(&metadata, &requested)?;
-    TableState::new(protocol.clone(), metadata.clone(), Vec::new())?.check_writable()?;
-    Ok((protocol, metadata))
+    // Every feature is off under (1, 1), so only what metadata and domains ask for is seen.
+    let plain = Protocol { min_reader_version: 1, min_writer_version: 1, reader_features: None, writer_features: None };
+    let mut asked = asked_for(&TableState::new(plain, metadata.clone(), draft.domains.clone())?);
+    asked.extend(features);
+    asked.extend((!draft.domains.is_empty()).then_some(TableFeature::DomainMetadata));
+    let state = TableState::new(new_protocol(asked, versions)?, metadata, draft.domains)?;
+    check(None, &state)?;
+    Ok(state)
 }
 
-/// The metadata of a table under another schema and partitioning, with the protocol when that must grow. Errors as `new_table`.
-pub(crate) fn change_table(
-    state: &TableState,
-    schema: Struct,
-    partition_columns: &[String],
-    env: &Env,
-) -> Result<(Option<Protocol>, Metadata)> {
-    let mut draft = TableDraft { schema, partition_columns, properties: state.metadata().configuration.clone(), is_new: false, env };
-    let partition_columns = shape(&mut draft, partition_columns)?;
-    let metadata =
-        Metadata { schema_string: draft.schema.to_json(), partition_columns, configuration: draft.properties, ..state.metadata().clone() };
-    let asked = asked_for(&TableState::new(state.protocol().clone(), metadata.clone(), state.domains().to_vec())?);
-    let protocol = grown_protocol(state.protocol(), state.features(), &asked);
-    let after = protocol.clone().unwrap_or_else(|| state.protocol().clone());
-    TableState::new(after, metadata.clone(), state.domains().to_vec())?.check_writable()?;
-    Ok((protocol, metadata))
+impl TableChange {
+    /// The table after this change. Errors as `new_table`; `LB-INPUT` for a change that a feature forbids.
+    pub(crate) fn apply(self, before: &TableState, env: &Env) -> Result<ChangedTable> {
+        let old = before.metadata();
+        let mut draft = TableDraft {
+            schema: self.schema.unwrap_or_else(|| before.schema().clone()),
+            partition_columns: self.partition_columns.unwrap_or_else(|| before.partition_columns().to_vec()),
+            properties: old.configuration.clone(),
+            cluster_by: self.cluster_by,
+            domains: self.domains,
+            is_new: false,
+            replaces_rows: self.replaces_rows,
+            before: Some(before),
+            env,
+        };
+        let Requested { properties, mut features, versions } = request(&self.set)?;
+        for (key, value) in properties {
+            draft.set_property(&key, value);
+        }
+        for key in &self.unset {
+            draft.unset_property(key);
+        }
+        // A schema that another engine made is kept as it is.
+        if draft.schema != *before.schema() || draft.partition_columns != before.partition_columns() {
+            draft.partition_columns = check_schema(&draft)?;
+        }
+        shape(&mut draft)?;
+        let same_schema = draft.schema == *before.schema();
+        let same_partitions = draft.partition_columns == before.partition_columns();
+        let metadata = Metadata {
+            schema_string: if same_schema { old.schema_string.clone() } else { draft.schema.to_json() },
+            partition_columns: if same_partitions { old.partition_columns.clone() } else { draft.partition_columns },
+            configuration: draft.properties,
+            description: self.description.map_or_else(|| old.description.clone(), |text| Some(text).filter(|text| !text.is_empty())),
+            ..old.clone()
+        };
+        let domains = draft.domains;
+        let live = live_domains(before, &domains);
+        let mut asked = asked_for(&before.with(before.protocol().clone(), metadata.clone(), live.clone())?);
+        features.extend(self.features);
+        asked.extend(features);
+        asked.extend((!domains.is_empty()).then_some(TableFeature::DomainMetadata));
+        let protocol = grown_protocol(before, &asked, versions)?;
+        let state = before.with(protocol.clone().unwrap_or_else(|| before.protocol().clone()), metadata.clone(), live)?;
+        check(Some(before), &state)?;
+        let metadata = (metadata != *old).then_some(metadata);
+        Ok(ChangedTable { state: Arc::new(state), protocol, metadata, domains })
+    }
+}
+
+impl ChangedTable {
+    /// Whether there is nothing to commit.
+    pub(crate) fn is_same(&self) -> bool {
+        self.protocol.is_none() && self.metadata.is_none() && self.domains.is_empty()
+    }
 }
 
 /// A table whose columns, partitioning, comment and properties are replaced, and the protocol when that must grow: it never shrinks,
 /// because older versions stay readable. The id stays, and domains do. Errors as `new_table`.
-pub(crate) fn replaced_table(before: &TableState, new: NewTable, env: &Env) -> Result<(TableState, Option<Protocol>)> {
+pub(crate) fn replaced_table(before: &TableState, new: NewTable, env: &Env) -> Result<ChangedTable> {
     before.check_writable()?;
-    let (protocol, metadata) = new_table(new, env)?;
-    let asked = asked_for(&TableState::new(protocol, metadata.clone(), Vec::new())?);
-    let protocol = grown_protocol(before.protocol(), before.features(), &asked);
+    let new = new_table(new, env)?;
     let old = before.metadata();
-    let metadata = Metadata { id: old.id.clone(), name: metadata.name.or_else(|| old.name.clone()), ..metadata };
+    let name = new.metadata().name.clone().or_else(|| old.name.clone());
+    let metadata = Metadata { id: old.id.clone(), name, ..new.metadata().clone() };
+    let domains = new.domains().to_vec();
+    let protocol = grown_protocol(before, &asked_for(&new), AskedVersions::default())?;
     let after = protocol.clone().unwrap_or_else(|| before.protocol().clone());
-    let state = TableState::new(after, metadata, before.domains().to_vec())?;
+    let state = before.with(after, metadata.clone(), live_domains(before, &domains))?;
     state.check_writable()?;
-    Ok((state, protocol))
+    Ok(ChangedTable { state: Arc::new(state), protocol, metadata: Some(metadata), domains })
 }
 
 /// Whether a table of these columns could be given these properties. `LB-PROPERTY` and `LB-FEATURE-WRITE` as `new_table`.
@@ -98,100 +179,34 @@ impl TableDraft<'_> {
         self.properties.iter().find(|(other, _)| is_same_key(key, other)).map(|(_, value)| value.as_str())
     }
     pub(super) fn set_property(&mut self, key: &str, value: String) {
-        self.properties.retain(|other, _| !is_same_key(key, other));
+        self.unset_property(key);
         self.properties.insert(key.to_owned(), value);
     }
-}
-
-/// Checks and completes the schema; gives the partition columns in schema spelling.
-fn shape(draft: &mut TableDraft<'_>, partition_columns: &[String]) -> Result<Vec<String>> {
-    let partition_columns = check_new_schema(&draft.schema, partition_columns, super::column_mapping::frees_names(draft)?)?;
-    ALL.iter().filter_map(|spec| spec.hooks.shape_table).try_for_each(|shape_table| shape_table(draft))?;
-    Ok(partition_columns)
-}
-
-/// What the schema and the properties switch on, with all that this requires.
-fn asked_for(state: &TableState) -> BTreeSet<TableFeature> {
-    let mut asked: BTreeSet<TableFeature> = ALL.iter().filter(|spec| spec.active.is_asked(state)).map(|spec| spec.feature).collect();
-    close(&mut asked);
-    asked
-}
-
-fn close(features: &mut BTreeSet<TableFeature>) {
-    let mut open: Vec<TableFeature> = features.iter().copied().collect();
-    while let Some(feature) = open.pop() {
-        open.extend(feature.spec().requires.iter().filter(|required| features.insert(**required)));
+    pub(super) fn unset_property(&mut self, key: &str) {
+        self.properties.retain(|other, _| !is_same_key(key, other));
     }
 }
 
-fn new_protocol(metadata: &Metadata, requested: &Requested) -> Result<Protocol> {
-    // Every feature is off under (1, 1), so only what metadata asks for is seen.
-    let plain = Protocol { min_reader_version: 1, min_writer_version: 1, reader_features: None, writer_features: None };
-    let mut features = asked_for(&TableState::new(plain, metadata.clone(), Vec::new())?);
-    features.extend(&requested.features);
-    close(&mut features);
-    let (reader, writer) = (requested.min_reader_version.unwrap_or(1), requested.min_writer_version.unwrap_or(2));
-    if reader == READER_VERSION_MAX && requested.min_writer_version.is_some_and(|writer| writer != WRITER_VERSION_MAX) {
-        return Err(Error::new(Code::PROPERTY, "reader version 3 needs writer version 7").with("property", "delta.minReaderVersion"));
-    }
-    // What writer 2 implies is what Spark lists for every table, too.
-    features.extend(implied(reader.min(2), writer.clamp(2, 6)).filter(|feature| writer < WRITER_VERSION_MAX || is_default(*feature)));
-    if reader < READER_VERSION_MAX && writer < WRITER_VERSION_MAX {
-        for (reader, writer) in [(1, 2), (1, 3), (1, 4), (2, 5), (2, 6)] {
-            if implied(reader, writer).collect::<BTreeSet<_>>() == features {
-                return Ok(Protocol {
-                    min_reader_version: reader,
-                    min_writer_version: writer,
-                    reader_features: None,
-                    writer_features: None,
-                });
-            }
-        }
-    }
-    Ok(listed(features.iter().map(|feature| feature.spec().name.to_owned()).collect(), reader, &features))
+/// Checks the schema; gives the partition columns in schema spelling.
+fn check_schema(draft: &TableDraft<'_>) -> Result<Vec<String>> {
+    check_new_schema(&draft.schema, &draft.partition_columns, super::column_mapping::frees_names(draft)?)
 }
 
-fn is_default(feature: TableFeature) -> bool {
-    implied(1, 2).any(|default| default == feature)
+/// Lets every feature complete schema, properties and domains.
+fn shape(draft: &mut TableDraft<'_>) -> Result<()> {
+    ALL.iter().filter_map(|spec| spec.hooks.shape_table).try_for_each(|shape_table| shape_table(draft))
 }
 
-/// The protocol that lists `names`; `at_least` is the reader version that it must have.
-fn listed(names: Vec<String>, at_least: i32, features: &BTreeSet<TableFeature>) -> Protocol {
-    let reader = features
-        .iter()
-        .map(|feature| feature.spec())
-        .filter(|spec| spec.scope == Scope::ReaderWriter)
-        .map(|spec| spec.legacy.and_then(|legacy| legacy.reader).unwrap_or(READER_VERSION_MAX))
-        .fold(at_least, i32::max);
-    let for_readers = |name: &&String| TableFeature::named(name).is_some_and(|feature| feature.spec().scope == Scope::ReaderWriter);
-    Protocol {
-        min_reader_version: reader,
-        min_writer_version: WRITER_VERSION_MAX,
-        reader_features: (reader == READER_VERSION_MAX).then(|| names.iter().filter(for_readers).cloned().collect()),
-        writer_features: Some(names),
-    }
+/// Lets every feature refuse what it does not allow.
+fn check(before: Option<&TableState>, after: &TableState) -> Result<()> {
+    after.check_writable()?;
+    ALL.iter().filter_map(|spec| spec.hooks.check_table).try_for_each(|check_table| check_table(before, after))
 }
 
-/// The protocol with features added; `None` when it supports them already. Names that are listed stay as they are spelled.
-fn grown_protocol(protocol: &Protocol, has: &FeatureSet, asked: &BTreeSet<TableFeature>) -> Option<Protocol> {
-    let missing: Vec<TableFeature> = asked.difference(&has.supported).copied().collect();
-    if missing.is_empty() {
-        return None;
-    }
-    let mut names = protocol.writer_features.clone().unwrap_or_default();
-    // What the old versions implied must be listed from now on.
-    for feature in has.supported.iter().chain(&missing) {
-        if !names.iter().any(|name| feature.spec().is_named(name)) {
-            names.push(feature.spec().name.to_owned());
-        }
-    }
-    let features = has.supported.union(asked).copied().collect();
-    let mut grown = listed(names, protocol.min_reader_version, &features);
-    for name in &has.unknown_reader {
-        grown.reader_features.get_or_insert_default().push(name.clone());
-    }
-    debug_assert!(resolve(&grown).is_ok());
-    Some(grown)
+/// The live domains after `changes`.
+fn live_domains(before: &TableState, changes: &[DomainMetadata]) -> Vec<DomainMetadata> {
+    let kept = before.domains().iter().filter(|old| changes.iter().all(|new| new.domain != old.domain));
+    kept.chain(changes.iter().filter(|new| !new.removed)).cloned().collect()
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 use super::*;
 use crate::env::SeededEntropy;
+use crate::error::Code;
 use crate::schema::{DataType, Field};
 use std::sync::Arc;
 
@@ -14,7 +15,7 @@ fn make(schema: &str, partition_columns: &[&str], properties: &[(&str, &str)]) -
         properties: properties.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
         ..NewTable::default()
     };
-    new_table(new, &env())
+    new_table(new, &env()).map(|state| (state.protocol().clone(), state.metadata().clone()))
 }
 
 fn column(name: &str, data_type: &str) -> String {
@@ -27,6 +28,12 @@ fn protocol_of(schema: &str, properties: &[(&str, &str)]) -> (i32, i32, Vec<Stri
     lists.0.sort();
     lists.1.sort();
     (protocol.min_reader_version, protocol.min_writer_version, lists.0, lists.1)
+}
+
+/// The protocol and metadata after a change of the schema.
+fn change_table(state: &TableState, schema: Struct, env: &Env) -> (Option<Protocol>, Metadata) {
+    let changed = TableChange { schema: Some(schema), ..TableChange::default() }.apply(state, env).expect("a change");
+    (changed.protocol.clone(), changed.state.metadata().clone())
 }
 
 fn names(list: &[&str]) -> Vec<String> {
@@ -83,7 +90,6 @@ fn protocol_properties_are_consumed_and_obeyed() {
 #[test]
 fn what_would_switch_on_an_unbuilt_feature_is_refused_by_name() {
     for (property, feature) in [
-        (("delta.enableTypeWidening", "true"), "typeWidening"),
         (("delta.feature.catalogManaged", "supported"), "catalogManaged"),
     ] {
         let error = make(&column("id", "long"), &[], &[property]).expect_err(feature);
@@ -112,10 +118,10 @@ fn a_new_column_type_raises_the_protocol_and_keeps_what_was_implied() {
     let state = TableState::new(old, metadata, Vec::new()).expect("a state");
     let mut schema = state.schema().clone();
     schema.fields.push(Field::new("later", DataType::Long, true));
-    let (protocol, changed) = change_table(&state, schema.clone(), &[], &env()).expect("a change");
+    let (protocol, changed) = change_table(&state, schema.clone(), &env());
     assert_eq!((protocol, changed.id.as_str()), (None, state.metadata().id.as_str()));
     schema.fields.push(Field::new("at", DataType::TimestampNtz, true));
-    let (protocol, _) = change_table(&state, schema, &[], &env()).expect("a change");
+    let (protocol, _) = change_table(&state, schema, &env());
     let protocol = protocol.expect("a new protocol");
     assert_eq!((protocol.min_reader_version, protocol.min_writer_version), (3, 7));
     assert_eq!(protocol.reader_features, Some(names(&["timestampNtz"])));
@@ -137,7 +143,7 @@ fn growing_a_protocol_keeps_listed_names_as_they_are_spelled() {
     let state = TableState::new(old, metadata, Vec::new()).expect("a state");
     let mut schema = state.schema().clone();
     schema.fields.push(Field::new("at", DataType::TimestampNtz, true));
-    let protocol = change_table(&state, schema, &[], &env()).expect("a change").0.expect("a new protocol");
+    let protocol = change_table(&state, schema, &env()).0.expect("a new protocol");
     assert_eq!(protocol.reader_features, Some(names(&["typeWidening-preview", "timestampNtz"])));
     assert_eq!(protocol.reader_features, protocol.writer_features);
 }
@@ -160,8 +166,52 @@ fn mapped_tables_get_ids_in_order_and_fresh_physical_names_for_every_field() {
 
     let mut grown = logical.clone();
     grown.fields.push(Field::new("new", DataType::Long, true));
-    let (_, changed) = change_table(&state, grown, &[], &env().with_entropy(Arc::new(SeededEntropy::new(8)))).expect("a change");
+    let (_, changed) = change_table(&state, grown, &env().with_entropy(Arc::new(SeededEntropy::new(8))));
     assert_eq!(changed.configuration["delta.columnMapping.maxColumnId"], "4");
     let after = Struct::from_json(&changed.schema_string).expect("a schema");
     assert_eq!(after.fields[..2], logical.fields[..], "columns that were there keep their ids and names");
+}
+
+fn changed(state: &TableState, set: &[(&str, &str)]) -> Result<ChangedTable> {
+    let set = set.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+    TableChange { set, ..TableChange::default() }.apply(state, &env())
+}
+
+// spec: ALT-10 ALT-11
+#[test]
+fn a_protocol_grows_to_the_lowest_that_does() {
+    let plain = |min_writer_version| Protocol { min_reader_version: 1, min_writer_version, reader_features: None, writer_features: None };
+    let state = |protocol: Protocol| {
+        let (_, metadata) = make(&column("id", "long"), &[], &[]).expect("a table");
+        TableState::new(protocol, metadata, Vec::new()).expect("a state")
+    };
+    let after = |set: &[(&str, &str)]| changed(&state(plain(2)), set).expect("a change").protocol;
+    assert_eq!(after(&[("delta.minWriterVersion", "4")]), Some(plain(4)));
+    assert_eq!(after(&[("delta.minReaderVersion", "2"), ("delta.minWriterVersion", "5")]).map(|p| p.min_reader_version), Some(2));
+    assert_eq!(after(&[("delta.feature.checkConstraints", "supported")]), Some(plain(3)));
+    for nothing in [("delta.minWriterVersion", "7"), ("delta.minReaderVersion", "2"), ("delta.minWriterVersion", "1"), ("delta.appendOnly", "true")] {
+        assert_eq!(after(&[nothing]), None, "{nothing:?}");
+    }
+    let listed = after(&[("delta.enableDeletionVectors", "true")]).expect("a protocol");
+    assert_eq!((listed.min_reader_version, listed.min_writer_version), (3, 7));
+    assert_eq!(listed.reader_features, Some(names(&["deletionVectors"])));
+    let odd = Protocol { min_reader_version: 1, min_writer_version: 7, reader_features: None, writer_features: Some(names(&["appendOnly"])) };
+    let grown = changed(&state(odd), &[("delta.feature.invariants", "supported")]).expect("a change").protocol;
+    assert_eq!(grown, Some(plain(2)), "versions come back where they say the same");
+}
+
+// spec: DRF-1 DRF-3
+#[test]
+fn a_protocol_without_a_feature_is_the_lowest_that_is_left() {
+    let (protocol, metadata) = make(&column("id", "long"), &[], &[("delta.enableDeletionVectors", "true")]).expect("a table");
+    let state = TableState::new(protocol, metadata, Vec::new()).expect("a state");
+    let dropping = crate::features::Dropping::of(&state, "DeletionVectors").expect("it is there");
+    let left = dropping.protocol(&state);
+    assert_eq!((left.min_reader_version, left.min_writer_version, left.writer_features), (1, 2, None));
+    let kept = dropping.protocol_with_history(&state);
+    assert_eq!((kept.min_reader_version, kept.min_writer_version, kept.reader_features), (1, 7, None));
+    assert!(kept.writer_features.is_some_and(|names| names.contains(&"checkpointProtection".to_owned())));
+    for (feature, why) in [("nonsense", "unknown"), ("v2Checkpoint", "not there"), ("appendOnly", "not droppable")] {
+        assert_eq!(crate::features::Dropping::of(&state, feature).map(|_| ()).expect_err(why).code(), Code::FEATURE_WRITE);
+    }
 }

@@ -3,9 +3,10 @@
 //! The list is closed: a `delta.` key that is not in it is a mistake of whoever sets it, and is kept when it is found in a table.
 
 use super::TableFeature;
+use super::versions::AskedVersions;
 use crate::error::{Code, Error, Result};
 use crate::log::StringMap;
-use crate::schema::FieldPath;
+use crate::schema::paths::column_list;
 
 /// What values a property takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,8 +126,7 @@ pub(super) struct Requested {
     /// Properties to store, keys in their canonical spelling.
     pub(super) properties: StringMap,
     pub(super) features: Vec<TableFeature>,
-    pub(super) min_reader_version: Option<i32>,
-    pub(super) min_writer_version: Option<i32>,
+    pub(super) versions: AskedVersions,
 }
 
 /// The known property of this key, in any case.
@@ -144,9 +144,9 @@ pub(super) fn request(given: &StringMap) -> Result<Requested> {
         } else if has_prefix(key, FEATURE) {
             requested.features.push(requested_feature(&key[FEATURE.len()..], value)?);
         } else if key.eq_ignore_ascii_case(MIN_READER) {
-            requested.min_reader_version = Some(version(key, value, 3)?);
+            requested.versions.reader = Some(version(key, value, 3)?);
         } else if key.eq_ignore_ascii_case(MIN_WRITER) {
-            requested.min_writer_version = Some(version(key, value, 7)?);
+            requested.versions.writer = Some(version(key, value, 7)?);
         } else if key.eq_ignore_ascii_case(IGNORE_DEFAULTS) {
             check(&optional(IGNORE_DEFAULTS, Boolean), value)?;
         } else if let Some(family) = FAMILIES.iter().find(|family| has_prefix(key, family)) {
@@ -243,47 +243,24 @@ pub(super) fn size_bytes(text: &str) -> Option<u64> {
     number.parse::<u64>().ok()?.checked_mul(1 << shift).filter(|bytes| *bytes > 0)
 }
 
-/// `a, b.c, ``odd.name`.d` as paths; `None` for an unclosed quote or an empty name.
-pub(super) fn column_list(text: &str) -> Option<Vec<FieldPath>> {
-    let (mut columns, mut path, mut name) = (Vec::new(), Vec::new(), String::new());
-    let mut quoted = false;
-    let mut chars = text.chars().peekable();
-    // A comma at the end closes the last column.
-    while let Some(c) = chars.next() {
-        match c {
-            '`' if quoted && chars.peek() == Some(&'`') => {
-                chars.next();
-                name.push('`');
-            }
-            '`' => quoted = !quoted,
-            '.' if !quoted => path.push(std::mem::take(&mut name)),
-            ',' if !quoted => {
-                path.push(std::mem::take(&mut name));
-                columns.push(std::mem::take(&mut path));
-            }
-            c if c.is_whitespace() && !quoted => {}
-            c => name.push(c),
-        }
-    }
-    if !name.is_empty() || !path.is_empty() {
-        path.push(name);
-        columns.push(path);
-    }
-    let complete = columns.iter().flatten().all(|name: &String| !name.is_empty());
-    (!quoted && complete).then_some(columns)
-}
-
 fn has_prefix(key: &str, prefix: &str) -> bool {
     key.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+}
+
+/// The feature that a user wants to add, by its name in any case. `LB-FEATURE-WRITE` when this build does not know it.
+pub(crate) fn feature_to_add(name: &str) -> Result<TableFeature> {
+    TableFeature::named_in_any_case(name).ok_or_else(|| unknown_feature(name))
+}
+
+fn unknown_feature(name: &str) -> Error {
+    Error::new(Code::FEATURE_WRITE, "this build does not know the table feature that is asked for").with("features", name)
 }
 
 fn requested_feature(name: &str, value: &str) -> Result<TableFeature> {
     if !["supported", "enabled"].iter().any(|word| word.eq_ignore_ascii_case(value.trim())) {
         return Err(Error::new(Code::PROPERTY, format!("`{FEATURE}{name}` must be `supported`, found `{value}`")));
     }
-    TableFeature::named_in_any_case(name).ok_or_else(|| {
-        Error::new(Code::FEATURE_WRITE, "this build does not know the table feature that a property asks for").with("features", name)
-    })
+    feature_to_add(name)
 }
 
 fn version(key: &str, value: &str, max: i32) -> Result<i32> {

@@ -3,10 +3,11 @@
 //! Every value comes from the property, else from its default in the list. A value that does not parse is `LB-PROPERTY`, never the
 //! default: a retention that is misread deletes data.
 
-use super::properties::{self, boolean, column_list, interval_ms, size_bytes};
+use super::properties::{self, boolean, interval_ms, size_bytes};
 use super::{TableFeature, TableState};
 use crate::error::{Code, Error, Result};
 use crate::schema::FieldPath;
+use crate::schema::paths::column_list;
 
 /// Which kind of checkpoint a table wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +48,10 @@ impl TableState {
     /// How long removed files are remembered and kept, in milliseconds.
     pub(crate) fn deleted_file_retention_ms(&self) -> Result<i64> {
         Ok(self.setting("delta.deletedFileRetentionDuration", interval_ms)?.unwrap_or(604_800_000))
+    }
+    /// How old history must be before it is removed because a feature was dropped, in milliseconds.
+    pub(crate) fn truncation_retention_ms(&self) -> Result<i64> {
+        Ok(self.setting("delta.dropFeatureTruncateHistory.retentionDuration", interval_ms)?.unwrap_or(86_400_000))
     }
     /// How long application versions are remembered, in milliseconds; `None` for ever.
     pub(crate) fn app_version_retention_ms(&self) -> Result<Option<i64>> {

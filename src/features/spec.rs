@@ -1,6 +1,6 @@
 //! What is known of a table feature: its static record and its hooks. Kind: shape. Spec: FEA.
 
-use super::{CommitDraft, TableDraft, TableFeature, TableState, WritePlan};
+use super::{ColumnRule, CommitDraft, Downgrade, TableDraft, TableFeature, TableState, WritePlan};
 use crate::error::Result;
 use crate::expr::{BoundExpr, Expr};
 use crate::log::Remove;
@@ -73,6 +73,10 @@ pub(crate) enum Support {
 pub(crate) struct Hooks {
     /// Completes a new or changed schema and its properties.
     pub(crate) shape_table: Option<fn(&mut TableDraft<'_>) -> Result<()>>,
+    /// How the feature is taken off a table; `None` when it cannot be.
+    pub(crate) downgrade: Option<Downgrade>,
+    /// Names the rules of the table that name columns.
+    pub(crate) column_rules: Option<fn(&TableState, &mut Vec<ColumnRule>)>,
     /// Refuses a new or changed table (`None`: it is being made). Called for every feature, supported or not.
     pub(crate) check_table: Option<fn(Option<&TableState>, &TableState) -> Result<()>>,
     /// Refuses a table that cannot be read correctly although the feature is known.
@@ -94,6 +98,8 @@ impl Hooks {
     pub(crate) const NONE: Hooks =
         Hooks {
         shape_table: None,
+        downgrade: None,
+        column_rules: None,
         check_table: None,
         check_read: None,
         check_write: None,

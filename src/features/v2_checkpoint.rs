@@ -1,6 +1,7 @@
 //! Checkpoints with a manifest and sidecars. Kind: pure. Spec: FEA.
 
-use super::TableFeature;
+use super::{Downgrade, TableFeature};
+use crate::log::Action;
 use super::spec::{Active, FeatureSpec, Hooks, Scope, Support};
 
 pub(super) const SPEC: FeatureSpec = FeatureSpec {
@@ -13,5 +14,15 @@ pub(super) const SPEC: FeatureSpec = FeatureSpec {
     active: Active::When(|state| state.property("delta.checkpointPolicy").is_some_and(|policy| policy.trim().eq_ignore_ascii_case("v2"))),
     support: Support::Full,
     joins_quietly: true,
-    hooks: Hooks::NONE,
+    hooks: Hooks { downgrade: Some(DOWNGRADE), ..Hooks::NONE },
+};
+
+const DOWNGRADE: Downgrade = Downgrade {
+    set: &[("delta.checkpointPolicy", "classic")],
+    is_trace: Some(|action| match action {
+        Action::Metadata(metadata) => metadata.configuration.get("delta.checkpointPolicy").is_some_and(|policy| policy == "v2"),
+        Action::CheckpointMetadata(_) | Action::Sidecar(_) => true,
+        _ => false,
+    }),
+    ..Downgrade::NONE
 };

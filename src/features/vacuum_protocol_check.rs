@@ -1,6 +1,6 @@
 //! Vacuum must look at the writer's protocol before it deletes. Kind: pure. Spec: FEA.
 
-use super::TableFeature;
+use super::{Downgrade, TableFeature};
 use super::spec::{Active, FeatureSpec, Hooks, Scope, Support};
 
 pub(super) const SPEC: FeatureSpec = FeatureSpec {
@@ -13,5 +13,5 @@ pub(super) const SPEC: FeatureSpec = FeatureSpec {
     active: Active::WhenSupported,
     support: Support::Full,
     joins_quietly: true,
-    hooks: Hooks::NONE,
+    hooks: Hooks { downgrade: Some(Downgrade::NONE), ..Hooks::NONE },
 };

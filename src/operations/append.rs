@@ -10,8 +10,8 @@ use crate::data::write::{DataWriter, RowOrigin, WriteOptions, discard};
 use crate::env::Env;
 use crate::error::{Code, Error, Result};
 use crate::expr::Expr;
-use crate::features::{NewTable, TableState, change_table, check_properties, new_table};
-use crate::log::{Add, Metadata, Protocol, StringMap, Version};
+use crate::features::{ChangedTable, NewTable, TableChange, TableState, check_properties, new_table};
+use crate::log::{Add, DomainMetadata, Metadata, Protocol, StringMap, Version};
 use crate::schema::{Struct, evolve};
 use crate::snapshot::Snapshot;
 use crate::table::Table;
@@ -253,6 +253,14 @@ pub(super) struct Plan {
     state: Arc<TableState>,
     metadata: Option<Metadata>,
     protocol: Option<Protocol>,
+    domains: Vec<DomainMetadata>,
+}
+
+impl Plan {
+    /// The commit says nothing about the table but its rows.
+    fn unchanged(state: Arc<TableState>) -> Plan {
+        Plan { state, metadata: None, protocol: None, domains: Vec::new() }
+    }
 }
 
 impl Choices {
@@ -275,7 +283,7 @@ impl Choices {
         }
         let rows = Struct::from_arrow(rows)?;
         let Some(base) = base else {
-            let (protocol, metadata) = new_table(
+            let state = new_table(
                 NewTable {
                     schema: evolve::nullable(&rows),
                     partition_columns: self.partition_by.clone().unwrap_or_default(),
@@ -284,8 +292,7 @@ impl Choices {
                 },
                 table.env(),
             )?;
-            let state = Arc::new(TableState::new(protocol, metadata, Vec::new())?);
-            return Ok(Plan { state, metadata: None, protocol: None });
+            return Ok(Plan::unchanged(Arc::new(state)));
         };
         let state = base.state();
         state.check_writable()?;
@@ -295,7 +302,7 @@ impl Choices {
             self.check_partitioning(state)?;
             let made = state.write_plan()?.made();
             let schema = if self.merge_schema {
-                evolve::merge_without(state.schema(), &rows, &made)?
+                evolve::merge_without(state.schema(), &rows, &made, state.widening())?
             } else {
                 evolve::check_fits_without(state.schema(), &rows, &made)?;
                 state.schema().clone()
@@ -307,12 +314,16 @@ impl Choices {
                 .help("add the columns to the table first"));
         }
         if schema == *state.schema() && partition == state.partition_columns() {
-            return Ok(Plan { state: Arc::clone(state), metadata: None, protocol: None });
+            return Ok(Plan::unchanged(Arc::clone(state)));
         }
-        let (protocol, metadata) = change_table(state, schema, partition, table.env())?;
-        let after = protocol.clone().unwrap_or_else(|| state.protocol().clone());
-        let state = Arc::new(state.with(after, metadata.clone(), state.domains().to_vec())?);
-        Ok(Plan { state, metadata: Some(metadata), protocol })
+        let change = TableChange {
+            schema: Some(schema),
+            partition_columns: Some(partition.to_vec()),
+            replaces_rows: self.overwrite_schema,
+            ..TableChange::default()
+        };
+        let ChangedTable { state, protocol, metadata, domains } = change.apply(state, table.env())?;
+        Ok(Plan { state, metadata, protocol, domains })
     }
     /// What to say about properties that were given for a table that exists. `LB-PROPERTY` and `LB-FEATURE-WRITE` for those that no
     /// table could have.
@@ -417,6 +428,9 @@ pub(super) fn stage(
     if let Some(metadata) = &plan.metadata {
         transaction.set_metadata(metadata.clone());
     }
+    for domain in &plan.domains {
+        transaction.set_domain(domain.clone());
+    }
     if let Some((app, version)) = &choices.app {
         transaction.read(ReadScope::App(app.clone())).set_app_version(app, *version);
     }
@@ -448,7 +462,7 @@ async fn after_losing_creation(
     if !same || choices.is_recorded_in(&base).await? {
         return Ok(CommitOutcome::Conflicted(conflict));
     }
-    let plan = Plan { state: Arc::clone(theirs), metadata: None, protocol: None };
+    let plan = Plan::unchanged(Arc::clone(theirs));
     stage(table, Some(&base), &plan, info, choices, (Removal::default(), ReadScope::Table), adds).commit().await
 }
 

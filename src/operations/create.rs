@@ -4,7 +4,7 @@ use super::overwrite::{Removal, remove_all};
 use super::{Report, already_exists, json_text, newest, refused};
 use crate::data::write::{DataWriter, WriteOptions, discard};
 use crate::error::{Code, Error, Result};
-use crate::features::{NewTable, TableState, new_table, replaced_table};
+use crate::features::{ChangedTable, NewTable, TableState, new_table, replaced_table};
 use crate::log::{Add, StringMap};
 use crate::schema::{Struct, evolve};
 use crate::table::Table;
@@ -107,14 +107,14 @@ impl Create {
         if let Some((schema, _)) = &rows {
             new.schema = evolve::nullable(&Struct::from_arrow(schema)?);
         }
-        let (state, protocol) = match &base {
-            None => {
-                let (protocol, metadata) = new_table(new, &env)?;
-                (TableState::new(protocol, metadata, Vec::new())?, None)
-            }
-            Some(base) => replaced_table(base.state(), new, &env)?,
+        let changed = match &base {
+            None => None,
+            Some(base) => Some(replaced_table(base.state(), new.clone(), &env)?),
         };
-        let state = Arc::new(state);
+        let state = match &changed {
+            None => Arc::new(new_table(new, &env)?),
+            Some(changed) => Arc::clone(&changed.state),
+        };
         let removal = match &base {
             Some(base) => Some(remove_all(base).await?),
             None => None,
@@ -132,11 +132,14 @@ impl Create {
             None => table.begin_create(Arc::clone(&state), info),
             Some(base) => base.begin(info),
         };
-        if base.is_some() {
+        if let Some(ChangedTable { protocol, domains, .. }) = changed {
             transaction.read(ReadScope::Table).set_metadata(metadata.clone());
-        }
-        if let Some(protocol) = protocol {
-            transaction.set_protocol(protocol);
+            if let Some(protocol) = protocol {
+                transaction.set_protocol(protocol);
+            }
+            for domain in domains {
+                transaction.set_domain(domain);
+            }
         }
         for remove in removal.unwrap_or_default().removes {
             transaction.remove(remove);

@@ -1,5 +1,6 @@
 //! Operations: one file a verb. Each stages a transaction; `run` commits it. Spec: OPS.
 
+mod alter;
 mod append;
 mod assign;
 mod changes;
@@ -17,6 +18,7 @@ mod run;
 mod update;
 mod replace;
 
+pub use alter::{Alter, Alteration};
 pub use append::{Append, SaveMode};
 pub use changes::{ChangeFeed, Changes};
 pub use checkpoint::Checkpoint;

@@ -2,7 +2,7 @@
 //!
 //! Invariant: growing keeps every field that was there, with its place, type, nullability and metadata.
 
-use super::{DataType, Field, Struct};
+use super::{DataType, Field, Struct, widens_by_itself};
 use crate::error::{Code, Error, Result};
 
 /// Whether rows of the schema `rows` can be written into a table without losing a value. Columns match by name without regard to
@@ -20,47 +20,55 @@ pub(crate) fn check_fits_without(table: &Struct, rows: &Struct, made: &[String])
     difference.into_result()
 }
 
+/// Whether a table may take up wider types of rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Widening {
+    Off,
+    On,
+}
+
 /// The table's schema with the columns that it lacks appended at the end of their struct, nullable and without metadata. A void
-/// column takes the type of the rows. `LB-SCHEMA` when a type does not fit.
-pub(crate) fn merge(table: &Struct, rows: &Struct) -> Result<Struct> {
-    merge_without(table, rows, &[])
+/// column takes the type of the rows, and with widening on a column of numbers a wider one. `LB-SCHEMA` when a type does not fit.
+pub(crate) fn merge(table: &Struct, rows: &Struct, widening: Widening) -> Result<Struct> {
+    merge_without(table, rows, &[], widening)
 }
 
 /// `merge` with rows that may lack the columns `made`, which the writer makes.
-pub(crate) fn merge_without(table: &Struct, rows: &Struct, made: &[String]) -> Result<Struct> {
-    let merged = merge_fields(table, rows);
+pub(crate) fn merge_without(table: &Struct, rows: &Struct, made: &[String], widening: Widening) -> Result<Struct> {
+    let merged = merge_fields(table, rows, widening);
     check_fits_without(&merged, rows, made)?;
     Ok(merged)
 }
 
 /// The same without a look at whether the types of columns that are there fit.
-pub(crate) fn grown(table: &Struct, rows: &Struct) -> Struct {
-    merge_fields(table, rows)
+pub(crate) fn grown(table: &Struct, rows: &Struct, widening: Widening) -> Struct {
+    merge_fields(table, rows, widening)
 }
 
-fn merge_fields(table: &Struct, rows: &Struct) -> Struct {
+fn merge_fields(table: &Struct, rows: &Struct, widening: Widening) -> Struct {
     let mut out = table.clone();
     for row in &rows.fields {
         match out.index_of(&row.name) {
-            Some(i) => out.fields[i].data_type = merge_types(&out.fields[i].data_type, &row.data_type),
+            Some(i) => out.fields[i].data_type = merge_types(&out.fields[i].data_type, &row.data_type, widening),
             None => out.fields.push(Field::new(&row.name, nullable_within(&row.data_type), true)),
         }
     }
     out
 }
 
-fn merge_types(table: &DataType, rows: &DataType) -> DataType {
+fn merge_types(table: &DataType, rows: &DataType, widening: Widening) -> DataType {
     match (table, rows) {
         (DataType::Void, other) => nullable_within(other),
-        (DataType::Struct(t), DataType::Struct(r)) => DataType::Struct(merge_fields(t, r)),
+        (DataType::Struct(t), DataType::Struct(r)) => DataType::Struct(merge_fields(t, r, widening)),
         (DataType::Array { element: t, contains_null }, DataType::Array { element: r, .. }) => {
-            DataType::Array { element: Box::new(merge_types(t, r)), contains_null: *contains_null }
+            DataType::Array { element: Box::new(merge_types(t, r, widening)), contains_null: *contains_null }
         }
         (DataType::Map { key: tk, value: tv, value_contains_null }, DataType::Map { key: rk, value: rv, .. }) => DataType::Map {
-            key: Box::new(merge_types(tk, rk)),
-            value: Box::new(merge_types(tv, rv)),
+            key: Box::new(merge_types(tk, rk, widening)),
+            value: Box::new(merge_types(tv, rv, widening)),
             value_contains_null: *value_contains_null,
         },
+        (t, r) if widening == Widening::On && widens_by_itself(t, r) => r.clone(),
         _ => table.clone(),
     }
 }

@@ -62,19 +62,19 @@ fn merging_appends_nullable_columns_at_the_end_of_their_struct() {
     r.fields.push(required);
     let mut t = table();
     t.fields[0].metadata.insert("comment".into(), "kept".into());
-    let merged = merge(&t, &r).unwrap();
+    let merged = merge(&t, &r, Widening::Off).unwrap();
     assert_eq!(merged.fields[0], t.fields[0], "what was there stays as it was");
     let expected = at(vec![("x", DataType::Double), ("z", DataType::String)]);
     assert_eq!(merged.fields[2].data_type, expected);
     assert_eq!(merged.fields[3], Field::new("tag", at(vec![("a", DataType::Long)]), true));
-    assert_eq!(merge(&merged, &r).unwrap(), merged, "merging again changes nothing");
+    assert_eq!(merge(&merged, &r, Widening::Off).unwrap(), merged, "merging again changes nothing");
 }
 
 #[test]
 fn a_void_column_takes_the_type_of_the_rows() {
     // spec: SCH-33
     let t = rows(vec![("v", DataType::Void)]);
-    assert_eq!(merge(&t, &rows(vec![("v", DataType::Date)])).unwrap().fields[0].data_type, DataType::Date);
+    assert_eq!(merge(&t, &rows(vec![("v", DataType::Date)]), Widening::Off).unwrap().fields[0].data_type, DataType::Date);
     assert!(check_fits(&t, &rows(vec![("v", DataType::Date)])).is_err());
 }
 
@@ -83,4 +83,18 @@ fn decimals_fit_only_with_room_on_both_sides_of_the_point() {
     let d = |precision, scale| DataType::Decimal { precision, scale };
     assert!(fits(&d(12, 2), &d(10, 2)) && fits(&d(12, 4), &d(10, 2)));
     assert!(!fits(&d(12, 4), &d(11, 2)) && !fits(&d(12, 1), &d(10, 2)) && !fits(&d(20, 2), &DataType::Long));
+}
+
+// spec: TW-4
+#[test]
+fn rows_of_wider_types_widen_a_table_only_where_it_may() {
+    let t = Struct::from_sql("i INT, f FLOAT, d DECIMAL(5,2), at DATE, s STRUCT<x: BYTE>, l ARRAY<SHORT>").unwrap();
+    let r = Struct::from_sql("i BIGINT, f DOUBLE, d DECIMAL(7,3), at TIMESTAMP_NTZ, s STRUCT<x: INT>, l ARRAY<INT>").unwrap();
+    assert!(merge(&t, &r, Widening::Off).is_err());
+    assert_eq!(merge(&t, &r, Widening::On).unwrap(), r);
+    assert_eq!(merge(&r, &t, Widening::On).unwrap(), r, "narrow rows fit as they are");
+    for (table, rows) in [("c INT", "c DOUBLE"), ("c INT", "c DECIMAL(12,0)"), ("c DECIMAL(5,2)", "c DECIMAL(6,4)"), ("c STRING", "c INT")] {
+        let (t, r) = (Struct::from_sql(table).unwrap(), Struct::from_sql(rows).unwrap());
+        assert!(merge(&t, &r, Widening::On).is_err(), "{table} and {rows}");
+    }
 }

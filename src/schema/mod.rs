@@ -8,18 +8,23 @@ mod json;
 pub(crate) mod metadata_key;
 mod new_schema;
 mod partition_text;
+pub(crate) mod paths;
 mod sql;
 mod sql_clauses;
 mod text_limit;
 mod types;
 mod value;
 mod walk;
+mod widening;
 
 pub(crate) use new_schema::{ColumnNames, check_new_schema};
 pub(crate) use sql::simple_type;
+pub use paths::column_path;
+pub use sql::{NewColumn, Position};
 pub(crate) use text_limit::{TextLimit, check_text_limits};
 pub use types::{DataType, Field, Struct};
 pub use value::Scalar;
+pub(crate) use widening::{can_widen, widens_by_itself};
 pub(crate) use walk::{any_field, any_type, try_map_fields};
 
 /// The path of a nested field: `["address", "city"]`.

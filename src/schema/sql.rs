@@ -3,7 +3,7 @@
 //! Spark's dialect: `id BIGINT NOT NULL, tags ARRAY<STRING> COMMENT 'x'`, names in backticks where needed, keywords in any case.
 
 use super::json::decimal;
-use super::{DEPTH_MAX, DataType, Field, Struct, metadata_key};
+use super::{DEPTH_MAX, DataType, Field, FieldPath, Struct, metadata_key};
 use crate::error::{Code, Error, Result};
 use serde_json::Value;
 
@@ -18,6 +18,49 @@ impl Struct {
             return Err(parser.expected("`,` or the end"));
         }
         Ok(Struct { fields })
+    }
+}
+
+impl DataType {
+    /// Decodes a type as SQL spells it: `DECIMAL(10,2)`, `ARRAY<INT>`. `LB-SCHEMA` with the position of what does not parse.
+    pub fn from_sql(text: &str) -> Result<DataType> {
+        let mut parser = Parser { text, at: 0 };
+        let data_type = parser.data_type(0)?;
+        parser.skip_space();
+        if parser.at < text.len() { Err(parser.expected("the end of the type")) } else { Ok(data_type) }
+    }
+}
+
+/// A column that is to be added to a table.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewColumn {
+    /// The struct that it goes into; empty for the table itself. `element`, `key` and `value` lead into arrays and maps.
+    pub parent: FieldPath,
+    pub field: Field,
+    pub position: Position,
+}
+
+/// Where a column stands among its siblings.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Position {
+    /// Behind all others.
+    #[default]
+    Last,
+    First,
+    /// Behind this one.
+    After(String),
+}
+
+impl NewColumn {
+    /// Decodes SQL: `s.zip STRING COMMENT 'x' AFTER street, id BIGINT FIRST`. `LB-SCHEMA` with the position of what does not parse.
+    pub fn from_sql(text: &str) -> Result<Vec<NewColumn>> {
+        let mut parser = Parser { text, at: 0 };
+        let mut columns = vec![parser.new_column()?];
+        while parser.eat(',') {
+            columns.push(parser.new_column()?);
+        }
+        parser.skip_space();
+        if parser.at < text.len() { Err(parser.expected("`,` or the end")) } else { Ok(columns) }
     }
 }
 
@@ -77,6 +120,11 @@ impl<'a> Parser<'a> {
         if depth > 0 {
             self.eat(':');
         }
+        self.field_named(name, depth)
+    }
+
+    /// What follows the name of a field.
+    fn field_named(&mut self, name: String, depth: usize) -> Result<Field> {
         let word = self.peek_word();
         let start = self.at;
         let mut field = Field::new(name, DataType::String, true);
@@ -109,6 +157,28 @@ impl<'a> Parser<'a> {
                 return Ok(field);
             }
         }
+    }
+
+    fn new_column(&mut self) -> Result<NewColumn> {
+        let mut parent = Vec::new();
+        let mut name = self.name()?;
+        while self.eat('.') {
+            parent.push(std::mem::replace(&mut name, self.name()?));
+        }
+        let field = self.field_named(name, 0)?;
+        if field.metadata.contains_key(metadata_key::CURRENT_DEFAULT) || self.peek_word().eq_ignore_ascii_case("default") {
+            return Err(Error::new(Code::SCHEMA, "a column that is added to a table cannot have a default from the start")
+                .with("column", &field.name)
+                .help("add the column, then set its default: rows that are there keep null"));
+        }
+        let position = if self.eat_word("first") {
+            Position::First
+        } else if self.eat_word("after") {
+            Position::After(self.name()?)
+        } else {
+            Position::Last
+        };
+        Ok(NewColumn { parent, field, position })
     }
 
     fn name(&mut self) -> Result<String> {

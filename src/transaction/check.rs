@@ -73,7 +73,9 @@ fn check_features(work: &Work, base: &Base, after: &TableState) -> Result<()> {
     if base.version.is_none() {
         return Ok(());
     }
-    if let Some(lost) = base.state.protocol_loss(after) {
+    if !intent.drops_feature
+        && let Some(lost) = base.state.protocol_loss(after)
+    {
         return Err(Error::new(Code::INPUT, format!("a commit must not take back what the protocol promises: {lost}")));
     }
     let ids = (&base.state.metadata().id, &after.metadata().id);

@@ -17,6 +17,8 @@ pub(crate) struct Intent {
     pub adds: Vec<Add>,
     pub row_deletes: Vec<RowDelete>,
     pub cdcs: Vec<Cdc>,
+    /// Whether the protocol may lose a feature, of which the base holds no trace.
+    pub drops_feature: bool,
 }
 
 impl Intent {

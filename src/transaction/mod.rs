@@ -180,6 +180,11 @@ impl Transaction {
         self.work.intent.protocol = Some(protocol);
         self
     }
+    /// Lets the new protocol lack a feature that the table has. Whoever calls this has seen that nothing of the base needs it.
+    pub(crate) fn permit_dropped_feature(&mut self) -> &mut Self {
+        self.work.intent.drops_feature = true;
+        self
+    }
     /// Sets or (with `removed`) drops a domain.
     pub(crate) fn set_domain(&mut self, domain: DomainMetadata) -> &mut Self {
         self.work.intent.domains.push(domain);

@@ -1,5 +1,6 @@
 //! What can be typed: commands and flags. Kind: shape.
 
+use crate::alter::Alter;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use std::path::PathBuf;
@@ -328,6 +329,9 @@ pub enum Command {
         #[arg(long, value_name = "N")]
         if_version: Option<u64>,
     },
+    /// Changes what a table is: columns, properties, rules, features
+    #[command(after_help = "Example: lakebed alter ./events rename-column city town")]
+    Alter(Alter),
     /// Writes a checkpoint of the newest version
     #[command(after_help = "Example: lakebed checkpoint ./events")]
     Checkpoint {
@@ -382,7 +386,7 @@ pub enum Mode {
     Ignore,
 }
 
-fn key_value(text: &str) -> Result<(String, String), String> {
+pub fn key_value(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((key, value)) if !key.trim().is_empty() => Ok((key.trim().to_owned(), value.to_owned())),
         _ => Err("expected KEY=VALUE".to_owned()),

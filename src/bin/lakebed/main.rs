@@ -2,6 +2,7 @@
 //!
 //! Everything goes through the library's public API. Results go to stdout, all else to stderr.
 
+mod alter;
 mod args;
 mod change;
 mod changes;
@@ -146,6 +147,7 @@ async fn command(session: &Session, command: &Command) -> Result<()> {
             };
             merge::merge(session, table, wanted).await
         }
+        Command::Alter(alter) => alter::run(session, alter).await,
         Command::Checkpoint { table } => change::checkpoint(session, table).await,
         Command::Demo { dir } => demo::run(session, dir.as_deref()).await,
         Command::Completions { .. } | Command::Man { .. } => Ok(()),

@@ -160,7 +160,7 @@ fn join(so_far: &Struct, next: &Struct, text: bool) -> Result<Struct> {
         };
         let alone = |f: &Field| Struct { fields: vec![Field { name: field.name.clone(), ..f.clone() }] };
         let (old, new) = (alone(&out.fields[at]), alone(field));
-        out.fields[at].data_type = match evolve::merge(&old, &new) {
+        out.fields[at].data_type = match evolve::merge(&old, &new, evolve::Widening::Off) {
             Ok(merged) => merged.fields[0].data_type.clone(),
             Err(_) if evolve::check_fits(&new, &old).is_ok() => field.data_type.clone(),
             Err(_) if text => infer::wider(&out.fields[at].data_type, &field.data_type),

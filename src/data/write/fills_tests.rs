@@ -9,8 +9,7 @@ const COLUMNS: &str = "a INT, s STRING DEFAULT 'none', at TIMESTAMP NOT NULL DEF
 
 fn fills(columns: &str) -> (TableState, Fills) {
     let new = NewTable { schema: Struct::from_sql(columns).unwrap(), ..NewTable::default() };
-    let (protocol, metadata) = new_table(new, &Env::system()).unwrap();
-    let state = TableState::new(protocol, metadata, Vec::new()).unwrap();
+    let state = new_table(new, &Env::system()).unwrap();
     let fills = Fills::new(state.write_plan().unwrap().fills, &state, Timestamp(1_700_000_000_123)).unwrap();
     (state, fills)
 }

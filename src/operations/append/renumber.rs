@@ -35,7 +35,7 @@ pub(super) async fn commit_again(
         let (again, metadata) = renumbered(table, &newest, given, adds, &choices.options).await?;
         discard(table, adds).await;
         *adds = again;
-        *plan = Plan { state: Arc::clone(newest.state()), metadata, protocol: None };
+        *plan = Plan { state: Arc::clone(newest.state()), metadata, protocol: None, domains: Vec::new() };
         lost = stage(table, Some(&newest), plan, info.clone(), choices, (Removal::default(), ReadScope::Table), adds).commit().await?;
     }
     Ok(lost)

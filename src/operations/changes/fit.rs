@@ -1,6 +1,7 @@
 //! Whether rows of an older schema can be shown in the columns of a newer one. Kind: pure. Spec: CDF.
 
-use crate::features::{TableState, can_widen};
+use crate::features::TableState;
+use crate::schema::can_widen;
 use crate::schema::{DataType, Struct};
 
 /// Why rows that were written under `old` cannot be shown as rows of `new`; `None` when they can. Columns may have been added and types

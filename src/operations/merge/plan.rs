@@ -6,7 +6,7 @@ use super::image::{Binding, Image};
 use crate::env::Env;
 use crate::error::{Code, Error, Result};
 use crate::expr::{Assignments, BoundExpr, Equality, Expr, MergeAction, MergeClause, MergeRows, Side, Sides, Sight};
-use crate::features::{HiddenColumn, TableState, change_table};
+use crate::features::{ChangedTable, HiddenColumn, TableChange, TableState};
 use crate::log::{Metadata, Protocol};
 use crate::schema::{DataType, Struct, evolve};
 use crate::snapshot::Snapshot;
@@ -150,14 +150,13 @@ impl Wish {
             }
         }
         let fields = wanted.into_iter().map(|i| self.source.fields[i].clone()).filter(|f| f.data_type != DataType::Void);
-        let schema = evolve::grown(state.schema(), &Struct { fields: fields.collect() });
+        let schema = evolve::grown(state.schema(), &Struct { fields: fields.collect() }, state.widening());
         if schema == *state.schema() {
             return Ok(same());
         }
-        let (protocol, metadata) = change_table(state, schema, state.partition_columns(), env)?;
-        let after = protocol.clone().unwrap_or_else(|| state.protocol().clone());
-        let state = Arc::new(TableState::new(after, metadata.clone(), state.domains().to_vec())?);
-        Ok((state, Some(metadata), protocol))
+        let change = TableChange { schema: Some(schema), ..TableChange::default() };
+        let ChangedTable { state, metadata, protocol, .. } = change.apply(state, env)?;
+        Ok((state, metadata, protocol))
     }
 
     /// Spark's `operationParameters`.

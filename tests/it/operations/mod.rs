@@ -1,5 +1,6 @@
 //! One file an operation, through the public API, judged by the log and the files that stand on the disk.
 
+mod alter;
 mod append;
 mod changes;
 mod create;

@@ -3,6 +3,7 @@
 mod changes;
 mod expressions;
 mod files;
+mod alter;
 mod interop;
 mod merge;
 mod processes;

@@ -1,0 +1,234 @@
+//! Changing what a table is.
+
+use super::*;
+use lakebed::{Alteration, Code, NewColumn, Position, Version, column_path};
+use serde_json::json;
+
+async fn made(schema: &str, properties: &[(&str, &str)]) -> Place {
+    let place = place();
+    let mut create = place.table.create(Struct::from_sql(schema).unwrap());
+    for (key, value) in properties {
+        create = create.property(key, value);
+    }
+    create.run().await.unwrap();
+    place
+}
+
+async fn alter(place: &Place, alteration: Alteration) -> Result<Report> {
+    place.table.alter(alteration).run().await
+}
+
+fn set(properties: &[(&str, &str)]) -> Alteration {
+    Alteration::SetProperties(properties.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect())
+}
+fn path(text: &str) -> Vec<String> {
+    column_path(text).unwrap()
+}
+fn add(text: &str) -> Alteration {
+    Alteration::AddColumns(NewColumn::from_sql(text).unwrap())
+}
+
+impl Place {
+    async fn schema(&self) -> Struct {
+        self.table.snapshot().await.unwrap().state().schema().clone()
+    }
+    async fn property(&self, key: &str) -> Option<String> {
+        self.table.snapshot().await.unwrap().state().property(key).map(str::to_owned)
+    }
+}
+
+#[tokio::test]
+async fn a_change_that_changes_nothing_is_not_committed() {
+    // spec: ALT-1
+    let place = made("id BIGINT", &[("own", "1")]).await;
+    let report = alter(&place, set(&[("own", "1")])).await.unwrap();
+    assert_eq!((report.version, report.operation.as_str(), place.versions()), (None, "SET TBLPROPERTIES", 1));
+    let report = alter(&place, Alteration::UnsetProperties(vec!["nope".to_owned()])).await.unwrap();
+    assert_eq!((report.version, place.versions()), (None, 1));
+    let report = alter(&place, set(&[("own", "2")])).await.unwrap();
+    assert_eq!((report.version, report.attempts, report.metrics.len()), (Some(Version(1)), 1, 0));
+}
+
+#[tokio::test]
+async fn a_change_for_another_version_is_refused() {
+    // spec: ALT-1
+    let place = made("id BIGINT", &[]).await;
+    let e = place.table.alter(set(&[("own", "1")])).if_version(Version(3)).run().await.unwrap_err();
+    assert_eq!((e.code(), place.versions()), (Code::CONFLICT, 1));
+    place.table.alter(set(&[("own", "1")])).if_version(Version(0)).run().await.unwrap();
+}
+
+#[tokio::test]
+async fn other_columns_keep_their_metadata_byte_for_byte() {
+    // spec: ALT-3
+    let place = place();
+    let mut schema = columns(&[("id", DataType::Long), ("odd", DataType::String)]);
+    for (key, value) in [("x.unknown", json!({"b": [1, 2.50, null], "a": "ü"})), ("comment", json!("c"))] {
+        schema.fields[1].metadata.insert(key.to_owned(), value);
+    }
+    place.table.create(schema).run().await.unwrap();
+    let text = |version| place.actions(version, "metaData")[0]["schemaString"].as_str().unwrap().to_owned();
+    let column = |text: &str| text[text.find(r#"{"name":"odd""#).unwrap()..].split("}}").next().unwrap().to_owned();
+    alter(&place, add("new INT FIRST")).await.unwrap();
+    alter(&place, Alteration::MoveColumn { column: path("odd"), to: Position::First }).await.unwrap();
+    assert_eq!(column(&text(2)), column(&text(0)));
+    alter(&place, set(&[("own", "1")])).await.unwrap();
+    assert_eq!(text(3), text(2));
+}
+
+#[tokio::test]
+async fn not_null_needs_rows_without_null() {
+    // spec: ALT-4
+    let place = made("id BIGINT, s STRING", &[]).await;
+    alter(&place, add("must INT NOT NULL")).await.unwrap();
+    assert!(!place.schema().await.fields[2].nullable, "an empty table may have it");
+    alter(&place, Alteration::DropNotNull(path("must"))).await.unwrap();
+    append_ids(&place.table, &[1, 2]).await.unwrap();
+    let e = alter(&place, add("later STRUCT<x: INT NOT NULL>")).await.unwrap_err();
+    assert_eq!(e.code(), Code::SCHEMA);
+    alter(&place, Alteration::SetNotNull(path("ID"))).await.unwrap();
+    assert!(!place.schema().await.fields[0].nullable);
+    let versions = place.versions();
+    let e = alter(&place, Alteration::SetNotNull(path("must"))).await.unwrap_err();
+    assert_eq!((e.code(), place.versions()), (Code::CONSTRAINT, versions));
+    assert!(e.context().contains(&("rows", "2".to_owned())), "{e}");
+}
+
+#[tokio::test]
+async fn defaults_do_not_come_with_new_columns() {
+    // spec: ALT-3
+    let e = NewColumn::from_sql("x INT DEFAULT 5").unwrap_err();
+    assert_eq!(e.code(), Code::SCHEMA);
+}
+
+#[tokio::test]
+async fn keys_are_stored_as_engines_spell_them_and_protocol_keys_are_not_stored() {
+    // spec: ALT-8
+    let place = made("id BIGINT", &[]).await;
+    alter(&place, set(&[("DELTA.CHECKPOINTINTERVAL", "5"), ("Own", "x"), ("delta.feature.VACUUMprotocolcheck", "supported")])).await.unwrap();
+    let configuration = place.actions(1, "metaData")[0]["configuration"].clone();
+    assert_eq!(configuration, json!({"delta.checkpointInterval": "5", "Own": "x"}));
+    let e = alter(&place, set(&[("delta.checkpointIntervall", "5")])).await.unwrap_err();
+    assert_eq!(e.code(), Code::PROPERTY);
+    assert!(e.to_string().contains("delta.checkpointInterval`"), "{e}");
+    for (key, value) in [("delta.columnMapping.maxColumnId", "4"), ("delta.logRetentionDuration", "interval 1 month")] {
+        assert_eq!(alter(&place, set(&[(key, value)])).await.unwrap_err().code(), Code::PROPERTY, "{key}");
+    }
+    alter(&place, Alteration::UnsetProperties(vec!["Delta.checkpointinterval".to_owned()])).await.unwrap();
+    assert_eq!(place.property("delta.checkpointInterval").await, None);
+}
+
+#[tokio::test]
+async fn unknown_properties_of_a_table_are_kept() {
+    // spec: ALT-8
+    let place = made("id BIGINT", &[]).await;
+    let file = place.folder.path().join("_delta_log/00000000000000000000.json");
+    let text = std::fs::read_to_string(&file).unwrap().replace(r#""configuration":{}"#, r#""configuration":{"delta.fromTheFuture":"7"}"#);
+    std::fs::write(&file, text).unwrap();
+    alter(&place, set(&[("own", "1")])).await.unwrap();
+    assert_eq!(place.actions(1, "metaData")[0]["configuration"], json!({"delta.fromTheFuture": "7", "own": "1"}));
+}
+
+#[tokio::test]
+async fn an_upgrade_to_names_keeps_the_names_of_files() {
+    // spec: CM-6 CM-7
+    let place = made("id BIGINT, s STRING", &[]).await;
+    append_ids(&place.table, &[1]).await.unwrap();
+    alter(&place, set(&[("delta.columnMapping.mode", "name")])).await.unwrap();
+    let state = place.table.snapshot().await.unwrap().state().clone();
+    assert_eq!(state.physical_schema().fields.iter().map(|f| f.name.as_str()).collect::<Vec<_>>(), ["id", "s"]);
+    assert_eq!(state.property("delta.columnMapping.maxColumnId"), Some("2"));
+    alter(&place, Alteration::RenameColumn { column: path("S"), to: "text, new".to_owned() }).await.unwrap();
+    alter(&place, Alteration::DropColumns(vec![path("id")])).await.unwrap();
+    alter(&place, add("id BIGINT")).await.unwrap();
+    let schema = place.schema().await;
+    assert_eq!(schema.fields.iter().map(|f| f.name.as_str()).collect::<Vec<_>>(), ["text, new", "id"]);
+    assert_eq!(schema.fields[1].metadata["delta.columnMapping.id"], 3, "an id is never used again");
+    let scan = place.table.snapshot().await.unwrap().scan().filter(lakebed::Expr::sql("id IS NULL AND `text, new` = 'x'").unwrap());
+    assert_eq!(scan.build().unwrap().count().await.unwrap(), 1, "a dropped column does not come back with its name");
+}
+
+#[tokio::test]
+async fn mapping_modes_change_only_from_none_to_name() {
+    // spec: CM-6 CM-7
+    for (before, after) in [("none", "id"), ("name", "id"), ("id", "name"), ("name", "none")] {
+        let place = made("id BIGINT", &[("delta.columnMapping.mode", before)]).await;
+        let e = alter(&place, set(&[("delta.columnMapping.mode", after)])).await.unwrap_err();
+        assert_eq!((e.code(), place.versions()), (Code::PROPERTY, 1), "{before} to {after}");
+    }
+    let place = made("id BIGINT", &[("delta.columnMapping.mode", "name")]).await;
+    let e = alter(&place, Alteration::UnsetProperties(vec!["delta.columnMapping.mode".to_owned()])).await.unwrap_err();
+    assert_eq!(e.code(), Code::PROPERTY);
+}
+
+#[tokio::test]
+async fn rules_are_not_left_without_their_columns() {
+    // spec: ALT-6
+    let place = made("a BIGINT, b STRUCT<x: INT, y: INT>, c INT", &[("delta.columnMapping.mode", "name")]).await;
+    alter(&place, Alteration::AddConstraint { name: "C".to_owned(), condition: "B.x > 0 OR a = 1".to_owned() }).await.unwrap();
+    for column in ["a", "b", "b.x"] {
+        for alteration in
+            [Alteration::DropColumns(vec![path(column)]), Alteration::RenameColumn { column: path(column), to: "other".to_owned() }]
+        {
+            let e = alter(&place, alteration).await.unwrap_err();
+            assert_eq!(e.code(), Code::SCHEMA, "{column}");
+            assert!(e.context().contains(&("rule", "constraint c".to_owned())), "{e}");
+        }
+    }
+    alter(&place, Alteration::DropColumns(vec![path("b.y"), path("c")])).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_constraint_that_rows_break_is_not_added() {
+    // spec: ALT-5
+    let place = made("id BIGINT, s STRING", &[]).await;
+    append_ids(&place.table, &[1, 2, 3]).await.unwrap();
+    let add = |name: &str, condition: &str| Alteration::AddConstraint { name: name.to_owned(), condition: condition.to_owned() };
+    let e = alter(&place, add("small", "id < 3")).await.unwrap_err();
+    assert_eq!((e.code(), place.versions()), (Code::CONSTRAINT, 2));
+    assert!(e.context().contains(&("rows", "1".to_owned())), "{e}");
+    assert_eq!(alter(&place, add("unknown", "NULL AND id > 0")).await.unwrap_err().code(), Code::CONSTRAINT);
+    assert_eq!(alter(&place, add("nowhere", "nope > 0")).await.unwrap_err().code(), Code::EXPR);
+    alter(&place, add("Small One", "id < 4")).await.unwrap();
+    assert_eq!(place.property("delta.constraints.small one").await.as_deref(), Some("id < 4"));
+    assert_eq!(place.actions(2, "protocol"), [json!({"minReaderVersion": 1, "minWriterVersion": 3})]);
+    let e = append_ids(&place.table, &[9]).await.unwrap_err();
+    assert_eq!(e.code(), Code::CONSTRAINT, "it is enforced from now on");
+}
+
+#[tokio::test]
+async fn a_feature_is_added_once_and_dropped_again() {
+    // spec: ALT-10 DRF-1
+    let place = made("id BIGINT, s STRING", &[]).await;
+    append_ids(&place.table, &[1, 2]).await.unwrap();
+    let report = alter(&place, Alteration::AddFeature("VacuumProtocolCheck".to_owned())).await.unwrap();
+    assert_eq!((report.version, report.operation.as_str()), (Some(Version(2)), "UPGRADE PROTOCOL"));
+    assert_eq!(alter(&place, Alteration::AddFeature("vacuumProtocolCheck".to_owned())).await.unwrap().version, None);
+    let drop = |feature: &str, truncate_history| Alteration::DropFeature { feature: feature.to_owned(), truncate_history };
+    alter(&place, drop("vacuumProtocolCheck", true)).await.unwrap();
+    let last = place.versions() as u64 - 1;
+    assert_eq!(place.actions(last, "protocol"), [json!({"minReaderVersion": 1, "minWriterVersion": 2})]);
+    for feature in ["vacuumProtocolCheck", "appendOnly", "nonsense"] {
+        assert_eq!(alter(&place, drop(feature, false)).await.unwrap_err().code(), Code::FEATURE_WRITE, "{feature}");
+    }
+    assert_eq!(place.table.snapshot().await.unwrap().scan().build().unwrap().count().await.unwrap(), 2);
+}
+
+#[tokio::test]
+async fn history_that_needs_a_feature_is_truncated_only_when_it_is_old() {
+    // spec: DRF-4
+    let place = made("id BIGINT, s STRING", &[("delta.checkpointPolicy", "v2")]).await;
+    append_ids(&place.table, &[1, 2]).await.unwrap();
+    let drop = || Alteration::DropFeature { feature: "v2Checkpoint".to_owned(), truncate_history: true };
+    let e = alter(&place, drop()).await.unwrap_err();
+    assert_eq!(e.code(), Code::FEATURE_WRITE);
+    assert!(e.context().iter().any(|(key, _)| *key == "wait_ms"), "{e}");
+    assert_eq!(place.property("delta.checkpointPolicy").await.as_deref(), Some("classic"), "the feature is stopped already");
+    alter(&place, set(&[("delta.dropFeatureTruncateHistory.retentionDuration", "interval 0 hours")])).await.unwrap();
+    alter(&place, drop()).await.unwrap();
+    let log = place.folder.path().join("_delta_log");
+    assert!(!log.join("00000000000000000000.json").exists() && !log.join("00000000000000000003.json").exists());
+    let snapshot = place.table.snapshot().await.unwrap();
+    assert_eq!(snapshot.state().protocol().min_writer_version, 2);
+    assert_eq!(snapshot.scan().build().unwrap().count().await.unwrap(), 2);
+}
