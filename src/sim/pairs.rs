@@ -441,11 +441,7 @@ fn every_rule_about_rows_is_needed_by_some_pair() {
 #[test]
 fn every_planted_defect_about_rows_is_found_by_some_pair() {
     let defects = [
-        Defect::UnionForgetsTheirs,
-        Defect::UnionForgetsOurs,
         Defect::OverlapNotNoticed,
-        Defect::LosersVectorReused,
-        Defect::OldVectorNotNamed,
         Defect::ReadsForgotten,
         Defect::VectorsOfWinnersIgnored,
     ];
