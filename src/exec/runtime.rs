@@ -41,7 +41,7 @@ pub(super) fn failed(e: DataFusionError) -> Error {
             Err(other) => spilling(&other),
         },
         DataFusionError::Context(_, inner) => failed(*inner),
-        DataFusionError::Shared(inner) => Arc::try_unwrap(inner).map_or_else(|shared| spilling(&shared), failed),
+        DataFusionError::Shared(inner) => spilling(&inner),
         DataFusionError::ResourcesExhausted(text) => Error::new(Code::LIMIT, format!("the memory budget is too small: {text}"))
             .help("give the operation more memory (`--memory-limit`, `Env::with_memory_limit`)"),
         other => spilling(&other.strip_backtrace()),
