@@ -4,7 +4,7 @@
 
 use super::coerce::{self, Fit, common_type, fit, is_atomic, is_integer, is_number};
 use super::node::{Arithmetic, Comparison, DEPTH_MAX, Node, type_of};
-use super::{eval, functions};
+use super::{eval, functions, library};
 use crate::env::Timestamp;
 use crate::error::{Code, Error, Result};
 use crate::schema::{DataType, Field, FieldPath, Scalar, Struct, TextLimit};
@@ -90,6 +90,10 @@ impl Binder<'_> {
             }
             Node::Cast { value, to, lenient } => return cast(below(value)?, to, *lenient),
             Node::Call(name, args) if args.is_empty() && is_current(name) => return self.current(name),
+            Node::Call(name, _) if !self.fills && library::INEXACT.contains(&name.as_str()) => {
+                return Err(Error::new(Code::EXPR, format!("the last digit of `{name}` differs among engines, which has no place in a rule"))
+                    .with("function", name));
+            }
             Node::Call(name, args) => {
                 let args = args.iter().map(below).collect::<Result<Vec<_>>>()?;
                 return self.typed(functions::call(name, args)?);
@@ -490,8 +494,16 @@ fn arithmetic(op: Arithmetic, left: Typed, right: Typed) -> Result<Node> {
     };
     let (left, right) = if (decimal(&left.1) || decimal(&right.1)) && !coerce::is_float(&left.1) && !coerce::is_float(&right.1) {
         // Decimals keep their own precision; the engine derives that of the result.
-        let own = |side: Typed| if decimal(&side.1) { Ok(side.0) } else { convert(side, &DataType::Decimal { precision: 20, scale: 0 }) };
-        (own(left)?, own(right)?)
+        let own = |side: Typed| -> Result<Typed> {
+            if decimal(&side.1) {
+                return Ok(side);
+            }
+            let to = DataType::Decimal { precision: coerce::digits(&side.0, &side.1), scale: 0 };
+            Ok((convert(side, &to)?, to))
+        };
+        let right = own(right)?;
+        shared = right.1.clone();
+        (own(left)?.0, right.0)
     } else {
         if op == Divide && is_integer(&shared) {
             shared = DataType::Double;

@@ -122,6 +122,15 @@ fn width(t: &DataType) -> u8 {
     }
 }
 
+/// How many digits an integer needs: a literal its own, a column those of its type.
+pub(super) fn digits(node: &Node, t: &DataType) -> u8 {
+    let value = match node {
+        Node::Literal(value, _) => exact(value).map(|(value, _)| value),
+        _ => None,
+    };
+    value.map_or(width(t), |value| value.unsigned_abs().checked_ilog10().map_or(1, |n| n as u8 + 1))
+}
+
 /// The type in which values of two types compare and mix, as Spark's ANSI mode chooses it.
 pub(super) fn common_type(a: &DataType, b: &DataType) -> Option<DataType> {
     use DataType::*;

@@ -223,7 +223,7 @@ pub(super) fn call(name: &str, args: Vec<Typed>) -> Result<Node> {
             if let T::Decimal { scale, .. } = value.1 {
                 return if scale == 0 { Ok(value.0) } else { known(name, vec![value.0]) };
             }
-            Ok(Node::Call(name.to_owned(), vec![convert(value, &T::Double)?]).cast(T::Long))
+            known("to_long", vec![Node::Call(name.to_owned(), vec![convert(value, &T::Double)?])])
         }
         "mod" => {
             arity(2, 2)?;
@@ -314,7 +314,9 @@ pub(super) fn call(name: &str, args: Vec<Typed>) -> Result<Node> {
         "double" => arity(1, 1).and_then(|()| convert(next(), &T::Double)),
         "float" => arity(1, 1).and_then(|()| convert(next(), &T::Float)),
         "boolean" => arity(1, 1).and_then(|()| convert(next(), &T::Boolean)),
-        _ => Err(Error::new(Code::EXPR, format!("there is no function `{name}`")).with("function", name).help(near(name, &library::names().chain(NAMES.iter().copied()).collect::<Vec<_>>()))),
+        _ => Err(Error::new(Code::EXPR, format!("there is no function `{name}`"))
+            .with("function", name)
+            .help(near(name, &library::names().chain(NAMES.iter().copied()).collect::<Vec<_>>()))),
     }
 }
 

@@ -161,7 +161,9 @@ fn value_of(expr: &Node, column: &FieldPath, value: Scalar, data_type: &DataType
 fn rises(node: &Node) -> bool {
     match node {
         Node::Column(_) => true,
-        Node::Cast { value, to, lenient: false } => matches!(to, DataType::Date | DataType::Timestamp | DataType::TimestampNtz) && rises_in_time(value),
+        Node::Cast { value, to, lenient: false } => {
+            matches!(to, DataType::Date | DataType::Timestamp | DataType::TimestampNtz) && rises_in_time(value)
+        }
         Node::Call(name, args) => match (name.as_str(), args.as_slice()) {
             ("year", [time]) => rises_in_time(time),
             ("date_trunc", [unit, time]) | ("trunc", [time, unit]) => unit.is_literal() && rises_in_time(time),

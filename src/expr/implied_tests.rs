@@ -52,7 +52,8 @@ fn holds(source: DataType, columns: &[(&str, &str, &str)], filters: &[String], z
 }
 
 fn filters(kind: &str) -> Vec<String> {
-    let literal = ["1970-01-01 00:00:00", "2024-02-29 13:45:06.5", "0001-01-01 00:00:00", "1969-12-31 23:59:59.999999", "9999-12-31 23:59:59"];
+    let literal =
+        ["1970-01-01 00:00:00", "2024-02-29 13:45:06.5", "0001-01-01 00:00:00", "1969-12-31 23:59:59.999999", "9999-12-31 23:59:59"];
     let ops = ["<", "<=", "=", "<=>", ">=", ">"];
     let mut out: Vec<String> = literal.iter().flat_map(|l| ops.iter().map(move |op| format!("at {op} {kind}'{l}'"))).collect();
     out.push("at IS NULL".to_owned());
@@ -97,9 +98,8 @@ fn texts_that_match_are_kept_by_their_prefixes() {
     // spec: SKIP-8
     let schema = Struct::from_sql("s STRING, p STRING, q STRING").unwrap();
     let texts = ["", "a", "ab", "abc", "abcd", "abd", "b", "ä", "äö", "😀x", " a"];
-    let computed = [("p", "substring(s, 1, 2)"), ("q", "upper(s)")].map(|(name, sql)| {
-        (name.to_owned(), DataType::String, Expr::sql(sql).unwrap().bind(&schema).unwrap())
-    });
+    let computed = [("p", "substring(s, 1, 2)"), ("q", "upper(s)")]
+        .map(|(name, sql)| (name.to_owned(), DataType::String, Expr::sql(sql).unwrap().bind(&schema).unwrap()));
     let all: Vec<Option<&str>> = texts.iter().copied().map(Some).chain([None]).collect();
     let s: ArrayRef = Arc::new(StringArray::from(all));
     let base = RecordBatch::try_from_iter_with_nullable([("s", s.clone(), true)]).unwrap();

@@ -25,10 +25,10 @@ fn a_constraint_of_a_new_table_is_kept_in_lower_case_and_needs_writer_3() {
     assert_eq!(plan.checks[0].name, "CHECK constraint positive: x > 0");
 }
 
-// spec: VAL-2
+// spec: VAL-2, EXP-22, EXP-24
 #[test]
 fn text_that_is_no_condition_makes_no_table() {
-    for sql in ["x +", "y > 0", "x + 1", "rand() > 0.5", "current_date() > DATE'2020-01-01'", "nonsense(x)"] {
+    for sql in ["x +", "y > 0", "x + 1", "rand() > 0.5", "current_date() > DATE'2020-01-01'", "nonsense(x)", "exp(x) > 1"] {
         let error = made(("delta.constraints.c", sql)).expect_err(sql);
         assert_eq!(error.code(), Code::EXPR, "{sql}: {error}");
     }

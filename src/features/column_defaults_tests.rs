@@ -20,7 +20,8 @@ fn defaults_are_constants_of_the_columns_type() {
 // spec: VAL-7
 #[test]
 fn what_is_no_constant_of_the_type_is_no_default() {
-    for columns in ["a INT DEFAULT b, b INT", "a INT DEFAULT 'x'", "a INT DEFAULT rand()", "a INT DEFAULT (1", "a INT DEFAULT 99999999999"] {
+    for columns in ["a INT DEFAULT b, b INT", "a INT DEFAULT 'x'", "a INT DEFAULT rand()", "a INT DEFAULT (1", "a INT DEFAULT 99999999999"]
+    {
         assert!(made(columns).is_err(), "{columns}");
     }
 }

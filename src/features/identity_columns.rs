@@ -30,12 +30,7 @@ pub(super) const SPEC: FeatureSpec = FeatureSpec {
     active: Active::When(|state| any_field(state.schema(), is_numbered)),
     support: Support::Full,
     joins_quietly: false,
-    hooks: Hooks {
-        shape_table: Some(shape_table),
-        write_stages: Some(write_stages),
-        stamp_commit: Some(stamp_commit),
-        ..Hooks::NONE
-    },
+    hooks: Hooks { shape_table: Some(shape_table), write_stages: Some(write_stages), stamp_commit: Some(stamp_commit), ..Hooks::NONE },
 };
 
 fn is_numbered(field: &Field) -> bool {
@@ -75,7 +70,9 @@ fn shape_table(draft: &mut TableDraft<'_>) -> Result<()> {
                     .with("column", &field.name));
             }
             if draft.partition_columns.iter().any(|name| name.eq_ignore_ascii_case(&field.name)) {
-                return Err(Error::new(Code::SCHEMA, "a table cannot be partitioned by a column that it numbers").with("column", &field.name));
+                return Err(
+                    Error::new(Code::SCHEMA, "a table cannot be partitioned by a column that it numbers").with("column", &field.name)
+                );
             }
         }
         let inner = Struct { fields: vec![Field::new(&field.name, field.data_type.clone(), true)] };
@@ -100,7 +97,9 @@ fn stamp_commit(before: &TableState, _: &TableState, draft: &mut CommitDraft) ->
     let mut schema = Struct::from_json(&metadata.schema_string)?;
     let mut raised = false;
     for field in &mut schema.fields {
-        let (Some(new), Some(old)) = (sequence(field)?, before.schema().field(&field.name).map(sequence).transpose()?.flatten()) else { continue };
+        let (Some(new), Some(old)) = (sequence(field)?, before.schema().field(&field.name).map(sequence).transpose()?.flatten()) else {
+            continue;
+        };
         if let Some(mark) = old.last
             && new.last.is_none_or(|last| new.is_beyond(mark, last))
         {

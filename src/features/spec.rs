@@ -95,8 +95,7 @@ pub(crate) struct Hooks {
 }
 
 impl Hooks {
-    pub(crate) const NONE: Hooks =
-        Hooks {
+    pub(crate) const NONE: Hooks = Hooks {
         shape_table: None,
         downgrade: None,
         column_rules: None,

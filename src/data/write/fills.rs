@@ -48,9 +48,7 @@ impl Fills {
                 return Err(Error::new(Code::INTERNAL, "a column that is to be filled is not stored").with("column", column));
             };
             let value = match value {
-                FillValue::Constant(e) => {
-                    Value::Constant(e.bind_as(&Struct::default(), &field.data_type, Some(now)).map_err(refused)?)
-                }
+                FillValue::Constant(e) => Value::Constant(e.bind_as(&Struct::default(), &field.data_type, Some(now)).map_err(refused)?),
                 FillValue::Computed(e) => Value::Computed(e.bind_as(state.schema(), &field.data_type, None).map_err(refused)?),
                 FillValue::Number(sequence) => {
                     let accepts_given = sequence.accepts_given;

@@ -73,8 +73,7 @@ impl Pattern {
     pub(super) fn text(&self, micros: i64) -> String {
         let (day, time) = (micros.div_euclid(MICROS_DAY), micros.rem_euclid(MICROS_DAY));
         let (year, month, of_month) = date_of(day);
-        let (hour, minute, second, fraction) =
-            (time / 3_600_000_000, time / 60_000_000 % 60, time / 1_000_000 % 60, time % 1_000_000);
+        let (hour, minute, second, fraction) = (time / 3_600_000_000, time / 60_000_000 % 60, time / 1_000_000 % 60, time % 1_000_000);
         let mut out = String::new();
         for item in &self.0 {
             let (letter, n) = match item {
@@ -139,7 +138,13 @@ impl Pattern {
             };
             // Digits that another field follows at once are exactly as many as there are letters.
             let followed = matches!(self.0.get(at + 1), Some(Item::Field(..)));
-            let most = if letter == 'S' || followed || n == 2 { n } else if letter == 'y' { 6.max(n) } else { 2 };
+            let most = if letter == 'S' || followed || n == 2 {
+                n
+            } else if letter == 'y' {
+                6.max(n)
+            } else {
+                2
+            };
             let digits = rest.bytes().take(most).take_while(u8::is_ascii_digit).count();
             if digits < n && (letter != 'S' || digits == 0) {
                 return None;
@@ -154,7 +159,9 @@ impl Pattern {
                 ('H', _) => hour = number,
                 ('m', _) => minute = number,
                 ('s', _) => second = number,
-                ('S', _) => micros = format!("{:0<9}", &text[text.len() - rest.len() - digits..text.len() - rest.len()])[..6].parse().ok()?,
+                ('S', _) => {
+                    micros = format!("{:0<9}", &text[text.len() - rest.len() - digits..text.len() - rest.len()])[..6].parse().ok()?
+                }
                 _ => return None,
             }
         }
@@ -166,6 +173,8 @@ impl Pattern {
     }
     /// Whether texts can be read with it.
     pub(crate) fn reads(&self) -> bool {
-        self.0.iter().all(|item| matches!(item, Item::Text(_) | Item::Field('y' | 'd' | 'H' | 'm' | 's' | 'S', _) | Item::Field('M' | 'L', 1 | 2)))
+        self.0
+            .iter()
+            .all(|item| matches!(item, Item::Text(_) | Item::Field('y' | 'd' | 'H' | 'm' | 's' | 'S', _) | Item::Field('M' | 'L', 1 | 2)))
     }
 }

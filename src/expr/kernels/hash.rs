@@ -10,10 +10,8 @@ use arrow::datatypes::{
 use arrow::error::ArrowError;
 use std::sync::Arc;
 
-pub(super) static ALL: &[Builtin] = &[
-    Builtin { name: "hash", returns: rows::int, run: murmur3 },
-    Builtin { name: "xxhash64", returns: rows::long, run: xxhash64 },
-];
+pub(super) static ALL: &[Builtin] =
+    &[Builtin { name: "hash", returns: rows::int, run: murmur3 }, Builtin { name: "xxhash64", returns: rows::long, run: xxhash64 }];
 
 const SEED: u32 = 42;
 
@@ -155,7 +153,8 @@ fn xx_bytes(bytes: &[u8], seed: u64) -> u64 {
                 *lane = lane.wrapping_add(eight(b).wrapping_mul(P2)).rotate_left(31).wrapping_mul(P1);
             }
         }
-        let mut h = v[0].rotate_left(1).wrapping_add(v[1].rotate_left(7)).wrapping_add(v[2].rotate_left(12)).wrapping_add(v[3].rotate_left(18));
+        let mut h =
+            v[0].rotate_left(1).wrapping_add(v[1].rotate_left(7)).wrapping_add(v[2].rotate_left(12)).wrapping_add(v[3].rotate_left(18));
         for lane in v {
             h = (h ^ lane.wrapping_mul(P2).rotate_left(31).wrapping_mul(P1)).wrapping_mul(P1).wrapping_add(P4);
         }

@@ -48,6 +48,8 @@ pub(super) static ALL: &[Builtin] = &[
     Builtin { name: "bround_long", returns: rows::long, run: |a| round_long(a, true) },
     Builtin { name: "round_decimal", returns: first, run: |a| round_decimal(a, false) },
     Builtin { name: "bround_decimal", returns: first, run: |a| round_decimal(a, true) },
+    // NaN is 0, and what is too large the greatest, as in Java.
+    Builtin { name: "to_long", returns: rows::long, run: |a| each::<i64, Int64Array>(a, |row| Ok(Some(doubles(a, 0, row) as i64))) },
     Builtin { name: "factorial", returns: rows::long, run: factorial },
     Builtin { name: "bit_and", returns: rows::long, run: |a| bits(a, |x, y| x & y) },
     Builtin { name: "bit_or", returns: rows::long, run: |a| bits(a, |x, y| x | y) },

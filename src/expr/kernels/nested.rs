@@ -48,7 +48,13 @@ fn contains(args: &[ArrayRef]) -> Out {
     each::<bool, BooleanArray>(args, |row| {
         let (start, end) = span(&args[0], row)?;
         let found = (start..end).any(|i| values.is_valid(i) && compare(i, row).is_eq());
-        Ok(if found { Some(true) } else if (start..end).any(|i| values.is_null(i)) { None } else { Some(false) })
+        Ok(if found {
+            Some(true)
+        } else if (start..end).any(|i| values.is_null(i)) {
+            None
+        } else {
+            Some(false)
+        })
     })
 }
 

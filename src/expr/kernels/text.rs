@@ -24,15 +24,35 @@ pub(super) static ALL: &[Builtin] = &[
     Builtin { name: "split_text", returns: list_of_text, run: split },
     Builtin { name: "split_part", returns: rows::text, run: split_part },
     Builtin { name: "substring_index", returns: rows::text, run: substring_index },
-    Builtin { name: "ascii", returns: rows::int, run: |a| each::<i32, Int32Array>(a, |r| Ok(Some(str_at(a, 0, r).chars().next().map_or(0, |c| c as i32)))) },
+    Builtin {
+        name: "ascii",
+        returns: rows::int,
+        run: |a| each::<i32, Int32Array>(a, |r| Ok(Some(str_at(a, 0, r).chars().next().map_or(0, |c| c as i32)))),
+    },
     Builtin { name: "chr", returns: rows::text, run: chr },
     Builtin { name: "hex_text", returns: rows::text, run: |a| each::<String, StringArray>(a, |r| Ok(Some(hex(bytes_at(a, r))))) },
-    Builtin { name: "hex_number", returns: rows::text, run: |a| each::<String, StringArray>(a, |r| Ok(Some(format!("{:X}", a[0].as_primitive::<Int64Type>().value(r))))) },
+    Builtin {
+        name: "hex_number",
+        returns: rows::text,
+        run: |a| each::<String, StringArray>(a, |r| Ok(Some(format!("{:X}", a[0].as_primitive::<Int64Type>().value(r))))),
+    },
     Builtin { name: "unhex", returns: rows::binary, run: unhex },
-    Builtin { name: "bin", returns: rows::text, run: |a| each::<String, StringArray>(a, |r| Ok(Some(format!("{:b}", a[0].as_primitive::<Int64Type>().value(r))))) },
+    Builtin {
+        name: "bin",
+        returns: rows::text,
+        run: |a| each::<String, StringArray>(a, |r| Ok(Some(format!("{:b}", a[0].as_primitive::<Int64Type>().value(r))))),
+    },
     Builtin { name: "base64", returns: rows::text, run: |a| each::<String, StringArray>(a, |r| Ok(Some(base64(bytes_at(a, r))))) },
-    Builtin { name: "md5", returns: rows::text, run: |a| each::<String, StringArray>(a, |r| Ok(Some(hex(&Md5::digest(bytes_at(a, r))).to_lowercase()))) },
-    Builtin { name: "crc32", returns: rows::long, run: |a| each::<i64, arrow::array::Int64Array>(a, |r| Ok(Some(i64::from(crc32fast::hash(bytes_at(a, r)))))) },
+    Builtin {
+        name: "md5",
+        returns: rows::text,
+        run: |a| each::<String, StringArray>(a, |r| Ok(Some(hex(&Md5::digest(bytes_at(a, r))).to_lowercase()))),
+    },
+    Builtin {
+        name: "crc32",
+        returns: rows::long,
+        run: |a| each::<i64, arrow::array::Int64Array>(a, |r| Ok(Some(i64::from(crc32fast::hash(bytes_at(a, r)))))),
+    },
     Builtin { name: "levenshtein", returns: rows::int, run: levenshtein },
 ];
 
@@ -61,7 +81,14 @@ fn initcap(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut first = true;
     for c in text.chars() {
-        if first { out.extend(c.to_uppercase()) } else { out.extend(c.to_lowercase()) }
+        if first {
+            // Of a letter that becomes two, only the first is a capital.
+            let mut upper = c.to_uppercase();
+            out.extend(upper.next());
+            out.extend(upper.flat_map(char::to_lowercase));
+        } else {
+            out.extend(c.to_lowercase());
+        }
         first = c == ' ';
     }
     out

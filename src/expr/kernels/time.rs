@@ -17,10 +17,33 @@ pub(super) static ALL: &[Builtin] = &[
     Builtin { name: "make_date", returns: rows::date, run: make_date },
     Builtin { name: "make_timestamp", returns: rows::instant, run: make_timestamp },
     Builtin { name: "trunc", returns: rows::date, run: trunc },
-    Builtin { name: "weekday", returns: rows::int, run: |a| each::<i32, Int32Array>(a, |r| Ok(Some((day_at(a, r) + 3).rem_euclid(7) as i32))) },
-    Builtin { name: "dayname", returns: rows::text, run: |a| each::<String, StringArray>(a, |r| Ok(Some(super::format::DAYS[(day_at(a, r) + 3).rem_euclid(7) as usize][..3].to_owned()))) },
-    Builtin { name: "monthname", returns: rows::text, run: |a| each::<String, StringArray>(a, |r| Ok(Some(super::format::MONTHS[date_of(day_at(a, r)).1 as usize - 1][..3].to_owned()))) },
-    Builtin { name: "units_of_time", returns: rows::long, run: |a| each::<i64, Int64Array>(a, |r| Ok(Some(micros_at(a, 0, r).div_euclid(longs(a, 1, r))))) },
+    Builtin {
+        name: "weekday",
+        returns: rows::int,
+        run: |a| each::<i32, Int32Array>(a, |r| Ok(Some((day_at(a, r) + 3).rem_euclid(7) as i32))),
+    },
+    Builtin {
+        name: "dayname",
+        returns: rows::text,
+        run: |a| {
+            each::<String, StringArray>(a, |r| Ok(Some(super::format::DAYS[(day_at(a, r) + 3).rem_euclid(7) as usize][..3].to_owned())))
+        },
+    },
+    Builtin {
+        name: "monthname",
+        returns: rows::text,
+        run: |a| each::<String, StringArray>(a, |r| Ok(Some(super::format::MONTHS[date_of(day_at(a, r)).1 as usize - 1][..3].to_owned()))),
+    },
+    Builtin {
+        name: "units_of_time",
+        returns: rows::long,
+        run: |a| each::<i64, Int64Array>(a, |r| Ok(Some(micros_at(a, 0, r).div_euclid(longs(a, 1, r))))),
+    },
+    Builtin {
+        name: "seconds_toward_zero",
+        returns: rows::long,
+        run: |a| each::<i64, Int64Array>(a, |r| Ok(Some(micros_at(a, 0, r) / 1_000_000))),
+    },
     Builtin { name: "time_of_units", returns: rows::instant, run: time_of_units },
     Builtin { name: "months_between", returns: rows::double, run: months_between },
     Builtin { name: "add_to_date", returns: rows::date, run: add_to_date },
@@ -78,9 +101,7 @@ fn months_later(day: i64, months: i64) -> Option<i32> {
 }
 
 fn add_months(args: &[ArrayRef]) -> Out {
-    each::<i32, Date32Array>(args, |row| {
-        months_later(day_at(args, row), i64::from(ints(args, 1, row))).map(Some).ok_or_else(out_of_range)
-    })
+    each::<i32, Date32Array>(args, |row| months_later(day_at(args, row), i64::from(ints(args, 1, row))).map(Some).ok_or_else(out_of_range))
 }
 
 fn last_of_month(year: i64, month: u32) -> Option<i32> {
@@ -102,7 +123,8 @@ fn next_day(args: &[ArrayRef]) -> Out {
             let full = day.to_lowercase();
             [&full[..2], &full[..3], full.as_str()].contains(&name.as_str())
         };
-        let wanted = super::format::DAYS.iter().position(|day| is_named(&day)).ok_or_else(|| error(format!("'{name}' is no day of the week")))?;
+        let wanted =
+            super::format::DAYS.iter().position(|day| is_named(&day)).ok_or_else(|| error(format!("'{name}' is no day of the week")))?;
         let day = day_at(args, row);
         let ahead = (wanted as i64 - (day + 3)).rem_euclid(7);
         i32::try_from(day + if ahead == 0 { 7 } else { ahead }).map(Some).map_err(|_| out_of_range())

@@ -37,7 +37,8 @@ async fn both(folder: &std::path::Path, columns: &str, partition: &[&str], prope
     let given: Vec<String> = properties.iter().map(|(k, v)| format!("'{k}' = '{v}'")).collect();
     let given = if given.is_empty() { String::new() } else { format!("TBLPROPERTIES ({})", given.join(", ")) };
     spark(&places[0], &[&format!("CREATE TABLE {{t}} ({columns}) USING DELTA {by} {given}")]);
-    let mut create = Table::at(&places[1]).open().unwrap().create(Struct::from_sql(columns).unwrap()).partition_by(partition.iter().copied());
+    let mut create =
+        Table::at(&places[1]).open().unwrap().create(Struct::from_sql(columns).unwrap()).partition_by(partition.iter().copied());
     for (key, value) in properties {
         create = create.property(key, value);
     }
@@ -73,7 +74,8 @@ async fn generated_columns_agree_whoever_writes() {
                    month STRING GENERATED ALWAYS AS (date_format(at, 'yyyy-MM')), bucket INT GENERATED ALWAYS AS (pmod(hash(s), 4)), \
                    text STRING GENERATED ALWAYS AS (concat_ws('-', upper(s), CAST(a AS STRING)))";
     for place in both(folder.path(), columns, &["day"], &[]).await {
-        let at: ArrayRef = Arc::new(TimestampMicrosecondArray::from(vec![Some(1_709_213_106_123_456), Some(-1), None]).with_timezone("UTC"));
+        let at: ArrayRef =
+            Arc::new(TimestampMicrosecondArray::from(vec![Some(1_709_213_106_123_456), Some(-1), None]).with_timezone("UTC"));
         let a: ArrayRef = Arc::new(Int32Array::from(vec![Some(1), None, Some(-5)]));
         let s: ArrayRef = Arc::new(StringArray::from(vec![Some("öäß😀"), Some(""), None]));
         append(&place, RecordBatch::try_from_iter([("at", at), ("a", a), ("s", s)]).unwrap()).await.unwrap();
@@ -95,7 +97,12 @@ async fn defaults_fill_rows_whoever_writes() {
     for place in both(folder.path(), columns, &[], &[("delta.feature.allowColumnDefaults", "supported")]).await {
         append(&place, ints(&[("a", 1)])).await.unwrap();
         spark(&place, &["INSERT INTO {t} (a) VALUES (2)"]);
-        let rows = spark(&place, &["SELECT a, b, c, e, f, abs(datediff(g, current_date())) < 2 AS g, abs(timestampdiff(HOUR, d, current_timestamp())) < 2 AS d FROM {t} ORDER BY a"]);
+        let rows = spark(
+            &place,
+            &[
+                "SELECT a, b, c, e, f, abs(datediff(g, current_date())) < 2 AS g, abs(timestampdiff(HOUR, d, current_timestamp())) < 2 AS d FROM {t} ORDER BY a",
+            ],
+        );
         for (i, row) in rows.iter().enumerate() {
             assert_eq!(*row, json!({"a": i + 1, "b": "none", "c": 1.5, "e": "2024-02-29", "f": 42, "g": true, "d": true}), "{row}");
         }
