@@ -22,6 +22,10 @@ const LEAST: u64 = 4 << 20;
 pub(crate) struct Runtime(pub(super) Arc<RuntimeEnv>);
 
 impl Runtime {
+    /// What the engine's own plans run in.
+    pub fn environment(&self) -> Arc<RuntimeEnv> {
+        Arc::clone(&self.0)
+    }
     /// A folder of its own under the spill folder, removed with the last file in it. `LB-SPILL` when it cannot be made.
     pub fn new(env: &Env) -> Result<Runtime> {
         let disk = DiskManagerBuilder::default()

@@ -153,7 +153,9 @@ impl ChangedTable {
 /// because older versions stay readable. The id stays, and domains do. Errors as `new_table`.
 pub(crate) fn replaced_table(before: &TableState, new: NewTable, env: &Env) -> Result<ChangedTable> {
     before.check_writable()?;
-    let new = new_table(new, env)?;
+    // A table that was clustered says that it is no more.
+    let cluster_by = new.cluster_by.clone().or(before.clustering_columns()?.map(|_| Vec::new()));
+    let new = new_table(NewTable { cluster_by, ..new }, env)?;
     let old = before.metadata();
     let name = new.metadata().name.clone().or_else(|| old.name.clone());
     let metadata = Metadata { id: old.id.clone(), name, ..new.metadata().clone() };

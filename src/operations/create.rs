@@ -6,7 +6,7 @@ use crate::data::write::{DataWriter, WriteOptions, discard};
 use crate::error::{Code, Error, Result};
 use crate::features::{ChangedTable, NewTable, TableState, new_table, replaced_table};
 use crate::log::{Add, StringMap};
-use crate::schema::{Struct, evolve};
+use crate::schema::{FieldPath, Struct, evolve};
 use crate::table::Table;
 use crate::transaction::{CommitOutcome, OperationInfo, ReadScope};
 use arrow::array::RecordBatch;
@@ -49,6 +49,11 @@ impl Create {
     /// Rows are laid out by the values of these columns, in this order.
     pub fn partition_by<S: Into<String>>(mut self, columns: impl IntoIterator<Item = S>) -> Self {
         self.new.partition_columns = columns.into_iter().map(Into::into).collect();
+        self
+    }
+    /// Files are clustered by these columns.
+    pub fn cluster_by(mut self, columns: impl IntoIterator<Item = FieldPath>) -> Self {
+        self.new.cluster_by = Some(columns.into_iter().collect());
         self
     }
     /// Sets a table property.
@@ -126,7 +131,9 @@ impl Create {
         let metrics = written.as_ref().map(|(adds, rows)| metrics(adds, *rows, mode, removal.as_ref())).unwrap_or_default();
         let adds = written.map(|(adds, _)| adds).unwrap_or_default();
         let metadata = state.metadata();
-        let parameters = parameters(&metadata.partition_columns, metadata.description.as_deref(), &metadata.configuration);
+        let clustered: Vec<String> = state.clustering_columns()?.unwrap_or_default().iter().map(|path| path.join(".")).collect();
+        let parameters =
+            parameters(&metadata.partition_columns, &clustered, metadata.description.as_deref(), &metadata.configuration);
         let info = OperationInfo { operation: operation.to_owned(), parameters, metrics: metrics.clone(), ..OperationInfo::default() };
         let mut transaction = match &base {
             None => table.begin_create(Arc::clone(&state), info),
@@ -216,11 +223,11 @@ fn metrics(adds: &[Add], rows: u64, mode: Mode, removal: Option<&Removal>) -> Ma
     out
 }
 
-fn parameters(partition: &[String], description: Option<&str>, properties: &StringMap) -> Map<String, Value> {
+fn parameters(partition: &[String], cluster: &[String], description: Option<&str>, properties: &StringMap) -> Map<String, Value> {
     let properties: Map<String, Value> = properties.iter().map(|(k, v)| (k.clone(), Value::from(v.as_str()))).collect();
     Map::from_iter([
         ("partitionBy".to_owned(), json_text(partition)),
-        ("clusterBy".to_owned(), json_text(&[])),
+        ("clusterBy".to_owned(), json_text(cluster)),
         ("description".to_owned(), description.map_or(Value::Null, Value::from)),
         ("isManaged".to_owned(), Value::from("false")),
         ("properties".to_owned(), Value::String(Value::Object(properties).to_string())),

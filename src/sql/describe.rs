@@ -67,7 +67,7 @@ pub(super) async fn detail(session: &Session, table: &TableName) -> Result<Rows>
         "createdAt": metadata.created_time.map(|t| crate::env::Timestamp(t).to_string()),
         "lastModified": snapshot.timestamp().await?.to_string(),
         "partitionColumns": state.partition_columns(),
-        "clusteringColumns": clustering_columns(state),
+        "clusteringColumns": clustering_columns(state)?,
         "numFiles": counts.map(|c| c.files),
         "sizeInBytes": counts.map(|c| c.bytes),
         "properties": metadata.configuration,
@@ -78,9 +78,9 @@ pub(super) async fn detail(session: &Session, table: &TableName) -> Result<Rows>
     rows(DETAIL, &[row])
 }
 
-/// Logical names of the columns that the table is clustered by.
-fn clustering_columns(state: &TableState) -> Vec<String> {
-    state.clustering_columns().ok().flatten().unwrap_or_default().iter().map(|path| path.join(".")).collect()
+/// Names of the columns that the table is clustered by, nested ones with dots.
+fn clustering_columns(state: &TableState) -> Result<Vec<String>> {
+    Ok(state.clustering_columns()?.unwrap_or_default().iter().map(|path| path.join(".")).collect())
 }
 
 /// `DESCRIBE HISTORY`: newest first.
@@ -123,7 +123,7 @@ pub(super) async fn columns(session: &Session, table: &TableName, extended: bool
         found.push(row("# col_name", "data_type", "comment".into()));
         found.extend(state.partition_columns().iter().filter_map(|name| state.schema().field(name)).map(of_column));
     }
-    let clustering = clustering_columns(state);
+    let clustering = clustering_columns(state)?;
     if !clustering.is_empty() {
         found.push(row("# Clustering Information", "", "".into()));
         found.push(row("# col_name", "data_type", "comment".into()));

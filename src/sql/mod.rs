@@ -3,6 +3,7 @@
 //! Statements that change a table become operations; queries become plans whose leaves are scans. Nothing depends on this room, so
 //! leaving it out (cargo feature `sql`) changes no meaning.
 
+mod alter;
 mod calls;
 mod describe;
 mod dialect;

@@ -10,6 +10,7 @@ use super::statement::TableName;
 use super::{Rows, Session};
 use crate::env::Timestamp;
 use crate::error::{Code, Error, Result};
+use crate::exec::Runtime;
 use crate::log::Version;
 use crate::schema::{DataType, Scalar};
 use crate::snapshot::{At, Snapshot};
@@ -160,14 +161,7 @@ fn context(session: &Session) -> Result<SessionContext> {
     let builder = SessionStateBuilder::new()
         .with_config(config)
         .with_execution_props(properties)
-        .with_runtime_env(runtime(env)?)
+        .with_runtime_env(Runtime::new(env)?.environment())
         .with_default_features();
     Ok(SessionContext::new_with_state(with_spark(builder).build()))
-}
-
-/// What operators hold and where they spill.
-fn runtime(env: &crate::env::Env) -> Result<Arc<datafusion::execution::runtime_env::RuntimeEnv>> {
-    let half = usize::try_from(env.memory().limit() / 2).unwrap_or(usize::MAX);
-    let builder = datafusion::execution::runtime_env::RuntimeEnvBuilder::new();
-    builder.with_memory_limit(half, 1.0).with_temp_file_path(env.spill_folder().clone()).build_arc().map_err(ours)
 }

@@ -1,13 +1,14 @@
 //! A statement -> the operation that carries it out. Kind: edge. Spec: SQL.
 
+use super::alter::alteration;
 use super::query::Planned;
 use super::statement::{CreateMode, CreateTable, Statement, TableName, parse, unsupported};
 use super::text::without_qualifier;
 use super::{Answer, Session, describe, sink};
 use crate::error::{Code, Error, Result};
 use crate::expr::Expr;
-use crate::operations::Report;
-use crate::schema::Struct;
+use crate::operations::{Alteration, Report};
+use crate::schema::{Struct, column_path};
 use crate::table::Table;
 use serde_json::json;
 
@@ -46,9 +47,11 @@ pub(super) async fn run(session: &Session, text: &str) -> Result<Answer> {
             Answer::Report(update.run().await?)
         }
         Statement::Merge(merge) => Answer::Report(sink::merge(session, &merge).await?),
-        Statement::Alter { .. } => return Err(unsupported("ALTER TABLE")),
+        Statement::Alter { table, action } => Answer::Report(session.table(&table)?.alter(alteration(&action)?).run().await?),
         Statement::Truncate(table) => Answer::Report(session.table(&table)?.delete().run().await?),
-        Statement::Comment { .. } => return Err(unsupported("COMMENT ON TABLE")),
+        Statement::Comment { table, text } => {
+            Answer::Report(session.table(&table)?.alter(Alteration::Comment(text.unwrap_or_default())).run().await?)
+        }
     })
 }
 
@@ -96,7 +99,7 @@ async fn create(session: &Session, new: CreateTable) -> Result<Report> {
         create = create.comment(comment);
     }
     if !new.cluster_by.is_empty() {
-        return Err(unsupported("CLUSTER BY"));
+        create = create.cluster_by(new.cluster_by.iter().map(|name| column_path(name)).collect::<Result<Vec<_>>>()?);
     }
     if let Some(query) = &new.query {
         let rows = Planned::new(session, query, false).await?.rows().await?;

@@ -81,7 +81,7 @@ macro_rules! files {
     };
 }
 
-files! { select types time_travel skipping insert replace dml merge changes hidden describe errors nulls names variants }
+files! { select types time_travel skipping insert replace dml merge alter changes hidden describe errors nulls names variants }
 
 impl Lake {
     async fn ok(&self, sql: &str) -> Vec<arrow::array::RecordBatch> {
