@@ -81,6 +81,8 @@ macro_rules! files {
     };
 }
 
+// `types.slt`, `select.slt`, `insert.slt` and `names.slt`:
+// spec: SQL-1, SQL-5, SQL-6, SQL-7
 files! { select types time_travel skipping insert replace dml merge alter changes hidden describe errors nulls names variants }
 
 impl Lake {
@@ -141,7 +143,7 @@ async fn times_pick_the_version_that_was_newest_then() {
     assert_eq!(lake.text(&earlier).await, "1");
 }
 
-// spec: SQL-5, SQL-6, SQL-7: `types.slt`, `select.slt`, `insert.slt`
+// spec: SQL-10
 #[tokio::test]
 async fn a_sort_larger_than_the_budget_spills() {
     let lake = Lake::new();
