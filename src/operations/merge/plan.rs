@@ -195,6 +195,11 @@ fn condition(resolved: &Expr, joint: &Struct) -> Result<BoundExpr> {
 }
 
 impl Plan {
+    /// Whether a joint name is one of a column that the merge adds to the table.
+    pub fn is_new(&self, name: &str) -> bool {
+        let known = self.sides.source_column(name).is_some() || self.sides.target.schema.index_of(name).is_some();
+        !known && self.state.schema().index_of(name).is_some()
+    }
     /// Whether rows of the table stay as they are, whatever matches.
     pub fn only_inserts(&self) -> bool {
         self.matched.is_empty() && self.not_matched_by_source.is_empty()

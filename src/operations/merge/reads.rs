@@ -31,8 +31,11 @@ impl Reads {
             let of = |clause: &Clause| {
                 let mut names = BTreeSet::new();
                 if let Some(image) = clause.image() {
+                    // A column that the merge adds to the table has no value in its rows yet.
                     image.read(&mut |name| {
-                        names.insert(name.to_owned());
+                        if !plan.is_new(name) {
+                            names.insert(name.to_owned());
+                        }
                     });
                 }
                 names

@@ -338,6 +338,13 @@ async fn schema_evolution_adds_columns_at_the_end_and_leaves_missing_ones_alone(
             vec![json!({"id":1,"x":"t1","n":2}), json!({"id":2,"x":"t2","n":null})],
         ),
         (
+            "id INT, m STRUCT<a: INT>",
+            "{\"id\":1,\"m\":{\"a\":1}}\n{\"id\":5,\"m\":null}",
+            upsert,
+            &["id", "x", "m"],
+            vec![json!({"id":1,"x":"t1","m":{"a":1}}), json!({"id":2,"x":"t2","m":null}), json!({"id":5,"x":null,"m":null})],
+        ),
+        (
             "id INT, x STRING, n INT",
             "{\"id\":1,\"x\":\"a\",\"n\":10}",
             &["MATCHED THEN UPDATE SET x = s.x"],
