@@ -13,6 +13,7 @@ const NAMES: &[(&str, &str)] = &[
     ("first", "first_value"),
     ("last", "last_value"),
     ("any_value", "first_value"),
+    ("sign", "signum"),
     ("sort_array", "array_sort"),
     ("unix_timestamp", "to_unixtime"),
 ];
