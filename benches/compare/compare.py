@@ -39,10 +39,12 @@ def peer(op, *args):
 
 
 class Op:
-    """`engines`: {name: command or (prepare, command)}; `prepare` gets a scratch folder and gives the table's path for `{t}`."""
+    """`engines`: {name: command}; `prepare` gets a scratch folder (and, as a dict, an engine's own) and gives the table's path for `{t}`. With `written` the bytes of
+    the files that the operation adds to the table are counted too."""
 
-    def __init__(self, name, goal, engines, prepare=None, same=True, inside=False):
+    def __init__(self, name, goal, engines, prepare=None, same=True, inside=False, written=False):
         self.name, self.goal, self.engines, self.prepare, self.same, self.inside = name, goal, engines, prepare, same and not inside, inside
+        self.written = written
 
     def run(self):
         samples = {e: [] for e in self.engines}
@@ -50,16 +52,25 @@ class Op:
             answers = {}
             for engine, command in self.engines.items():
                 with tempfile.TemporaryDirectory(dir=DATA) as scratch:
-                    table = self.prepare(pathlib.Path(scratch)) if self.prepare else None
+                    prepare = self.prepare[engine] if isinstance(self.prepare, dict) else self.prepare
+                    table = prepare(pathlib.Path(scratch)) if prepare else None
+                    before = sizes(table) if self.written else {}
                     cpu, peak, last = measure([str(c).replace("{t}", str(table)) for c in command])
+                    added = sum(size for path, size in sizes(table).items() if path not in before) if self.written else 0
                 answers[engine] = last
                 if self.inside:  # the process itself says how much CPU the step took, in microseconds
                     cpu = int(last) / 1e6
                 if turn:
-                    samples[engine].append((cpu, peak))
+                    samples[engine].append((cpu, peak, added))
             if self.same and len({a for e, a in answers.items() if a}) > 1:
                 raise RuntimeError(f"{self.name}: the engines disagree: {answers}")
-        return {e: (statistics.median(s[0] for s in v), statistics.median(s[1] for s in v), min(s[0] for s in v), max(s[0] for s in v)) for e, v in samples.items()}
+        median = lambda v, i: statistics.median(s[i] for s in v)
+        return {e: (median(v, 0), median(v, 1), min(s[0] for s in v), max(s[0] for s in v), median(v, 2)) for e, v in samples.items()}
+
+
+def sizes(table):
+    """Bytes of every file of a table, its log included."""
+    return {p: p.stat().st_size for p in pathlib.Path(table).rglob("*") if p.is_file()}
 
 
 def copy_of(name):
@@ -108,6 +119,18 @@ def ops():
              {"lakebed": lb("held-append", "{t}", "1"), "deltalake": peer("held-append", "{t}", "1")}, prepare=copy_of("million"), inside=True)
     yield Op("1,000,000 files, held open: catching up by five foreign commits", "CPU ≤ 1/50 of deltalake",
              {"lakebed": lb("held-refresh", "{t}"), "deltalake": peer("held-refresh", "{t}")}, prepare=copy_of("million"), inside=True)
+    rows16 = {"lakebed": copy_of("lines-vectors"), "deltalake": copy_of("lines-plain")}
+    change = lambda op, *args: {"lakebed": [LAKEBED, op, "{t}", *args, "-q"], "deltalake": peer(op, "{t}", *args)}
+    yield Op("DELETE of 1 % scattered rows of 6,001,215 in 16 files", "CPU ≤ 1/8, written ≤ 1/50 of deltalake",
+             change("delete", "--where", "l_orderkey % 100 = 7"), prepare=rows16, same=False, written=True)
+    yield Op("UPDATE of 1 % scattered rows of 6,001,215 in 16 files", "CPU ≤ 1/4, written ≤ 1/10 of deltalake",
+             change("update", "--set", "l_discount=0.05", "--where", "l_orderkey % 100 = 8"), prepare=rows16, same=False, written=True)
+    on = "t.l_orderkey = s.l_orderkey AND t.l_linenumber = s.l_linenumber"
+    yield Op("MERGE of 100,000 rows, half of them matching, into 6,001,215 in 16 files", "CPU ≤ 1/3, memory ≤ 1/2, written ≤ 1/5 of deltalake",
+             change("merge", "--using", DATA / "merge_source" / "rows.parquet", "--on", on, "--when", "MATCHED THEN UPDATE SET *", "--when", "NOT MATCHED THEN INSERT *"),
+             prepare=rows16, same=False, written=True)
+    yield Op("scan of 6,001,215 rows, 1 % of them deleted by vectors", "CPU ≤ 1.1 × without",
+             {"lakebed": lb("scan", DATA / "lines-deleted", ""), "lakebed, nothing deleted": lb("scan", DATA / "lines-vectors", "")}, same=False)
     for name, columns, where in [("all 16 columns", "", None), ("a selective range", "", RANGE), ("three columns", "l_orderkey,l_partkey,l_extendedprice", None)]:
         yield Op(f"scan of 6,001,215 rows: {name}", "CPU ≤ 1.05 of deltalake",
                  {"lakebed": lb("scan", lines, columns, *([where] if where else [])), "deltalake": peer("scan", lines, columns, *([where] if where else [])),
@@ -120,6 +143,13 @@ def main():
     if not sorted_million.exists():
         shutil.copytree(million, sorted_million)
         subprocess.run([LAKEBED, "checkpoint", sorted_million, "-q"], check=True)
+    for name, properties in [("lines-plain", []), ("lines-vectors", ["--property", "delta.enableDeletionVectors=true"])]:
+        if not (DATA / name).exists():
+            for file in sorted((DATA / "lineitem").glob("*.parquet")):
+                subprocess.run([LAKEBED, "append", DATA / name, file, "-q", *properties], check=True)
+    if not (DATA / "lines-deleted").exists():
+        shutil.copytree(DATA / "lines-vectors", DATA / "lines-deleted")
+        subprocess.run([LAKEBED, "delete", DATA / "lines-deleted", "--where", "l_orderkey % 100 = 7", "-q"], check=True)
     rows = []
     for op in ops():
         if ONLY and not any(o in op.name for o in ONLY):
@@ -128,21 +158,25 @@ def main():
             figures = op.run()
         except Exception as e:
             print(f"{op.name}: FAILED: {e}", flush=True)
-            rows.append(f"| {op.name} | failed: {e} | | | | {op.goal} |")
+            rows.append(f"| {op.name} | failed: {e} | | | | | {op.goal} |")
             continue
         base = figures["lakebed"]
-        for engine, (cpu, peak, low, high) in figures.items():
+        for engine, (cpu, peak, low, high, written) in figures.items():
             ratio = f"{base[0] / cpu:.3f} / {base[1] / peak:.2f}" if engine != "lakebed" and cpu else ""
-            rows.append(f"| {op.name if engine == 'lakebed' else ''} | {engine} | {cpu:.3f} ({low:.3f}–{high:.3f}) | {peak:.0f} | {ratio} | {op.goal if engine == 'lakebed' else ''} |")
+            if ratio and written:
+                ratio += f" / {base[4] / written:.3f}"
+            size = f"{written / 1e6:.1f}" if written else ""
+            rows.append(f"| {op.name if engine == 'lakebed' else ''} | {engine} | {cpu:.3f} ({low:.3f}–{high:.3f}) | {peak:.0f} | {size} | {ratio} | {op.goal if engine == 'lakebed' else ''} |")
             print(rows[-1], flush=True)
     if not ONLY:
         OUT.write_text(f"""# Side by side with the peers
 
 Made by `benches/compare/run` on {platform.machine()} with {os.cpu_count()} cores, {platform.system()}; {RUNS} runs after one warm-up, engines in turn, each operation in a fresh
-process. CPU seconds are user + system: median (lowest–highest). Peak is resident memory in MiB. The ratio is lakebed divided by the peer: CPU / memory.
+process. CPU seconds are user + system: median (lowest–highest). Peak is resident memory in MiB, written are the bytes of new files in MB. The ratio is lakebed
+divided by the peer: CPU / memory / bytes written.
 
-| operation | engine | CPU s | peak MiB | ratio | goal |
-|---|---|---|---|---|---|
+| operation | engine | CPU s | peak MiB | written MB | ratio | goal |
+|---|---|---|---|---|---|---|
 """ + "\n".join(rows) + "\n")
 
 

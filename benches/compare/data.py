@@ -1,6 +1,7 @@
 """Makes the data that benches/compare measures on, once, into a cache folder. usage: data.py DIR
 
   lineitem/         TPC-H lineitem at scale 1 (6,001,215 rows) in 16 Parquet files, by DuckDB's generator
+  merge_source/     100,000 rows of lineitem with another discount: half with keys that are there, half with new ones
   million/          a table whose classic checkpoint (statistics as JSON) names 1,000,000 files, and ten commits after it
   tail/             2,000 JSON commits without a checkpoint, 100,000 files
   long/             10,000 commits with a checkpoint every 100
@@ -49,6 +50,13 @@ def lineitem(path):
     con.execute("CREATE TABLE numbered AS SELECT *, (row_number() OVER () * 16 // 6001216)::INT AS part FROM lineitem")
     for part in range(16):
         con.execute(f"COPY (SELECT * EXCLUDE part FROM numbered WHERE part = {part}) TO '{path}/part-{part:02d}.parquet' (FORMAT parquet, COMPRESSION snappy)")
+
+
+def merge_source(path):
+    con = connect()
+    old = f"SELECT * REPLACE (CAST(0.09 AS DECIMAL(15,2)) AS l_discount) FROM read_parquet('{DIR}/lineitem/*.parquet') WHERE hash(l_orderkey, l_linenumber) % 100 < 2"
+    half = f"SELECT * FROM ({old}) ORDER BY hash(l_orderkey, l_linenumber) LIMIT 50000"
+    con.execute(f"COPY (SELECT * FROM ({half}) UNION ALL SELECT * REPLACE (l_orderkey + 10000000 AS l_orderkey) FROM ({half})) TO '{path}/rows.parquet' (FORMAT parquet, COMPRESSION snappy)")
 
 
 def stats(rng, k):
@@ -130,7 +138,7 @@ def long(path):
 
 
 if __name__ == "__main__":
-    for maker in (lineitem, million, tail, long):
+    for maker in (lineitem, merge_source, million, tail, long):
         target = once(maker.__name__)
         if target:
             maker(target)

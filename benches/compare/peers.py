@@ -53,6 +53,16 @@ elif op == "append":
 elif op == "duckdb-copy":
     duckdb_rows(f"COPY (SELECT * FROM read_parquet('{args[0]}/*.parquet')) TO '{table}' (FORMAT parquet, COMPRESSION snappy, PER_THREAD_OUTPUT true)")
     print(0)
+elif op == "delete":
+    print(open_table().delete(args[1])["num_deleted_rows"])
+elif op == "update":
+    column, expression = args[1].split("=", 1)
+    print(open_table().update({column: expression}, args[3])["num_updated_rows"])
+elif op == "merge":
+    import pyarrow.parquet as pq
+
+    merge = open_table().merge(pq.read_table(args[1]), args[3], source_alias="s", target_alias="t")
+    print(merge.when_matched_update_all().when_not_matched_insert_all().execute()["num_target_rows_inserted"])
 elif op == "append-rows":
     import deltalake
 
