@@ -7,6 +7,8 @@ POST / with a JSON object; the answer is a JSON object, `{"error": …}` when th
   {"op":"digest","sql":"SELECT …"}          digest of a query's rows by Spark
   {"op":"deltalake","path":…,"version":…}   digest of a table's rows by deltalake, its version and its partition columns
   {"op":"deltalake_write","path":…,"parquet":…,"mode":…,"partition_by":[…]}   appends a Parquet file by deltalake
+  {"op":"deltalake_change","path":…,"change":{…}}   one row change by deltalake: {"append":[rows]}, {"overwrite":[rows],"where":E?}, {"delete":E}, {"update":{column:E},"where":E},
+                                           {"merge":[rows],"on":E,"clauses":[{"kind":"matched_update_all", "where":E?, "set":{…}?}]}; rows have the table's columns
   {"op":"deltalake_checkpoint","path":…}
 """
 import http.server
@@ -31,6 +33,43 @@ def table_of(request):
 
     options = S3_OPTIONS if request["path"].startswith("s3") else None
     return DeltaTable(request["path"], version=request.get("version"), storage_options=options)
+
+
+def rows_of(table, rows):
+    """Rows in JSON (decimals, dates and times as text) as an Arrow table of the table's own types."""
+    import pyarrow as pa
+    from deltalake import DeltaTable
+
+    schema = pa.schema(table.schema().to_arrow()) if isinstance(table, DeltaTable) else table
+    columns = []
+    for field in schema:
+        values = [r.get(field.name) for r in rows]
+        as_text = pa.types.is_temporal(field.type) or pa.types.is_decimal(field.type)
+        columns.append(pa.array(values, pa.string()).cast(field.type) if as_text else pa.array(values, field.type))
+    return pa.table(columns, schema=schema)
+
+
+def deltalake_change(path, change):
+    import deltalake
+
+    t = deltalake.DeltaTable(path)
+    if "append" in change:
+        deltalake.write_deltalake(t, rows_of(t, change["append"]), mode="append")
+    elif "overwrite" in change:
+        deltalake.write_deltalake(t, rows_of(t, change["overwrite"]), mode="overwrite", predicate=change.get("where"))
+    elif "delete" in change:
+        t.delete(change["delete"])
+    elif "update" in change:
+        t.update(updates=change["update"], predicate=change.get("where"))
+    elif "merge" in change:
+        m = t.merge(rows_of(t, change["merge"]), change["on"], source_alias="s", target_alias="t")
+        for clause in change["clauses"]:
+            arguments = [clause["set"]] if "set" in clause else []
+            m = getattr(m, "when_" + clause["kind"])(*arguments, predicate=clause.get("where"))
+        m.execute()
+    else:
+        raise ValueError(f"no such change: {change}")
+    return {"version": deltalake.DeltaTable(path).version()}
 
 
 def answer(request):
@@ -65,6 +104,8 @@ def answer(request):
         deltalake.write_deltalake(request["path"], pq.read_table(request["parquet"]), mode=request.get("mode", "append"),
                                   partition_by=request.get("partition_by"), storage_options=options)
         return {"version": table_of(request).version()}
+    if op == "deltalake_change":
+        return deltalake_change(request["path"], request["change"])
     if op == "deltalake_checkpoint":
         table_of(request).create_checkpoint()
         return {}

@@ -1,6 +1,7 @@
 //! Tests against real servers on loopback. `tests/run` starts them and names their addresses; a missing address fails.
 
 mod changes;
+mod differential;
 mod expressions;
 mod files;
 mod alter;

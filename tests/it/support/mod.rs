@@ -1,6 +1,8 @@
 //! What the tests of several rooms share.
 
 pub mod catalog;
+#[cfg(feature = "server-tests")]
+pub mod changes;
 pub mod digest;
 pub mod http;
 pub mod log_files;
