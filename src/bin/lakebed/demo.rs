@@ -1,5 +1,7 @@
 //! `demo`: the main job on a small data set, told step by step. Kind: edge.
 
+mod changes;
+
 use crate::failure::{Failure, Result};
 use crate::look::files_total;
 use crate::output::print;
@@ -45,7 +47,9 @@ pub async fn run(session: &Session, folder: Option<&Path>) -> Result<()> {
     step(1, "Create the table, partitioned by month")?;
     let _writing = session.stop.writing();
     let schema = Struct::from_sql(SCHEMA)?;
-    place.table.create(schema).partition_by(["month"]).comment("trips of an invented bike-share scheme").run().await?;
+    let create = place.table.create(schema).partition_by(["month"]).comment("trips of an invented bike-share scheme");
+    // Rows are deleted by vectors instead of writing their files again, and what changes can be read as a feed.
+    create.property("delta.enableDeletionVectors", "true").property("delta.enableChangeDataFeed", "true").run().await?;
     say(&format!("  {location}/_delta_log/00000000000000000000.json is version 0: protocol, schema, no rows."))?;
 
     step(2, "Append the quarters, one commit each")?;
@@ -75,12 +79,21 @@ pub async fn run(session: &Session, folder: Option<&Path>) -> Result<()> {
     let early = place.table.snapshot_at(At::Timestamp(place.table.snapshot_at(At::Version(Version(1))).await?.timestamp().await?)).await?;
     say(&format!("  the time of version 1 leads to version {}", early.version()))?;
 
-    step(6, "Write a checkpoint, so that opening the table stays cheap")?;
+    step(6, "Correct some trips and add one that was forgotten: an upsert")?;
+    changes::upsert(session, &place).await?;
+
+    step(7, "Delete rows without writing their files again")?;
+    changes::delete(&place.table).await?;
+
+    step(8, "Read what changed: the change feed")?;
+    changes::feed(&place.table).await?;
+
+    step(9, "Write a checkpoint, so that opening the table stays cheap")?;
     let report = place.table.checkpoint().run().await?;
     let bytes = report.metrics.get("sizeInBytes").and_then(Value::as_u64).unwrap_or_default();
     say(&format!("  {} files in {} bytes of Parquet", report.metrics.get("numFiles").unwrap_or(&Value::Null), grouped(bytes)))?;
 
-    step(7, "Look into the log")?;
+    step(10, "Look into the log")?;
     log(&place.table).await?;
 
     say(&format!("\nThe table stays in {location}. Look further (`cargo run --release --` stands for `lakebed` in a clone):"))?;
@@ -90,6 +103,8 @@ pub async fn run(session: &Session, folder: Option<&Path>) -> Result<()> {
         format!("scan {location} --where \"{QUESTION}\" --limit 10"),
         format!("count {location}@v2"),
         format!("files {location} --where \"{NARROW}\""),
+        format!("changes {location} --from 5"),
+        format!("sql \"SELECT month, count(*) AS trips FROM trips GROUP BY month ORDER BY month\" --table trips={location}"),
         format!("log dump {location} --from 4"),
     ] {
         say(&format!("  lakebed {command}"))?;
