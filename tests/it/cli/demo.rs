@@ -8,7 +8,7 @@ fn the_tour_tells_its_steps_and_leaves_a_table_that_answers() {
     let shell = Shell::new();
     let told = shell.ok(&["demo", "tour"]);
     assert!(told.lines().count() >= 15, "{told}");
-    for step in 1..=7 {
+    for step in 1..=10 {
         assert!(told.lines().any(|line| line.starts_with(&format!("{step}. "))), "{told}");
     }
     assert!(
@@ -19,14 +19,22 @@ fn the_tour_tells_its_steps_and_leaves_a_table_that_answers() {
         told.contains("11 files skipped") && told.contains("trips@v0") && told.contains("_delta_log/00000000000000000004.json"),
         "{told}"
     );
-    assert_eq!(shell.json(&["count", "tour/trips"]), json!({"count": 60_000}));
+    assert!(told.contains("2 rows updated, 1 inserted; version 5"), "{told}");
+    let deleted = 60_001 - shell.json(&["count", "tour/trips"])["count"].as_u64().unwrap();
+    assert!(deleted > 0 && told.contains(&format!("  {deleted} rows deleted; 0 data files written, 1 deletion vectors; version 6")), "{told}");
+    assert!(told.contains(&format!("names {deleted} rows")), "{told}");
+    for change in ["version 5:     1 rows  insert", "version 5:     2 rows  update_postimage", "version 5:     2 rows  update_preimage"] {
+        assert!(told.contains(change), "{change}: {told}");
+    }
+    assert!(told.contains(&format!("version 6: {deleted:>5} rows  delete")), "{told}");
+    assert_eq!(shell.json(&["count", "tour/trips@v4"]), json!({"count": 60_000}));
     assert_eq!(shell.json(&["count", "tour/trips@v0"]), json!({"count": 0}));
-    assert_eq!(shell.json(&["info", "tour/trips"])["version"], 4);
+    assert_eq!(shell.json(&["info", "tour/trips"])["version"], 6);
     let beside = std::fs::read_dir(shell.path("tour")).unwrap().count();
     assert_eq!(beside, 1, "only the table is left");
     // What it says to try next works as it is printed.
     let commands: Vec<&str> = told.lines().filter_map(|line| line.strip_prefix("  lakebed ")).collect();
-    assert_eq!(commands.len(), 6, "{told}");
+    assert_eq!(commands.len(), 8, "{told}");
     for command in commands {
         let line = format!("\"$0\" {command}");
         let mut bash = std::process::Command::new("bash");

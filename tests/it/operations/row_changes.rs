@@ -312,7 +312,7 @@ async fn change_files_tell_all_of_a_commit_or_nothing() {
         let file = std::fs::File::open(place.folder.path().join(path.replace("%20", " "))).unwrap();
         let reader = parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
         let names: Vec<String> = reader.schema().fields().iter().map(|f| f.name().clone()).collect();
-        assert_eq!(names, ["id", "n", "_change_type"]);
+        assert_eq!(names, ["id", "n", "p", "_change_type"], "partition columns stand in files, as Spark has it");
         let (went, came) = changes(&place.table, 6).await;
         let new = Row { n: Some(1), ..row(1, "a b") };
         assert_eq!((went, came), (vec![row(1, "a b")], vec![new]));
