@@ -19,7 +19,7 @@ pub(super) const SPEC: FeatureSpec = FeatureSpec {
 };
 
 const DOWNGRADE: Downgrade = Downgrade {
-    set: &[("delta.enableDeletionVectors", "false")],
+    unset: &["delta.enableDeletionVectors"],
     rewrites: Some(|_, add| add.deletion_vector.is_some()),
     is_trace: Some(|action| match action {
         Action::Add(add) => add.deletion_vector.is_some(),

@@ -1,6 +1,6 @@
 //! Taking a feature off a table: what must go first, and the protocol that is left. Kind: pure. Spec: DRF.
 
-use super::properties::feature_to_add;
+use super::properties::{feature_to_add, find};
 use super::spec::Scope;
 use super::versions::protocol_without;
 use super::{ALL, FeatureSpec, TableFeature, TableState};
@@ -79,7 +79,10 @@ impl Dropping {
     }
     /// Properties that stop the feature: those to set, and those to drop.
     pub(crate) fn stops(self, state: &TableState) -> (StringMap, Vec<String>) {
-        let differs = |(key, value): &&(&str, &str)| state.property(key).is_some_and(|now| !now.trim().eq_ignore_ascii_case(value));
+        let differs = |(key, value): &&(&'static str, &str)| {
+            let default = || find(key).and_then(|property| property.default);
+            !state.property(key).or_else(default).unwrap_or_default().trim().eq_ignore_ascii_case(value)
+        };
         let set = self.downgrade.set.iter().filter(differs).map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
         let has = |key: &&&str| state.property(key).is_some();
         (set, self.downgrade.unset.iter().filter(has).map(|key| (*key).to_owned()).collect())

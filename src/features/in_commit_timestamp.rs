@@ -23,7 +23,7 @@ pub(super) const SPEC: FeatureSpec = FeatureSpec {
     joins_quietly: true,
     hooks: Hooks {
         stamp_commit: Some(stamp_commit),
-        downgrade: Some(Downgrade { unset: &[ENABLED, SINCE_VERSION, SINCE_TIME], ..Downgrade::NONE }),
+        downgrade: Some(Downgrade { set: &[(ENABLED, "false")], leftovers: &[SINCE_VERSION, SINCE_TIME], ..Downgrade::NONE }),
         ..Hooks::NONE
     },
 };

@@ -48,7 +48,7 @@ pub(crate) use dependents::ColumnRule;
 pub(crate) use downgrade::{Downgrade, Dropping, PROTECTED_BEFORE};
 pub(crate) use drafts::{Fill, FillValue, MovedColumn, RowCheck, WritePlan};
 pub(crate) use new_table::{ChangedTable, NewTable, TableChange, check_properties, new_table, replaced_table};
-pub(crate) use properties::feature_to_add;
+pub(crate) use properties::{canonical_key, feature_to_add, is_internal};
 pub(crate) use sequence::{Numbers, Sequence};
 pub(crate) use settings::{CheckpointPolicy, StatsColumns};
 pub use state::TableState;

@@ -135,6 +135,20 @@ pub(super) fn find(key: &str) -> Option<&'static Property> {
     ALL.iter().find(|property| property.key.eq_ignore_ascii_case(key))
 }
 
+/// The key as it is stored; one that is not known stays as it is.
+pub(crate) fn canonical_key(key: &str) -> String {
+    match find(key) {
+        Some(property) => property.key.to_owned(),
+        None if has_prefix(key, FEATURE) => key.to_ascii_lowercase(),
+        None => key.to_owned(),
+    }
+}
+
+/// Whether only engines may set or drop the property.
+pub(crate) fn is_internal(key: &str) -> bool {
+    find(key).is_some_and(|property| property.kind == Internal)
+}
+
 /// Checks what a user sets. `LB-PROPERTY` for a key or value that no engine understands, `LB-FEATURE-WRITE` for an unknown feature.
 pub(super) fn request(given: &StringMap) -> Result<Requested> {
     let mut requested = Requested::default();

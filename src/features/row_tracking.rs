@@ -6,7 +6,7 @@
 use super::commit::CommitDraft;
 use super::drafts::{HiddenColumn, MovedColumn, TableDraft, WritePlan};
 use super::spec::{Active, FeatureSpec, Hooks, Scope, Support};
-use super::{TableFeature, TableState};
+use super::{Downgrade, TableFeature, TableState};
 use crate::error::{Code, Error, Result};
 use crate::log::{Add, DomainMetadata};
 use serde_json::Value;
@@ -35,6 +35,7 @@ pub(super) const SPEC: FeatureSpec = FeatureSpec {
         check_table: Some(check_table),
         write_stages: Some(write_stages),
         stamp_commit: Some(stamp_commit),
+        downgrade: Some(DOWNGRADE),
         ..Hooks::NONE
     },
 };
@@ -55,6 +56,17 @@ pub(super) fn shape_table(draft: &mut TableDraft<'_>) -> Result<()> {
     }
     Ok(())
 }
+
+const DOWNGRADE: Downgrade = Downgrade {
+    set: &[(ENABLED, "false"), (SUSPENDED, "true")],
+    leftovers: &[ENABLED, SUSPENDED, ID_COLUMN, VERSION_COLUMN],
+    domains: Some(DOMAIN),
+    strips: Some(|add| {
+        add.base_row_id = None;
+        add.default_row_commit_version = None;
+    }),
+    ..Downgrade::NONE
+};
 
 /// Rows that are there must have ids before it can be relied on that all have.
 fn check_table(before: Option<&TableState>, after: &TableState) -> Result<()> {

@@ -97,10 +97,10 @@ async fn every_legacy_protocol_is_written_and_read_while_nothing_unbuilt_is_acti
 // spec: FEA-11, FEA-22
 #[tokio::test]
 async fn a_table_that_supports_exactly_what_is_built_is_written() {
-    let both = ["deletionVectors", "timestampNtz", "v2Checkpoint", "vacuumProtocolCheck", "columnMapping"];
+    let both = ["deletionVectors", "timestampNtz", "typeWidening", "v2Checkpoint", "vacuumProtocolCheck", "columnMapping"];
     let writers = [&both[..], &["appendOnly", "invariants", "inCommitTimestamp", "domainMetadata", "changeDataFeed"]].concat();
     let switched_on = json!({"delta.enableDeletionVectors": "true", "delta.checkpointPolicy": "v2", "delta.enableInCommitTimestamps": "true",
-        "delta.appendOnly": "true", "delta.enableChangeDataFeed": "true"});
+        "delta.appendOnly": "true", "delta.enableChangeDataFeed": "true", "delta.enableTypeWidening": "true"});
     for properties in [json!({}), switched_on] {
         let place = Place::with(listed(3, &both, &writers), COLUMNS, properties);
         if !place.actions(0, "metaData")[0]["configuration"].as_object().unwrap().is_empty() {
@@ -121,7 +121,12 @@ async fn whatever_else_is_active_refuses_the_write_by_name_and_is_read() {
     let plain = COLUMNS.to_owned();
     let writers = |name: &str| listed(1, &[], &[name]);
     for (feature, protocol, columns, properties) in [
-        ("typeWidening", listed(3, &["typeWidening"], &["typeWidening"]), plain.clone(), json!({"delta.enableTypeWidening": "true"})),
+        (
+            "icebergWriterCompatV1",
+            writers("icebergWriterCompatV1"),
+            plain.clone(),
+            json!({"delta.enableIcebergWriterCompatV1": "true"}),
+        ),
         ("futureThing", writers("futureThing"), plain.clone(), json!({})),
     ] {
         let place = Place::with(protocol, &columns, properties);
@@ -330,7 +335,6 @@ async fn properties_that_would_switch_on_what_is_not_built_are_refused_everywher
     exists.append(ids(&[1])).run().await.unwrap();
     for (key, value, feature) in [
         ("delta.enableIcebergWriterCompatV1", "true", "icebergWriterCompatV1"),
-        ("delta.enableTypeWidening", "true", "typeWidening"),
         ("delta.feature.catalogManaged", "supported", "catalogManaged"),
         ("delta.feature.futureThing", "supported", "futureThing"),
     ] {

@@ -127,7 +127,10 @@ pub(super) fn rename(state: &TableState, column: &[String], to: &str) -> Result<
 
 pub(super) fn change_type(state: &TableState, column: &[String], to: &DataType) -> Result<Plan> {
     let at = state.schema().locate(column)?;
-    let shown = Field { data_type: to.clone(), nullable: at.nullable, ..at.field.clone() };
+    let mut shown = Field { data_type: to.clone(), nullable: at.nullable, ..at.field.clone() };
+    if at.steps != at.path.len() {
+        shown.metadata.clear();
+    }
     let schema = state.schema().with_type(&at, to);
     let limited = at.steps == at.path.len() && at.field.metadata.contains_key(metadata_key::CHAR_VARCHAR);
     // Text of any length holds text of limited length.

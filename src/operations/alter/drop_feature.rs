@@ -80,7 +80,7 @@ impl Dropper {
         let plan = if !set.is_empty() {
             super::properties::set(set)?
         } else if !unset.is_empty() {
-            super::properties::unset(unset)?
+            super::properties::unset_any(unset)
         } else {
             return Ok(());
         };
@@ -103,7 +103,8 @@ impl Dropper {
             self.after(Some(done)).await?;
         }
         let domains = self.dropping.domains(self.base.state());
-        if !domains.is_empty() {
+        // Where the table still knows domains afterwards, they go with the feature.
+        if !domains.is_empty() && self.domain_removals().is_empty() {
             let info = OperationInfo { operation: "DOMAIN METADATA CLEANUP".to_owned(), ..OperationInfo::default() };
             let mut transaction = self.base.begin(info);
             transaction.operation().metrics.insert("domainMetadataRemovedCount".to_owned(), domains.len().into());
@@ -115,6 +116,19 @@ impl Dropper {
             self.after(Some(done)).await?;
         }
         Ok(())
+    }
+
+    /// The domains that the last commit drops: those of the feature that the protocol which is left still allows.
+    fn domain_removals(&self) -> Vec<DomainMetadata> {
+        let state = self.base.state();
+        let Ok(after) = state.with(self.dropping.protocol(state), state.metadata().clone(), state.domains().to_vec()) else {
+            return Vec::new();
+        };
+        let removal = |domain: String| {
+            let configuration = state.domain(&domain).map(|d| d.configuration.clone()).unwrap_or_default();
+            DomainMetadata { domain, configuration, removed: true }
+        };
+        self.dropping.domains(state).into_iter().map(removal).filter(|domain| after.check_domain(domain).is_ok()).collect()
     }
 
     /// Puts checkpoints between the history that needs the feature and what follows, so that nobody must replay it.
@@ -172,6 +186,7 @@ impl Dropper {
         let change = TableChange {
             schema: (cleaned != *state.schema()).then_some(cleaned),
             unset: self.dropping.downgrade.leftovers.iter().map(|key| (*key).to_owned()).collect(),
+            domains: self.domain_removals(),
             set: if keeps_history { [(PROTECTED_BEFORE.to_owned(), version.to_string())].into() } else { Default::default() },
             ..TableChange::default()
         };

@@ -3,7 +3,7 @@
 use super::Plan;
 use crate::env::Env;
 use crate::error::{Code, Error, Result};
-use crate::features::{TableChange, TableState, feature_to_add};
+use crate::features::{TableChange, TableState, canonical_key, feature_to_add, is_internal};
 use crate::log::StringMap;
 use serde_json::{Map, Value, json};
 
@@ -19,19 +19,27 @@ pub(super) fn comment(text: String) -> Plan {
 
 pub(super) fn set(mut properties: StringMap) -> Result<Plan> {
     properties.keys().try_for_each(|key| check_key(key, "alter … add-constraint"))?;
-    let shown: Map<String, Value> = properties.iter().map(|(key, value)| (key.clone(), value.as_str().into())).collect();
+    let shown: Map<String, Value> = properties.iter().map(|(key, value)| (canonical_key(key), value.as_str().into())).collect();
     let description = properties.remove(COMMENT);
     let change = TableChange { set: properties, description, ..TableChange::default() };
     Ok(Plan::new("SET TBLPROPERTIES", change).parameter("properties", Value::Object(shown).to_string()))
 }
 
-pub(super) fn unset(mut keys: Vec<String>) -> Result<Plan> {
+pub(super) fn unset(keys: Vec<String>) -> Result<Plan> {
     keys.iter().try_for_each(|key| check_key(key, "alter … drop-constraint"))?;
+    match keys.iter().find(|key| is_internal(key)) {
+        Some(key) => Err(Error::new(Code::PROPERTY, "the property is set by engines only").with("property", key)),
+        None => Ok(unset_any(keys)),
+    }
+}
+
+/// As `unset`, also for properties that engines set.
+pub(super) fn unset_any(mut keys: Vec<String>) -> Plan {
     let shown = Value::from(keys.clone()).to_string();
     let description = keys.iter().any(|key| key == COMMENT).then(String::new);
     keys.retain(|key| key != COMMENT);
     let change = TableChange { unset: keys, description, ..TableChange::default() };
-    Ok(Plan::new("UNSET TBLPROPERTIES", change).parameter("properties", shown).parameter("ifExists", true))
+    Plan::new("UNSET TBLPROPERTIES", change).parameter("properties", shown).parameter("ifExists", true)
 }
 
 /// Constraints have alterations of their own, which look at the rows.

@@ -110,7 +110,9 @@ async fn keys_are_stored_as_engines_spell_them_and_protocol_keys_are_not_stored(
     assert_eq!(configuration, json!({"delta.checkpointInterval": "5", "Own": "x"}));
     let e = alter(&place, set(&[("delta.checkpointIntervall", "5")])).await.unwrap_err();
     assert_eq!(e.code(), Code::PROPERTY);
-    assert!(e.to_string().contains("delta.checkpointInterval`"), "{e}");
+    assert!(e.next_step().is_some_and(|help| help.contains("`delta.checkpointInterval`")), "{e}");
+    let internal = Alteration::UnsetProperties(vec!["delta.columnMapping.maxColumnId".to_owned()]);
+    assert_eq!(alter(&place, internal).await.unwrap_err().code(), Code::PROPERTY);
     for (key, value) in [("delta.columnMapping.maxColumnId", "4"), ("delta.logRetentionDuration", "interval 1 month")] {
         assert_eq!(alter(&place, set(&[(key, value)])).await.unwrap_err().code(), Code::PROPERTY, "{key}");
     }

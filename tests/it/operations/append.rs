@@ -179,7 +179,7 @@ async fn properties_shape_the_table_and_unbuilt_ones_are_refused() {
     // spec: OPS-3
     let place = place();
     let batch = || vec![ids_and_texts(&[(1, None)])];
-    let unbuilt = append(&place.table, batch()).property("delta.enableRowTracking", "true").run().await.unwrap_err();
+    let unbuilt = append(&place.table, batch()).property("delta.enableIcebergWriterCompatV1", "true").run().await.unwrap_err();
     assert_eq!(unbuilt.code(), Code::FEATURE_WRITE);
     append(&place.table, batch())
         .property("delta.columnMapping.mode", "name")

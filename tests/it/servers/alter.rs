@@ -99,7 +99,11 @@ fn shape(table: &Path) -> Shape {
     let mut seen = BTreeMap::new();
     let schema = without_names(metadata["schemaString"].as_str().unwrap(), &mut seen);
     let mut configuration = metadata["configuration"].clone();
-    for key in ["delta.inCommitTimestampEnablementTimestamp", "delta.requireCheckpointProtectionBeforeVersion"] {
+    for key in [
+        "delta.inCommitTimestampEnablementTimestamp",
+        "delta.inCommitTimestampEnablementVersion",
+        "delta.requireCheckpointProtectionBeforeVersion",
+    ] {
         if let Some(value) = configuration.get_mut(key) {
             *value = json!("some");
         }
@@ -395,6 +399,7 @@ async fn features_are_dropped_as_in_spark() {
     drop_feature(&[&with("'delta.feature.vacuumProtocolCheck'='supported'"), rows], "vacuumProtocolCheck", false).await;
     drop_feature(&[&with("'delta.feature.vacuumProtocolCheck'='supported'"), rows], "vacuumProtocolCheck", true).await;
     drop_feature(&[&with("'delta.feature.domainMetadata'='supported'"), rows], "domainMetadata", false).await;
+    drop_feature(&[&with("'delta.enableRowTracking'='true'"), rows, "DELETE FROM {t} WHERE id = 3"], "rowTracking", false).await;
     let widening = with("'delta.enableTypeWidening'='true'");
     drop_feature(&[&widening, rows, "ALTER TABLE {t} ALTER COLUMN v TYPE BIGINT", rows], "typeWidening", false).await;
     drop_feature(&[plain, rows, "ALTER TABLE {t} ADD CONSTRAINT c CHECK (id >= 0)", "ALTER TABLE {t} DROP CONSTRAINT c"], "checkConstraints", false)
