@@ -91,8 +91,11 @@ impl Binder<'_> {
             Node::Cast { value, to, lenient } => return cast(below(value)?, to, *lenient),
             Node::Call(name, args) if args.is_empty() && is_current(name) => return self.current(name),
             Node::Call(name, _) if !self.fills && library::INEXACT.contains(&name.as_str()) => {
-                return Err(Error::new(Code::EXPR, format!("the last digit of `{name}` differs among engines, which has no place in a rule"))
-                    .with("function", name));
+                return Err(Error::new(
+                    Code::EXPR,
+                    format!("the last digit of `{name}` differs among engines, which has no place in a rule"),
+                )
+                .with("function", name));
             }
             Node::Call(name, args) => {
                 let args = args.iter().map(below).collect::<Result<Vec<_>>>()?;

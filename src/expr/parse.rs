@@ -311,7 +311,9 @@ impl<'a> Parser<'a> {
             let negative = self.take(&Token::Minus);
             match self.peek().clone() {
                 Token::Number(n, _) => words.push(format!("{}{n}", if negative { "-" } else { "" })),
-                Token::SingleQuotedString(s) | Token::DoubleQuotedString(s) if !negative => words.extend(s.split_whitespace().map(str::to_owned)),
+                Token::SingleQuotedString(s) | Token::DoubleQuotedString(s) if !negative => {
+                    words.extend(s.split_whitespace().map(str::to_owned))
+                }
                 _ => return Err(self.unexpected("a number")),
             }
             self.advance();
@@ -328,7 +330,8 @@ impl<'a> Parser<'a> {
             let number: i32 = number.parse().map_err(|_| refused(self))?;
             let unit = unit.to_ascii_lowercase();
             let add = |sum: &mut i32, factor: i32| number.checked_mul(factor).and_then(|n| sum.checked_add(n)).map(|n| *sum = n);
-            let mut add_micros = |factor: i64| i64::from(number).checked_mul(factor).and_then(|n| micros.checked_add(n)).map(|n| micros = n);
+            let mut add_micros =
+                |factor: i64| i64::from(number).checked_mul(factor).and_then(|n| micros.checked_add(n)).map(|n| micros = n);
             let added = match unit.strip_suffix('s').unwrap_or(&unit) {
                 "year" => add(&mut months, 12),
                 "month" => add(&mut months, 1),

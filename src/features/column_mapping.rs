@@ -21,7 +21,13 @@ pub(super) const SPEC: FeatureSpec = FeatureSpec {
     active: Active::When(|state| MappingMode::parse(state.property(MODE)).is_ok_and(|mode| mode != MappingMode::None)),
     support: Support::Full,
     joins_quietly: true,
-    hooks: Hooks { shape_table: Some(shape_table), check_table: Some(check_table), downgrade: Some(DOWNGRADE), write_stages: Some(write_stages), ..Hooks::NONE },
+    hooks: Hooks {
+        shape_table: Some(shape_table),
+        check_table: Some(check_table),
+        downgrade: Some(DOWNGRADE),
+        write_stages: Some(write_stages),
+        ..Hooks::NONE
+    },
 };
 
 const MODE: &str = "delta.columnMapping.mode";

@@ -15,11 +15,7 @@ pub(super) const SPEC: FeatureSpec = FeatureSpec {
     active: Active::WhenSupported,
     support: Support::Full,
     joins_quietly: true,
-    hooks: Hooks {
-        stamp_commit: Some(stamp_commit),
-        downgrade: Some(Downgrade { domains: Some(""), ..Downgrade::NONE }),
-        ..Hooks::NONE
-    },
+    hooks: Hooks { stamp_commit: Some(stamp_commit), downgrade: Some(Downgrade { domains: Some(""), ..Downgrade::NONE }), ..Hooks::NONE },
 };
 
 /// What begins so belongs to the protocol: only its own features may write it.

@@ -2,8 +2,8 @@
 //!
 //! Upper layers fill these or carry them out, so that neither they name a feature nor features know them.
 
-use super::sequence::Sequence;
 use super::TableState;
+use super::sequence::Sequence;
 use crate::env::Env;
 use crate::error::Result;
 use crate::expr::Expr;
@@ -113,8 +113,6 @@ pub(crate) struct WritePlan {
     pub(crate) moved: Vec<MovedColumn>,
     /// Whether data files also hold the partition columns, after all others.
     pub(crate) partition_columns: bool,
-    /// Whether variants are stored partly in typed columns.
-    pub(crate) shreds_variants: bool,
 }
 
 impl WritePlan {

@@ -15,12 +15,7 @@ fn with(state: &TableState, metadata: Metadata) -> TableState {
     TableState::new(state.protocol().clone(), metadata, Vec::new()).expect("a state")
 }
 fn stamped(before: &TableState, metadata: Metadata) -> CommitDraft {
-    let mut draft = CommitDraft {
-        version: Version(3),
-        now: Timestamp(0),
-        metadata: Some(metadata),
-        ..CommitDraft::default()
-    };
+    let mut draft = CommitDraft { version: Version(3), now: Timestamp(0), metadata: Some(metadata), ..CommitDraft::default() };
     stamp_commit(before, before, &mut draft).expect("stamped");
     draft
 }

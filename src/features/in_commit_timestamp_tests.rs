@@ -8,12 +8,7 @@ fn state(properties: &[(&str, &str)]) -> TableState {
 }
 
 fn draft(version: u64, now: i64, previous: Option<i64>) -> CommitDraft {
-    CommitDraft {
-        version: Version(version),
-        now: Timestamp(now),
-        previous_timestamp: previous.map(Timestamp),
-        ..CommitDraft::default()
-    }
+    CommitDraft { version: Version(version), now: Timestamp(now), previous_timestamp: previous.map(Timestamp), ..CommitDraft::default() }
 }
 
 // spec: ICT-1

@@ -89,9 +89,7 @@ fn protocol_properties_are_consumed_and_obeyed() {
 // spec: FEA-15
 #[test]
 fn what_would_switch_on_an_unbuilt_feature_is_refused_by_name() {
-    for (property, feature) in [
-        (("delta.feature.catalogManaged", "supported"), "catalogManaged"),
-    ] {
+    for (property, feature) in [(("delta.feature.catalogManaged", "supported"), "catalogManaged")] {
         let error = make(&column("id", "long"), &[], &[property]).expect_err(feature);
         assert_eq!(error.code(), Code::FEATURE_WRITE, "{error}");
         assert!(error.context().iter().any(|(_, value)| value.split(", ").any(|name| name == feature)), "{error}");
@@ -189,13 +187,16 @@ fn a_protocol_grows_to_the_lowest_that_does() {
     assert_eq!(after(&[("delta.minWriterVersion", "4")]), Some(plain(4)));
     assert_eq!(after(&[("delta.minReaderVersion", "2"), ("delta.minWriterVersion", "5")]).map(|p| p.min_reader_version), Some(2));
     assert_eq!(after(&[("delta.feature.checkConstraints", "supported")]), Some(plain(3)));
-    for nothing in [("delta.minWriterVersion", "7"), ("delta.minReaderVersion", "2"), ("delta.minWriterVersion", "1"), ("delta.appendOnly", "true")] {
+    for nothing in
+        [("delta.minWriterVersion", "7"), ("delta.minReaderVersion", "2"), ("delta.minWriterVersion", "1"), ("delta.appendOnly", "true")]
+    {
         assert_eq!(after(&[nothing]), None, "{nothing:?}");
     }
     let listed = after(&[("delta.enableDeletionVectors", "true")]).expect("a protocol");
     assert_eq!((listed.min_reader_version, listed.min_writer_version), (3, 7));
     assert_eq!(listed.reader_features, Some(names(&["deletionVectors"])));
-    let odd = Protocol { min_reader_version: 1, min_writer_version: 7, reader_features: None, writer_features: Some(names(&["appendOnly"])) };
+    let odd =
+        Protocol { min_reader_version: 1, min_writer_version: 7, reader_features: None, writer_features: Some(names(&["appendOnly"])) };
     let grown = changed(&state(odd), &[("delta.feature.invariants", "supported")]).expect("a change").protocol;
     assert_eq!(grown, Some(plain(2)), "versions come back where they say the same");
 }

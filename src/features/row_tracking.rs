@@ -8,7 +8,7 @@ use super::drafts::{HiddenColumn, MovedColumn, TableDraft, WritePlan};
 use super::spec::{Active, FeatureSpec, Hooks, Scope, Support};
 use super::{Downgrade, TableFeature, TableState};
 use crate::error::{Code, Error, Result};
-use crate::log::{Add, DomainMetadata};
+use crate::log::{Add, DomainMetadata, StringMap};
 use serde_json::Value;
 
 const ENABLED: &str = "delta.enableRowTracking";
@@ -129,6 +129,11 @@ impl TableState {
         self.is_active(TableFeature::RowTracking)
     }
     /// Whether rows keep their ids when they are moved.
+    /// The feature that must be supported, and under which all files get row ids, before these properties are set.
+    pub(crate) fn feature_before(&self, properties: &StringMap) -> Option<&'static str> {
+        let asked = properties.iter().any(|(key, value)| key.eq_ignore_ascii_case(ENABLED) && value.trim().eq_ignore_ascii_case("true"));
+        (asked && !self.keeps_row_ids() && !self.is_true(SUSPENDED)).then_some(SPEC.name)
+    }
     pub(super) fn keeps_row_ids(&self) -> bool {
         self.is_supported(TableFeature::RowTracking) && self.is_true(ENABLED)
     }

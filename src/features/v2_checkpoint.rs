@@ -1,8 +1,8 @@
 //! Checkpoints with a manifest and sidecars. Kind: pure. Spec: FEA.
 
+use super::spec::{Active, FeatureSpec, Hooks, Scope, Support};
 use super::{Downgrade, TableFeature};
 use crate::log::Action;
-use super::spec::{Active, FeatureSpec, Hooks, Scope, Support};
 
 pub(super) const SPEC: FeatureSpec = FeatureSpec {
     feature: TableFeature::V2Checkpoint,

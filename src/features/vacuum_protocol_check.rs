@@ -1,7 +1,7 @@
 //! Vacuum must look at the writer's protocol before it deletes. Kind: pure. Spec: FEA.
 
-use super::{Downgrade, TableFeature};
 use super::spec::{Active, FeatureSpec, Hooks, Scope, Support};
+use super::{Downgrade, TableFeature};
 
 pub(super) const SPEC: FeatureSpec = FeatureSpec {
     feature: TableFeature::VacuumProtocolCheck,

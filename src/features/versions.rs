@@ -69,7 +69,8 @@ pub(super) fn grown_protocol(state: &TableState, asked: &BTreeSet<TableFeature>,
     if versions != AskedVersions::default() {
         let reader = versions.reader.unwrap_or(protocol.min_reader_version);
         let writer = versions.writer.unwrap_or(protocol.min_writer_version);
-        let is_implied = |legacy: &LegacyVersions| writer < WRITER_VERSION_MAX && legacy.writer <= writer && legacy.reader.unwrap_or(1) <= reader;
+        let is_implied =
+            |legacy: &LegacyVersions| writer < WRITER_VERSION_MAX && legacy.writer <= writer && legacy.reader.unwrap_or(1) <= reader;
         features.extend(ALL.iter().filter(|spec| spec.legacy.as_ref().is_some_and(is_implied)).map(|spec| spec.feature));
     }
     close(&mut features);
@@ -108,8 +109,7 @@ fn lowest(protocol: &Protocol, has: &FeatureSet, features: &BTreeSet<TableFeatur
 
 /// The old versions that imply exactly these features.
 fn legacy(features: &BTreeSet<TableFeature>) -> Option<Protocol> {
-    let (reader, writer) =
-        LEGACY.into_iter().find(|(reader, writer)| implied(*reader, *writer).collect::<BTreeSet<_>>() == *features)?;
+    let (reader, writer) = LEGACY.into_iter().find(|(reader, writer)| implied(*reader, *writer).collect::<BTreeSet<_>>() == *features)?;
     Some(Protocol { min_reader_version: reader, min_writer_version: writer, reader_features: None, writer_features: None })
 }
 

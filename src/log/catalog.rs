@@ -80,7 +80,9 @@ impl CatalogLogStore {
         let whole = ratified.commits.windows(2).all(|pair| pair[0].version.next() == pair[1].version)
             && ratified.commits.last().is_none_or(|last| Some(last.version) == ratified.latest);
         if !whole {
-            return Err(Error::new(Code::LOG_STATE, "the catalog does not name every commit up to its newest").with("table", self.root.url()));
+            return Err(
+                Error::new(Code::LOG_STATE, "the catalog does not name every commit up to its newest").with("table", self.root.url())
+            );
         }
         let mut seen = self.seen();
         // A slower answer must not take back what a newer one said.
@@ -112,7 +114,9 @@ impl CatalogLogStore {
         let staged = StagedCommit { version, size: body.len() as u64, modified: self.env.now().millis(), name };
         match create(self.root.store_once().as_ref(), &self.root.log_key(&format!("{STAGED}{}", staged.name)), body).await {
             PutOutcome::Created => Ok(staged),
-            PutOutcome::Exists => Err(Error::new(Code::INTERNAL, "a staged commit has a name that another one has").with("name", &staged.name)),
+            PutOutcome::Exists => {
+                Err(Error::new(Code::INTERNAL, "a staged commit has a name that another one has").with("name", &staged.name))
+            }
             // Nobody will look at it: it was not ratified.
             PutOutcome::Unknown(e) | PutOutcome::Failed(e) => Err(e),
         }

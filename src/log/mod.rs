@@ -20,8 +20,8 @@ mod store;
 mod tail;
 
 pub use action::{
-    Action, Add, Cdc, CheckpointMetadata, CommitInfo, DomainMetadata, Format, Metadata, NullableMap, Protocol, Remove, Sidecar, StringMap, Txn,
-    VectorDescriptor,
+    Action, Add, Cdc, CheckpointMetadata, CommitInfo, DomainMetadata, Format, Metadata, NullableMap, Protocol, Remove, Sidecar, StringMap,
+    Txn, VectorDescriptor,
 };
 pub use catalog::{CatalogLogStore, CommitCatalog, Ratified, StagedCommit};
 pub(crate) use json::{decode_commit, decode_commit_info, encode_commit};

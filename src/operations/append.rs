@@ -4,8 +4,8 @@ mod renumber;
 
 use super::overwrite::{Removal, remove_all};
 use super::partitions::remove_partitions_of;
-use super::{Report, already_exists, json_text, moved_on, newest, refused};
 use super::replace::{replace, rule};
+use super::{Report, already_exists, json_text, moved_on, newest, refused};
 use crate::data::write::{DataWriter, RowOrigin, WriteOptions, discard};
 use crate::env::Env;
 use crate::error::{Code, Error, Result};

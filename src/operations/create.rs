@@ -132,8 +132,7 @@ impl Create {
         let adds = written.map(|(adds, _)| adds).unwrap_or_default();
         let metadata = state.metadata();
         let clustered: Vec<String> = state.clustering_columns()?.unwrap_or_default().iter().map(|path| path.join(".")).collect();
-        let parameters =
-            parameters(&metadata.partition_columns, &clustered, metadata.description.as_deref(), &metadata.configuration);
+        let parameters = parameters(&metadata.partition_columns, &clustered, metadata.description.as_deref(), &metadata.configuration);
         let info = OperationInfo { operation: operation.to_owned(), parameters, metrics: metrics.clone(), ..OperationInfo::default() };
         let mut transaction = match &base {
             None => table.begin_create(Arc::clone(&state), info),

@@ -12,11 +12,11 @@ mod numbers;
 mod overwrite;
 mod partitions;
 mod positions;
+mod replace;
 mod row_changes;
 mod row_ids;
 mod run;
 mod update;
-mod replace;
 
 pub use alter::{Alter, Alteration};
 pub use append::{Append, SaveMode};

@@ -62,7 +62,10 @@ impl Partitions {
     }
     fn values(&self, texts: &NullableMap) -> Result<Vec<Scalar>> {
         let text = |physical: &String| texts.get(physical).and_then(|text| text.as_deref());
-        self.0.iter().map(|(name, physical, t)| Scalar::from_partition_text(text(physical), t).map_err(|e| e.with("column", name))).collect()
+        self.0
+            .iter()
+            .map(|(name, physical, t)| Scalar::from_partition_text(text(physical), t).map_err(|e| e.with("column", name)))
+            .collect()
     }
     /// Rows of one of these partitions.
     fn scope(&self, partitions: impl ExactSizeIterator<Item = Vec<Scalar>>, state: &TableState) -> Result<ReadScope> {

@@ -93,7 +93,8 @@ fn rows_of_wider_types_widen_a_table_only_where_it_may() {
     assert!(merge(&t, &r, Widening::Off).is_err());
     assert_eq!(merge(&t, &r, Widening::On).unwrap(), r);
     assert_eq!(merge(&r, &t, Widening::On).unwrap(), r, "narrow rows fit as they are");
-    for (table, rows) in [("c INT", "c DOUBLE"), ("c INT", "c DECIMAL(12,0)"), ("c DECIMAL(5,2)", "c DECIMAL(6,4)"), ("c STRING", "c INT")] {
+    for (table, rows) in [("c INT", "c DOUBLE"), ("c INT", "c DECIMAL(12,0)"), ("c DECIMAL(5,2)", "c DECIMAL(6,4)"), ("c STRING", "c INT")]
+    {
         let (t, r) = (Struct::from_sql(table).unwrap(), Struct::from_sql(rows).unwrap());
         assert!(merge(&t, &r, Widening::On).is_err(), "{table} and {rows}");
     }

@@ -18,14 +18,14 @@ mod walk;
 mod widening;
 
 pub(crate) use new_schema::{ColumnNames, check_new_schema};
-pub(crate) use sql::simple_type;
 pub use paths::column_path;
+pub(crate) use sql::simple_type;
 pub use sql::{NewColumn, Position};
 pub(crate) use text_limit::{TextLimit, check_text_limits};
 pub use types::{DataType, Field, Struct};
 pub use value::Scalar;
-pub(crate) use widening::{can_widen, widens_by_itself};
 pub(crate) use walk::{any_field, any_type, try_map_fields};
+pub(crate) use widening::{can_widen, widens_by_itself};
 
 /// The path of a nested field: `["address", "city"]`.
 pub type FieldPath = Vec<String>;

@@ -39,7 +39,9 @@ pub(crate) fn column_list(text: &str) -> Option<Vec<FieldPath>> {
 /// when it is none.
 pub fn column_path(text: &str) -> Result<FieldPath> {
     let path = column_list(text).filter(|columns| columns.len() == 1).and_then(|columns| columns.into_iter().next());
-    path.ok_or_else(|| Error::new(Code::SCHEMA, format!("`{text}` does not name a column")).help("write it as `address.city` or `` `odd name` ``"))
+    path.ok_or_else(|| {
+        Error::new(Code::SCHEMA, format!("`{text}` does not name a column")).help("write it as `address.city` or `` `odd name` ``")
+    })
 }
 
 /// The path as text that `column_list` reads, names in backticks where they need them.

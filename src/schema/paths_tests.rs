@@ -1,7 +1,8 @@
 use super::*;
 
 fn schema() -> Struct {
-    Struct::from_sql("id BIGINT, `a b` STRUCT<x: INT, Y: STRING>, l ARRAY<STRUCT<p: INT>>, m MAP<SMALLINT, ARRAY<FLOAT>>").expect("a schema")
+    Struct::from_sql("id BIGINT, `a b` STRUCT<x: INT, Y: STRING>, l ARRAY<STRUCT<p: INT>>, m MAP<SMALLINT, ARRAY<FLOAT>>")
+        .expect("a schema")
 }
 
 fn path(text: &str) -> FieldPath {

@@ -327,7 +327,9 @@ impl Actor {
                 staged.fill(&mut transaction);
                 transaction.commit().await.map(|outcome| match outcome {
                     CommitOutcome::Committed(c) => Ending::Committed { version: c.version, attempts: c.attempts },
-                    CommitOutcome::Conflicted(c) => Ending::Conflicted { rule: c.rule, winner: c.winner, evidence: c.evidence, wrote: Vec::new() },
+                    CommitOutcome::Conflicted(c) => {
+                        Ending::Conflicted { rule: c.rule, winner: c.winner, evidence: c.evidence, wrote: Vec::new() }
+                    }
                 })
             }
         };

@@ -1,4 +1,4 @@
-//! Every pair of tiny transactions, on a table of two files and four rows, at both levels: what the rules let pass must equal a serial
+//! Every pair of tiny transactions, on a table of two files and five rows, at both levels: what the rules let pass must equal a serial
 //! order, and what they refuse although both orders agree is listed in `spec/conflicts.md`.
 
 use super::build::{remove, root};
@@ -273,7 +273,14 @@ enum Defect {
 }
 
 /// How a commit of work that was staged on `base` ends on `there`, where `winners` have landed in between.
-fn commit(mut work: Work, base: &Tiny, winners: &[Arc<Footprint>], there: &Tiny, rules: &'static [Rule], defect: Defect) -> Result<Tiny, String> {
+fn commit(
+    mut work: Work,
+    base: &Tiny,
+    winners: &[Arc<Footprint>],
+    there: &Tiny,
+    rules: &'static [Rule],
+    defect: Defect,
+) -> Result<Tiny, String> {
     let own: RoaringTreemap = work.intent.row_deletes.iter().flat_map(|r| r.rows.iter()).collect();
     let first: Vec<_> = work.intent.row_deletes.iter().map(|r| r.vector.clone()).collect();
     if defect == Defect::ReadsForgotten {
@@ -413,7 +420,8 @@ fn listed(judged: &[Judged]) -> String {
 // spec: CON-4
 #[test]
 fn every_pair_that_passes_equals_a_serial_order_and_every_needless_refusal_is_listed() {
-    let judged: Vec<Judged> = LEVELS.iter().map(|level| judge(level, RULES, Defect::None).unwrap_or_else(|what| panic!("{what}"))).collect();
+    let judged: Vec<Judged> =
+        LEVELS.iter().map(|level| judge(level, RULES, Defect::None).unwrap_or_else(|what| panic!("{what}"))).collect();
     println!("{judged:?}");
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("spec/conflicts.md");
     let text = std::fs::read_to_string(&path).unwrap();
@@ -441,7 +449,11 @@ fn every_rule_about_rows_is_needed_by_some_pair() {
 #[test]
 fn every_planted_defect_about_rows_is_found_by_some_pair() {
     let defects = [
+        Defect::UnionForgetsTheirs,
+        Defect::UnionForgetsOurs,
         Defect::OverlapNotNoticed,
+        Defect::LosersVectorReused,
+        Defect::OldVectorNotNamed,
         Defect::ReadsForgotten,
         Defect::VectorsOfWinnersIgnored,
     ];
@@ -465,7 +477,7 @@ fn rows_of_one_file_that_are_deleted_apart_both_go() {
     let (one, two) = (Op::Delete(Where::Key(1), Way::Vector), Op::Update(Where::Key(2), Way::Vector));
     let winner = footprint(one, &table, "x").unwrap();
     let after = commit(stage(two, &table, "y").unwrap(), &table, &[winner], &alone(one, &table, "x"), RULES, Defect::None).unwrap();
-    assert_eq!(after.rows(), [(2, 12), (3, 3), (4, 4)]);
+    assert_eq!(after.rows(), [(2, 12), (3, 3), (4, 4), (8, 8)]);
     let same = footprint(one, &table, "x").unwrap();
     let again = commit(stage(one, &table, "y").unwrap(), &table, &[same], &alone(one, &table, "x"), RULES, Defect::None);
     assert_eq!(again.unwrap_err(), "C9");

@@ -69,13 +69,13 @@ pub(super) struct Tiny {
 }
 
 impl Tiny {
-    /// Two files and four rows; a fifth is deleted already.
+    /// Two files and five rows, one of which no transaction names by its key; a sixth is deleted already.
     pub(super) fn new(level: &str) -> Tiny {
         let mut metadata = metadata();
         let field = |name: &str| format!(r#"{{"name":"{name}","type":"long","nullable":true,"metadata":{{}}}}"#);
         metadata.schema_string = format!(r#"{{"type":"struct","fields":[{},{}]}}"#, field("k"), field("v"));
         metadata.configuration = [("delta.isolationLevel".to_owned(), level.to_owned())].into();
-        let mut files = [file("a", &[(1, 1), (2, 2)], true), file("b", &[(3, 3), (4, 4), (9, 9)], true)];
+        let mut files = [file("a", &[(1, 1), (2, 2), (8, 8)], true), file("b", &[(3, 3), (4, 4), (9, 9)], true)];
         files[1].deletion_vector = Some(vector(&[2u64].into_iter().collect()));
         let files = files.into_iter().map(|f| (f.path.clone(), f)).collect();
         Tiny { version: 0, files, metadata, domains: BTreeMap::new(), apps: BTreeMap::new() }
@@ -88,7 +88,8 @@ impl Tiny {
             writer_features: Some(["deletionVectors", "domainMetadata"].map(str::to_owned).into()),
             ..protocol()
         };
-        let domain = |(name, text): (&String, &String)| DomainMetadata { domain: name.clone(), configuration: text.clone(), removed: false };
+        let domain =
+            |(name, text): (&String, &String)| DomainMetadata { domain: name.clone(), configuration: text.clone(), removed: false };
         let domains = self.domains.iter().map(domain).collect();
         Arc::new(TableState::new(protocol, self.metadata.clone(), domains).expect("a state"))
     }

@@ -5,8 +5,8 @@ use super::shape::converted;
 use super::statement::{Insert, Merge};
 use super::text::without_qualifier;
 use super::{Rows, Session};
-use crate::error::{Code, Error, Result};
 use crate::data::input::InputRows;
+use crate::error::{Code, Error, Result};
 use crate::expr::{BoundExpr, Expr, MergeClause};
 use crate::operations::{Report, SaveMode};
 use crate::schema::{DataType, Struct, evolve};
@@ -38,7 +38,8 @@ pub(super) async fn merge(session: &Session, merge: &Merge) -> Result<Report> {
     let source = Planned::new(session, &merge.source, false).await?.rows().await?;
     let source = InputRows { schema: source.schema, batches: (session.watch)(source.batches) };
     let source_alias = merge.source_alias.as_deref().unwrap_or(&merge.source_name);
-    let operation = table.merge(source, on).target_alias(merge.target_alias.as_deref().unwrap_or(merge.target.qualifier())).source_alias(source_alias);
+    let operation =
+        table.merge(source, on).target_alias(merge.target_alias.as_deref().unwrap_or(merge.target.qualifier())).source_alias(source_alias);
     let operation = clauses.into_iter().fold(operation, |operation, clause| operation.when(clause));
     let operation = if merge.schema_evolution { operation.schema_evolution() } else { operation };
     operation.run().await

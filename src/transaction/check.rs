@@ -25,8 +25,7 @@ pub(crate) fn check(work: &Work, base: &Base, after: &TableState) -> Result<()> 
     once("application", intent.apps.iter().map(|a| a.app_id.as_str()))?;
     once("domain", intent.domains.iter().map(|d| d.domain.as_str()))?;
     let file = |path: &'_ str| work.paths.normalise(path).into_owned();
-    let shortened =
-        once_with("path of deleted rows", intent.row_deletes.iter().map(|r| (file(&r.file.path), r.file.path.as_str(), ())))?;
+    let shortened = once_with("path of deleted rows", intent.row_deletes.iter().map(|r| (file(&r.file.path), r.file.path.as_str(), ())))?;
     let added = once_with("added path", intent.adds.iter().map(|a| (file(&a.path), a.path.as_str(), vector_id(&a.deletion_vector))))?;
     let removed =
         once_with("removed path", intent.removes.iter().map(|r| (file(&r.path), r.path.as_str(), vector_id(&r.deletion_vector))))?;

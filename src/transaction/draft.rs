@@ -3,9 +3,9 @@
 //! The only place that makes the bytes of a commit; it runs again whenever the base has moved. Invariant: everything that depends
 //! on the version, on the commit before or on the clock is set here.
 
-use super::{RowDelete, Work};
 use super::rebase::{Base, changed_state};
 use super::rules::Isolation;
+use super::{RowDelete, Work};
 use crate::env::Timestamp;
 use crate::error::Result;
 use crate::features::CommitDraft;

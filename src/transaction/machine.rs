@@ -67,9 +67,17 @@ pub(crate) struct Winners {
 /// How it ended when it is known how.
 #[derive(Clone, Debug)]
 pub(crate) enum Ending {
-    Committed { version: Version, attempts: u32 },
+    Committed {
+        version: Version,
+        attempts: u32,
+    },
     /// `wrote` names the vector files that were written on the way.
-    Conflicted { rule: &'static str, winner: Version, evidence: String, wrote: Vec<String> },
+    Conflicted {
+        rule: &'static str,
+        winner: Version,
+        evidence: String,
+        wrote: Vec<String>,
+    },
 }
 
 /// One commit on its way into the log.

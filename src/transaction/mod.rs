@@ -64,7 +64,14 @@ impl Work {
     /// The work of a transaction on a table at `root`.
     pub(crate) fn new(txn_id: String, read_version: Option<Version>, operation: OperationInfo, root: &Url) -> Self {
         let paths = PathForm::new(root);
-        Work { intent: Intent { operation, ..Intent::default() }, reads: ReadSet::default(), txn_id, read_version, wrote: Vec::new(), paths }
+        Work {
+            intent: Intent { operation, ..Intent::default() },
+            reads: ReadSet::default(),
+            txn_id,
+            read_version,
+            wrote: Vec::new(),
+            paths,
+        }
     }
     /// Remembers files that were written on the way.
     fn wrote(&mut self, vectors: &[VectorDescriptor]) {
@@ -153,17 +160,6 @@ impl Transaction {
         self.work.wrote(std::slice::from_ref(&rows.vector));
         self.work.intent.row_deletes.push(rows);
         self
-    }
-    /// Names files that an earlier try of the same work has written in vain, so that the log says whose they are.
-    pub(crate) fn left_behind(&mut self, files: impl IntoIterator<Item = String>) -> &mut Self {
-        self.work.wrote.extend(files);
-        self
-    }
-    /// Every file that was written for this transaction.
-    pub(crate) fn into_files(self) -> Vec<String> {
-        let Work { intent, wrote, .. } = self.work;
-        let data = intent.adds.into_iter().map(|add| add.path);
-        wrote.into_iter().chain(data).chain(intent.cdcs.into_iter().map(|cdc| cdc.path)).collect()
     }
     /// Adds a change data file.
     pub(crate) fn change_file(&mut self, file: Cdc) -> &mut Self {

@@ -6,7 +6,9 @@ use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch};
 use arrow::datatypes::Int64Type;
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt};
-use lakebed::{At, CatalogLogStore, Code, Env, Error, LogFileKind, LogStore, PutOutcome, Result, StorageOptions, Table, TableRoot, Version};
+use lakebed::{
+    At, CatalogLogStore, Code, Env, Error, LogFileKind, LogStore, PutOutcome, Result, StorageOptions, Table, TableRoot, Version,
+};
 use object_store::ObjectStoreExt;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;

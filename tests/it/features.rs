@@ -121,12 +121,7 @@ async fn whatever_else_is_active_refuses_the_write_by_name_and_is_read() {
     let plain = COLUMNS.to_owned();
     let writers = |name: &str| listed(1, &[], &[name]);
     for (feature, protocol, columns, properties) in [
-        (
-            "icebergWriterCompatV1",
-            writers("icebergWriterCompatV1"),
-            plain.clone(),
-            json!({"delta.enableIcebergWriterCompatV1": "true"}),
-        ),
+        ("icebergWriterCompatV1", writers("icebergWriterCompatV1"), plain.clone(), json!({"delta.enableIcebergWriterCompatV1": "true"})),
         ("futureThing", writers("futureThing"), plain.clone(), json!({})),
     ] {
         let place = Place::with(protocol, &columns, properties);

@@ -125,9 +125,7 @@ impl Change {
             }
             Change::SetProperty { properties } => Alteration::SetProperties(properties.iter().cloned().collect()),
             Change::UnsetProperty { keys } => Alteration::UnsetProperties(keys.clone()),
-            Change::AddConstraint { name, condition } => {
-                Alteration::AddConstraint { name: name.clone(), condition: condition.clone() }
-            }
+            Change::AddConstraint { name, condition } => Alteration::AddConstraint { name: name.clone(), condition: condition.clone() },
             Change::DropConstraint { name, if_exists } => Alteration::DropConstraint { name: name.clone(), if_exists: *if_exists },
             Change::AddFeature { feature } => Alteration::AddFeature(feature.clone()),
             Change::DropFeature { feature, truncate_history } => {

@@ -174,6 +174,9 @@ pub enum Command {
         /// Partition columns
         #[arg(long, value_name = "A,B", value_delimiter = ',')]
         partition_by: Vec<String>,
+        /// Columns by which files are clustered, up to four; not with partition columns
+        #[arg(long, value_name = "A,B", value_delimiter = ',')]
+        cluster_by: Vec<String>,
         /// A table property; may be repeated
         #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
         property: Vec<(String, String)>,

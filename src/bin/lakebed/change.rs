@@ -6,13 +6,14 @@ use crate::output::warn;
 use crate::session::Session;
 use futures::StreamExt;
 use futures::stream;
-use lakebed::{Append, Code, Expr, Input, InputRows, SaveMode, Snapshot, Struct, Table, Version};
+use lakebed::{Append, Code, Expr, Input, InputRows, SaveMode, Snapshot, Struct, Table, Version, column_path};
 use std::sync::Arc;
 
 /// What a new table gets.
 pub struct New<'a> {
     pub schema: &'a str,
     pub partition_by: &'a [String],
+    pub cluster_by: &'a [String],
     pub properties: &'a [(String, String)],
     pub comment: Option<&'a str>,
     pub if_not_exists: bool,
@@ -21,6 +22,9 @@ pub struct New<'a> {
 pub async fn create(session: &Session, table: &str, new: New<'_>) -> Result<()> {
     let table = session.table(table)?;
     let mut create = table.create(Struct::from_sql(new.schema)?).partition_by(new.partition_by.iter().map(|c| c.trim()));
+    if !new.cluster_by.is_empty() {
+        create = create.cluster_by(new.cluster_by.iter().map(|c| column_path(c.trim())).collect::<lakebed::Result<Vec<_>>>()?);
+    }
     for (key, value) in new.properties {
         create = create.property(key, value);
     }

@@ -41,7 +41,8 @@ fn end(version: Option<u64>, time: Option<&str>) -> Result<Option<At>> {
     match (version, time) {
         (Some(version), _) => Ok(Some(At::Version(Version(version)))),
         (None, Some(text)) => {
-            let time = timestamp(text).ok_or_else(|| Failure::Usage(format!("`{text}` is not a timestamp such as 2026-11-21T10:00:00Z")))?;
+            let time =
+                timestamp(text).ok_or_else(|| Failure::Usage(format!("`{text}` is not a timestamp such as 2026-11-21T10:00:00Z")))?;
             Ok(Some(At::Timestamp(time)))
         }
         (None, None) => Ok(None),

@@ -91,12 +91,25 @@ async fn command(session: &Session, command: &Command) -> Result<()> {
             rows::scan(session, table, wanted, output.as_deref()).await
         }
         Command::Count { table, filter } => rows::count(session, table, filter.as_deref()).await,
-        Command::Create { table, schema, partition_by, property, comment, if_not_exists } => {
-            let new =
-                change::New { schema, partition_by, properties: property, comment: comment.as_deref(), if_not_exists: *if_not_exists };
-            change::create(session, table, new).await
+        Command::Create { table, schema, partition_by, cluster_by, property, comment, if_not_exists } => {
+            let (comment, if_not_exists) = (comment.as_deref(), *if_not_exists);
+            change::create(session, table, change::New { schema, partition_by, cluster_by, properties: property, comment, if_not_exists })
+                .await
         }
-        Command::Append { table, files, mode, replace_where, dynamic_partitions, merge_schema, overwrite_schema, partition_by, txn, user_metadata, property, if_version } => {
+        Command::Append {
+            table,
+            files,
+            mode,
+            replace_where,
+            dynamic_partitions,
+            merge_schema,
+            overwrite_schema,
+            partition_by,
+            txn,
+            user_metadata,
+            property,
+            if_version,
+        } => {
             let rows = change::Rows {
                 files,
                 mode: *mode,

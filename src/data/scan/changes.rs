@@ -47,7 +47,9 @@ impl ChangeScan {
     pub(crate) fn new(table: &Table, state: &TableState, columns: Option<&[String]>, filter: Option<Expr>) -> Result<ChangeScan> {
         let feed = [(CHANGE_TYPE, DataType::String), (COMMIT_VERSION, DataType::Long), (COMMIT_TIMESTAMP, DataType::Timestamp)];
         if let Some((name, _)) = feed.iter().find(|(name, _)| state.schema().index_of(name).is_some()) {
-            return Err(Error::new(Code::SCHEMA, "a column of the table has a name that the change data feed uses itself").with("column", name));
+            return Err(
+                Error::new(Code::SCHEMA, "a column of the table has a name that the change data feed uses itself").with("column", name)
+            );
         }
         let mut schema = state.schema().clone();
         schema.fields.extend(feed.iter().map(|(name, data_type)| Field::new(*name, data_type.clone(), true)));
@@ -55,7 +57,8 @@ impl ChangeScan {
             let mut physical = state.physical_schema().clone();
             let name = |name: &str| if of_file.contains(&name) { key(name) } else { name.to_owned() };
             physical.fields.extend(feed.iter().map(|(column, data_type)| Field::new(name(column), data_type.clone(), true)));
-            let partitions: Vec<String> = state.partition_columns().iter().cloned().chain(of_file.iter().map(|n| (*n).to_owned())).collect();
+            let partitions: Vec<String> =
+                state.partition_columns().iter().cloned().chain(of_file.iter().map(|n| (*n).to_owned())).collect();
             reading(table, state, (&schema, &physical), &partitions, columns, filter.clone())
         };
         Ok(ChangeScan {

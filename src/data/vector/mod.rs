@@ -9,8 +9,8 @@ mod selection;
 mod write;
 mod z85;
 
-pub(crate) use file::{file_name, load};
 #[cfg(test)]
 pub(crate) use file::tests::inline as tests_inline;
+pub(crate) use file::{file_name, load};
 pub(crate) use selection::{groups_with, live_rows, marked_rows};
 pub(crate) use write::{VectorWriter, discard_vectors};

@@ -119,8 +119,7 @@ pub(super) fn rename(state: &TableState, column: &[String], to: &str) -> Result<
         let inside = starts_with(path, &at.path);
         Some(if inside { [&new_path[..], &path[new_path.len()..]].concat() } else { path.clone() })
     });
-    let change =
-        TableChange { schema: Some(schema), partition_columns: Some(partition_columns), set, ..TableChange::default() };
+    let change = TableChange { schema: Some(schema), partition_columns: Some(partition_columns), set, ..TableChange::default() };
     let plan = Plan::new("RENAME COLUMN", change).parameter("oldColumnPath", at.path.join("."));
     Ok(plan.parameter("newColumnPath", new_path.join(".")))
 }

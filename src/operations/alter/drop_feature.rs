@@ -164,11 +164,14 @@ impl Dropper {
         let now = self.base.table().env().now().millis();
         let free_at = last.modified.saturating_add(retention);
         if free_at > now {
-            return Err(Error::new(Code::FEATURE_WRITE, "the feature is stopped, but the history still needs it and is too young to be removed")
-                .with("features", self.dropping.name())
-                .with("version", last.version)
-                .with("wait_ms", free_at - now)
-                .help("run it again later, lower `delta.dropFeatureTruncateHistory.retentionDuration`, or keep the history"));
+            return Err(Error::new(
+                Code::FEATURE_WRITE,
+                "the feature is stopped, but the history still needs it and is too young to be removed",
+            )
+            .with("features", self.dropping.name())
+            .with("version", last.version)
+            .with("wait_ms", free_at - now)
+            .help("run it again later, lower `delta.dropFeatureTruncateHistory.retentionDuration`, or keep the history"));
         }
         self.empty_commit().await?;
         let removed = super::history::remove_before(&self.base, self.base.version()).await?;

@@ -37,8 +37,10 @@ pub(super) async fn last_trace(base: &Arc<Snapshot>, dropping: Dropping) -> Resu
 /// Deletes everything of the log below `version`, which has a checkpoint: commits first, oldest first, so that whatever is left when it
 /// ends early can still be read from a checkpoint. Gives how many files went.
 pub(super) async fn remove_before(base: &Arc<Snapshot>, version: Version) -> Result<u64> {
+    base.state().check_history_removal(version)?;
     let root = base.table().root();
-    let mut old: Vec<LogFile> = base.table().log().list(Version(0)).try_filter(|file| std::future::ready(file.version < version)).try_collect().await?;
+    let mut old: Vec<LogFile> =
+        base.table().log().list(Version(0)).try_filter(|file| std::future::ready(file.version < version)).try_collect().await?;
     old.sort_by_key(|file| (!matches!(file.kind, LogFileKind::Commit), file.version));
     for file in &old {
         let key = root.log_key(&file.name);

@@ -11,6 +11,7 @@ mod properties;
 mod rewrite;
 mod rows;
 
+use super::row_ids::give_row_ids;
 use super::{Report, refused};
 use crate::error::{Code, Error, Result};
 use crate::features::{ChangedTable, TableChange};
@@ -31,29 +32,50 @@ pub enum Alteration {
     /// Needs mapped columns; files stay as they are.
     DropColumns(Vec<FieldPath>),
     /// Needs mapped columns; files stay as they are.
-    RenameColumn { column: FieldPath, to: String },
+    RenameColumn {
+        column: FieldPath,
+        to: String,
+    },
     /// To a type that holds every value of the old one; files stay as they are.
-    ChangeType { column: FieldPath, to: DataType },
+    ChangeType {
+        column: FieldPath,
+        to: DataType,
+    },
     /// Moves a column among its siblings.
-    MoveColumn { column: FieldPath, to: Position },
+    MoveColumn {
+        column: FieldPath,
+        to: Position,
+    },
     /// Refused while a row has null there.
     SetNotNull(FieldPath),
     DropNotNull(FieldPath),
     /// The empty text drops the comment.
-    CommentColumn { column: FieldPath, comment: String },
+    CommentColumn {
+        column: FieldPath,
+        comment: String,
+    },
     /// The empty text drops the comment.
     Comment(String),
     SetProperties(StringMap),
     /// Properties that the table lacks are left out.
     UnsetProperties(Vec<String>),
     /// Refused while a row does not fulfil it.
-    AddConstraint { name: String, condition: String },
-    DropConstraint { name: String, if_exists: bool },
+    AddConstraint {
+        name: String,
+        condition: String,
+    },
+    DropConstraint {
+        name: String,
+        if_exists: bool,
+    },
     /// Supports a table feature, by its name.
     AddFeature(String),
     /// Removes all traces of a feature and then its support. Without `truncate_history` a feature that readers must know leaves
     /// protected checkpoints behind; with it, everything before is removed from the log, once that is old enough.
-    DropFeature { feature: String, truncate_history: bool },
+    DropFeature {
+        feature: String,
+        truncate_history: bool,
+    },
     /// By which columns files are clustered from now on; none for no clustering.
     ClusterBy(Vec<FieldPath>),
     /// Moves the mark of an identity column to its highest value (the lowest when it counts down).
@@ -119,6 +141,10 @@ impl Alter {
         if let Alteration::DropFeature { feature, truncate_history } = &self.alteration {
             return drop_feature::run(base, feature, *truncate_history, started).await;
         }
+        let base = match &self.alteration {
+            Alteration::SetProperties(properties) if self.if_version.is_none() => numbered(base, properties).await?,
+            _ => base,
+        };
         let plan = plan(&base, self.alteration).await?;
         let operation = plan.operation;
         let policy = match self.if_version {
@@ -130,6 +156,15 @@ impl Alter {
             None => Ok(Report::nothing(operation, &env, started)),
         }
     }
+}
+
+/// The version on which these properties can be set: where they need all rows to have ids, commits before give them to the files that
+/// have none.
+async fn numbered(base: Arc<Snapshot>, properties: &StringMap) -> Result<Arc<Snapshot>> {
+    let Some(feature) = base.state().feature_before(properties) else { return Ok(base) };
+    let plan = properties::add_feature(base.state(), feature, base.table().env())?;
+    commit(&base, plan, CommitPolicy::default()).await?;
+    give_row_ids(base.refresh().await?).await
 }
 
 async fn plan(base: &Arc<Snapshot>, alteration: Alteration) -> Result<Plan> {

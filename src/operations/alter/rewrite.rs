@@ -43,7 +43,9 @@ pub(super) async fn rewrite(
         Ok(rows) => {
             let written = writer.rows();
             writer.abort().await;
-            return Err(Error::new(Code::INTERNAL, "rewriting lost rows; nothing was committed").with("read", rows).with("written", written));
+            return Err(Error::new(Code::INTERNAL, "rewriting lost rows; nothing was committed")
+                .with("read", rows)
+                .with("written", written));
         }
         Err(e) => {
             writer.abort().await;
@@ -119,7 +121,8 @@ pub(super) async fn strip(base: &Arc<Snapshot>, strip: fn(&mut Add)) -> Result<O
         return Ok(None);
     }
     let parameters = Map::from_iter([("batchId".to_owned(), json!("0"))]);
-    let mut transaction = base.begin(OperationInfo { operation: "ROW TRACKING UNBACKFILL".to_owned(), parameters, ..OperationInfo::default() });
+    let mut transaction =
+        base.begin(OperationInfo { operation: "ROW TRACKING UNBACKFILL".to_owned(), parameters, ..OperationInfo::default() });
     transaction.read(ReadScope::Files(files.iter().map(|(add, _)| add.path.clone()).collect()));
     for (add, _) in &files {
         let mut bare = stripped(add);

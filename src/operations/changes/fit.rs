@@ -14,9 +14,11 @@ pub(super) fn misfit(old: &TableState, new: &TableState) -> Option<String> {
     let partition = |state: &TableState, column: &str| state.partition_columns().iter().any(|name| name == column);
     let moved = old.schema().fields.iter().find_map(|field| {
         let now = new.schema().field(&field.name)?;
-        (partition(old, &field.name) != partition(new, &now.name)).then(|| format!("column {} became or was a partition column", field.name))
+        (partition(old, &field.name) != partition(new, &now.name))
+            .then(|| format!("column {} became or was a partition column", field.name))
     });
-    let values = |state: &TableState| state.partition_columns().iter().filter_map(|name| state.physical_name(name)).map(str::to_owned).collect();
+    let values =
+        |state: &TableState| state.partition_columns().iter().filter_map(|name| state.physical_name(name)).map(str::to_owned).collect();
     let (before, after): (Vec<String>, Vec<String>) = (values(old), values(new));
     moved.or_else(|| after.iter().find(|name| !before.contains(name)).map(|_| "a partition column was added".to_owned()))
 }
@@ -44,16 +46,15 @@ fn of_types(types: (&DataType, &DataType, &DataType, &DataType), path: &str) -> 
     use DataType::{Array, Map};
     let inside = |name: &str, types: (&DataType, &DataType, &DataType, &DataType)| of_types(types, &format!("{path}.{name}"));
     match types {
-        (DataType::Struct(a), DataType::Struct(b), DataType::Struct(c), DataType::Struct(d)) => of_fields((a, b, c, d), &format!("{path}.")),
+        (DataType::Struct(a), DataType::Struct(b), DataType::Struct(c), DataType::Struct(d)) => {
+            of_fields((a, b, c, d), &format!("{path}."))
+        }
         (Array { element: a, .. }, Array { element: b, .. }, Array { element: c, .. }, Array { element: d, .. }) => {
             inside("element", (a, b, c, d))
         }
-        (
-            Map { key: a, value: e, .. },
-            Map { key: b, value: f, .. },
-            Map { key: c, value: g, .. },
-            Map { key: d, value: h, .. },
-        ) => inside("key", (a, b, c, d)).or_else(|| inside("value", (e, f, g, h))),
+        (Map { key: a, value: e, .. }, Map { key: b, value: f, .. }, Map { key: c, value: g, .. }, Map { key: d, value: h, .. }) => {
+            inside("key", (a, b, c, d)).or_else(|| inside("value", (e, f, g, h)))
+        }
         (old, _, new, _) if old == new || can_widen(old, new) => None,
         (old, _, new, _) => Some(format!("the type of column {path} was changed from {old} to {new}")),
     }

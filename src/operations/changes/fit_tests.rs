@@ -35,7 +35,11 @@ fn mapped(name: &str, id: i32, physical: &str) -> Field {
 
 fn nested(inner: Vec<Field>) -> DataType {
     let element = Box::new(DataType::Struct(Struct { fields: inner }));
-    DataType::Map { key: Box::new(DataType::String), value: Box::new(DataType::Array { element, contains_null: true }), value_contains_null: true }
+    DataType::Map {
+        key: Box::new(DataType::String),
+        value: Box::new(DataType::Array { element, contains_null: true }),
+        value_contains_null: true,
+    }
 }
 
 // spec: CDF-9

@@ -118,7 +118,10 @@ impl ChangeFeed {
                 let changed = feed.changed(&commit).await?;
                 let state = Arc::clone(&feed.state);
                 let (version, time) = (commit.version, commit.time);
-                let rows = feed.scan.read(version, time, changed).map_err(move |e| if is_missing(&e) { gone(e, version, time, &state) } else { e });
+                let rows = feed
+                    .scan
+                    .read(version, time, changed)
+                    .map_err(move |e| if is_missing(&e) { gone(e, version, time, &state) } else { e });
                 Ok::<_, Error>(rows)
             }
         });
@@ -181,7 +184,9 @@ async fn checked(end: &Snapshot, commits: &Commits, first: Version, last: Versio
     let limit = env.memory().limit();
     let largest = (first.0..=last.0).map(|v| commits.size(Version(v))).max().unwrap_or(0);
     if largest > limit {
-        return Err(Error::new(Code::LIMIT, format!("a commit holds {largest} bytes, the memory limit is {limit}")).help("raise the memory limit"));
+        return Err(
+            Error::new(Code::LIMIT, format!("a commit holds {largest} bytes, the memory limit is {limit}")).help("raise the memory limit")
+        );
     }
     let at_once = usize::try_from(limit / 4 / largest.max(1)).unwrap_or(usize::MAX).clamp(1, parallel_reads(env));
     let start = table.snapshot_at(At::Version(first)).await?;

@@ -25,7 +25,8 @@ pub(super) fn changed(commit: &TailPiece, paths: &PathForm) -> Result<Changed> {
     if commit.actions.iter().any(|a| matches!(a, Action::CommitInfo(info) if merged_nothing(info))) {
         return Ok(Changed::Files(Vec::new()));
     }
-    let twice = |path: &str| Error::new(Code::LOG_STATE, "a commit adds or removes a file twice").with("path", path).with("version", commit.to);
+    let twice =
+        |path: &str| Error::new(Code::LOG_STATE, "a commit adds or removes a file twice").with("path", path).with("version", commit.to);
     let mut fates: BTreeMap<Vec<u8>, Fate<'_>> = BTreeMap::new();
     for action in &commit.actions {
         let replaced = match action {

@@ -42,11 +42,7 @@ fn text(s: &str) -> Option<String> {
 #[test]
 fn files_that_came_or_went_changed_with_all_their_valid_rows() {
     let actions = [file("add", "a", true, None), file("add", "b", true, Some("v")), file("remove", "c", true, Some("w"))];
-    let expected = [
-        (true, "a".to_owned(), None, None),
-        (true, "b".to_owned(), None, text("v")),
-        (false, "c".to_owned(), None, text("w")),
-    ];
+    let expected = [(true, "a".to_owned(), None, None), (true, "b".to_owned(), None, text("v")), (false, "c".to_owned(), None, text("w"))];
     assert_eq!(files(&actions), expected);
 }
 

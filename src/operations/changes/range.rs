@@ -45,7 +45,8 @@ impl Commits {
             At::Latest => newest,
             At::Version(version) => version.min(newest),
             At::Timestamp(time) => self.last_until(latest, time).await?.ok_or_else(|| {
-                let error = Error::new(Code::VERSION, format!("{time} is before the first change that can be read, of {}", self.time(self.first)));
+                let error =
+                    Error::new(Code::VERSION, format!("{time} is before the first change that can be read, of {}", self.time(self.first)));
                 error.with("earliest", self.first).help("choose a later end")
             })?,
         };
@@ -55,7 +56,8 @@ impl Commits {
             At::Timestamp(time) => self.first_since(latest, time).await?,
         };
         if start > newest {
-            let error = Error::new(Code::VERSION, format!("changes from version {start} on are not there yet: the newest version is {newest}"));
+            let error =
+                Error::new(Code::VERSION, format!("changes from version {start} on are not there yet: the newest version is {newest}"));
             return Err(error.with("version", start).with("latest", newest).help("begin at an existing version"));
         }
         if start < self.first {
@@ -64,14 +66,23 @@ impl Commits {
         match start <= end {
             true => Ok(Some((start, end))),
             false if matches!((from, to), (At::Timestamp(_), At::Timestamp(_))) => Ok(None),
-            false => Err(Error::new(Code::VERSION, format!("changes from version {start} to version {end} were asked for: the end lies before the start"))
-                .with("from", start)
-                .with("to", end)),
+            false => Err(Error::new(
+                Code::VERSION,
+                format!("changes from version {start} to version {end} were asked for: the end lies before the start"),
+            )
+            .with("from", start)
+            .with("to", end)),
         }
     }
     fn gone(&self, start: Version) -> Error {
-        let error = Error::new(Code::CDF_GONE, format!("the log no longer has version {start}: its cleanup has removed what lies before version {}", self.first));
-        error.with("version", start).with("earliest", self.first).help("begin at the earliest version that is left, after reading the table at that version")
+        let error = Error::new(
+            Code::CDF_GONE,
+            format!("the log no longer has version {start}: its cleanup has removed what lies before version {}", self.first),
+        );
+        error
+            .with("version", start)
+            .with("earliest", self.first)
+            .help("begin at the earliest version that is left, after reading the table at that version")
     }
     /// The newest commit that is not younger than `time`.
     async fn last_until(&self, latest: &Snapshot, time: Timestamp) -> Result<Option<Version>> {
@@ -88,7 +99,11 @@ impl Commits {
     async fn first_since(&self, latest: &Snapshot, time: Timestamp) -> Result<Version> {
         let Some(version) = self.last_until(latest, time).await? else {
             // The commits before the first that is left may have been younger than that.
-            return if self.first == Version(0) { Ok(self.first) } else { Err(self.gone(Version(self.first.0 - 1)).with("timestamp", time)) };
+            return if self.first == Version(0) {
+                Ok(self.first)
+            } else {
+                Err(self.gone(Version(self.first.0 - 1)).with("timestamp", time))
+            };
         };
         let at = match own_time(latest.table(), version).await {
             Ok(own) => own,

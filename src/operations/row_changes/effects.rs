@@ -1,9 +1,9 @@
 //! What a change of rows leaves behind: actions for the commit, counts for the report, and the sum that must add up. Kind: pure.
 //! Spec: ROW.
 
-use crate::error::{Code, Error, Result};
 use crate::data::vector::discard_vectors;
 use crate::data::write::discard_paths;
+use crate::error::{Code, Error, Result};
 use crate::log::{Add, Cdc, Metadata, Remove};
 use crate::table::Table;
 use crate::transaction::{RowDelete, Transaction};

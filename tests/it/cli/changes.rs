@@ -29,7 +29,8 @@ fn changes_are_rows_in_every_format() {
     let Value::Array(mut rows) = shell.json(&chosen) else { panic!("one document") };
     rows.sort_by_key(|row| row["id"].as_i64());
     assert_eq!(rows, expected);
-    let csv = shell.ok(&["changes", "t", "--from", "1", "--columns", "id,_change_type", "--where", "_change_type = 'insert'", "--format", "csv"]);
+    let csv =
+        shell.ok(&["changes", "t", "--from", "1", "--columns", "id,_change_type", "--where", "_change_type = 'insert'", "--format", "csv"]);
     assert_eq!(csv, "id,_change_type\n3,insert\n");
     let table = shell.ok(&["changes", "t", "--from", "1", "--columns", "id,_change_type", "--format", "table"]);
     assert!(table.contains("_change_type") && table.contains("insert"), "{table}");

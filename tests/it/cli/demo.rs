@@ -21,7 +21,10 @@ fn the_tour_tells_its_steps_and_leaves_a_table_that_answers() {
     );
     assert!(told.contains("2 rows updated, 1 inserted; version 5"), "{told}");
     let deleted = 60_001 - shell.json(&["count", "tour/trips"])["count"].as_u64().unwrap();
-    assert!(deleted > 0 && told.contains(&format!("  {deleted} rows deleted; 0 data files written, 1 deletion vectors; version 6")), "{told}");
+    assert!(
+        deleted > 0 && told.contains(&format!("  {deleted} rows deleted; 0 data files written, 1 deletion vectors; version 6")),
+        "{told}"
+    );
     assert!(told.contains(&format!("names {deleted} rows")), "{told}");
     for change in ["version 5:     1 rows  insert", "version 5:     2 rows  update_postimage", "version 5:     2 rows  update_preimage"] {
         assert!(told.contains(change), "{change}: {told}");

@@ -1,7 +1,7 @@
 //! The command line as a user meets it: the real binary on tables in temporary folders.
 
-mod changes;
 mod alter;
+mod changes;
 mod demo;
 mod errors;
 mod formats;

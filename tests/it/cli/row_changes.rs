@@ -25,10 +25,7 @@ fn rows_are_updated_and_counted() {
     let report = shell.json(&["update", "t", "--set", "s = concat('<', s, '>')", "--set", "id=id + 10", "--where", "id < 10"]);
     assert_eq!((&report["version"], &report["operation"]), (&json!(2), &json!("UPDATE")));
     assert_eq!(report["metrics"]["numUpdatedRows"], 2);
-    assert_eq!(
-        shell.lines(&["scan", "t", "--columns", "id,s", "--where", "id = 11"]),
-        [json!({"id": 11, "s": "<a>"})]
-    );
+    assert_eq!(shell.lines(&["scan", "t", "--columns", "id,s", "--where", "id = 11"]), [json!({"id": 11, "s": "<a>"})]);
     let broken = shell.run(&["update", "t", "--set", "id = NULL", "--format", "json"]);
     assert_eq!((broken.code, broken.error()["code"].as_str()), (Some(7), Some("LB-CONSTRAINT")), "{}", broken.err);
     let odd = shell.run(&["update", "t", "--set", "nothing"]);

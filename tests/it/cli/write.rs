@@ -34,7 +34,16 @@ fn a_table_is_created_with_all_that_was_asked() {
     assert_eq!(info["schema"]["fields"][0]["nullable"], false);
     let again = shell.json(&[&words[..], &["--if-not-exists"]].concat());
     assert_eq!((&again["version"], shell.json(&["info", "t"])["version"].as_u64()), (&Value::Null, Some(0)));
-    let unbuilt = shell.run(&["create", "u", "--schema", "id BIGINT", "--property", "delta.coordinatedCommits.commitCoordinator-preview=x", "--format", "json"]);
+    let unbuilt = shell.run(&[
+        "create",
+        "u",
+        "--schema",
+        "id BIGINT",
+        "--property",
+        "delta.coordinatedCommits.commitCoordinator-preview=x",
+        "--format",
+        "json",
+    ]);
     assert_eq!((unbuilt.code, unbuilt.error()["code"].as_str()), (Some(5), Some("LB-FEATURE-WRITE")), "{}", unbuilt.err);
     assert!(shell.files("u").is_empty());
 }

@@ -68,12 +68,7 @@ async fn appends_and_overwrites_need_no_change_files() {
     let names: Vec<String> = feed.schema().fields().iter().map(|f| f.name().clone()).collect();
     assert_eq!(names, ["id", "s", "_change_type", "_commit_version", "_commit_timestamp"]);
     assert_eq!(feed.versions(), Some((Version(1), Version(3))));
-    let order: Vec<u64> = feed
-        .stream()
-        .map_ok(|b| b.column(3).as_primitive::<Int64Type>().value(0) as u64)
-        .try_collect()
-        .await
-        .unwrap();
+    let order: Vec<u64> = feed.stream().map_ok(|b| b.column(3).as_primitive::<Int64Type>().value(0) as u64).try_collect().await.unwrap();
     assert!(order.is_sorted() && order.len() >= 4, "{order:?}");
 }
 
@@ -82,8 +77,11 @@ async fn appends_and_overwrites_need_no_change_files() {
 async fn times_are_those_of_the_commits() {
     let place = Place::with_feed().await;
     let entries: Vec<_> = place.table.history(None).try_collect().await.unwrap();
-    let mut expected: Vec<String> =
-        entries.iter().map(|e| format!("[{},\"T:{}\"]", e.version, e.timestamp.millis() * 1000)).filter(|row| !row.starts_with("[0,")).collect();
+    let mut expected: Vec<String> = entries
+        .iter()
+        .map(|e| format!("[{},\"T:{}\"]", e.version, e.timestamp.millis() * 1000))
+        .filter(|row| !row.starts_with("[0,"))
+        .collect();
     expected.sort();
     let mut found = rows_of(place.table.changes(version(0)).columns(["_commit_version", "_commit_timestamp"])).await.unwrap();
     found.dedup();
@@ -126,7 +124,8 @@ async fn filters_and_columns_take_the_feed_like_the_table() {
         std::fs::remove_file(place.folder.path().join(path)).unwrap();
     }
     assert_eq!(rows_of(changes("_change_type = 'insert' AND _commit_version = 3")).await.unwrap(), ["[3,9]"]);
-    let fixture = fixture_table("change-feed").changes(version(0)).columns(["id"]).filter(Expr::sql("_change_type LIKE 'update%'").unwrap());
+    let fixture =
+        fixture_table("change-feed").changes(version(0)).columns(["id"]).filter(Expr::sql("_change_type LIKE 'update%'").unwrap());
     assert_eq!(rows_of(fixture).await.unwrap(), ["[1]", "[1]"]);
 }
 

@@ -23,13 +23,27 @@ async fn delete_without_a_predicate_removes_every_file_unread() {
         std::fs::write(place.folder.path().join(file), b"gone").unwrap();
     }
     let report = place.table.delete().user_metadata("all").run().await.unwrap();
-    assert_eq!((report.version, &report.metrics["numDeletedRows"], &report.metrics["numRemovedFiles"]), (Some(Version(2)), &json!(2), &json!(2)));
+    assert_eq!(
+        (report.version, &report.metrics["numDeletedRows"], &report.metrics["numRemovedFiles"]),
+        (Some(Version(2)), &json!(2), &json!(2))
+    );
     let info = &place.actions(2, "commitInfo")[0];
     assert_eq!((&info["operation"], &info["operationParameters"]), (&json!("DELETE"), &json!({"predicate": "[\"true\"]"})));
     assert_eq!((&info["userMetadata"], &info["isBlindAppend"]), (&json!("all"), &json!(false)));
     for key in [
-        "numRemovedFiles", "numRemovedBytes", "numAddedFiles", "numAddedBytes", "numDeletionVectorsAdded", "numDeletionVectorsRemoved",
-        "numDeletionVectorsUpdated", "numAddedChangeFiles", "numCopiedRows", "numDeletedRows", "executionTimeMs", "scanTimeMs", "rewriteTimeMs",
+        "numRemovedFiles",
+        "numRemovedBytes",
+        "numAddedFiles",
+        "numAddedBytes",
+        "numDeletionVectorsAdded",
+        "numDeletionVectorsRemoved",
+        "numDeletionVectorsUpdated",
+        "numAddedChangeFiles",
+        "numCopiedRows",
+        "numDeletedRows",
+        "executionTimeMs",
+        "scanTimeMs",
+        "rewriteTimeMs",
     ] {
         assert!(info["operationMetrics"][key].is_string(), "{key}");
     }

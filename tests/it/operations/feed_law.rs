@@ -83,7 +83,8 @@ impl History {
         let place = place();
         let types = [DataType::Long, DataType::Long, DataType::String, DataType::String];
         let schema = Struct { fields: COLUMNS.into_iter().zip(types).map(|(name, t)| Field::new(name, t, true)).collect() };
-        let mut create = place.table.create(schema).property("delta.enableChangeDataFeed", "true").property("delta.checkpointInterval", "3");
+        let mut create =
+            place.table.create(schema).property("delta.enableChangeDataFeed", "true").property("delta.checkpointInterval", "3");
         let mut log = Vec::new();
         if random.below(2) == 0 {
             create = create.property("delta.enableDeletionVectors", "true");

@@ -5,13 +5,13 @@ mod append;
 mod changes;
 mod create;
 mod delete;
+mod feed_law;
 mod merge;
 mod merge_model;
 mod overwrite;
+mod replace;
 mod row_changes;
 mod update;
-mod feed_law;
-mod replace;
 
 use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{Int64Type, SchemaRef};

@@ -88,7 +88,8 @@ async fn dynamic_partitions_replaces_the_partitions_of_the_rows_and_no_other() {
     let place = place();
     append(&place.table, partitioned(&[(1, Some("a")), (2, Some("b")), (3, None)])).partition_by(["s"]).run().await.unwrap();
     append(&place.table, partitioned(&[(4, Some("a")), (5, Some("c"))])).run().await.unwrap();
-    let report = append(&place.table, partitioned(&[(6, None), (7, Some("a")), (8, Some("new"))])).dynamic_partitions().run().await.unwrap();
+    let report =
+        append(&place.table, partitioned(&[(6, None), (7, Some("a")), (8, Some("new"))])).dynamic_partitions().run().await.unwrap();
     assert_eq!(place.longs("id"), [2, 5, 6, 7, 8]);
     assert_eq!((&report.metrics["numRemovedFiles"], &report.metrics["numFiles"]), (&json!(3), &json!(3)));
     let info = &place.actions(2, "commitInfo")[0];

@@ -48,16 +48,21 @@ const VECTORS: (&str, &str) = ("delta.enableDeletionVectors", "true");
 #[tokio::test]
 async fn whole_partitions_are_replaced_by_their_files_alone() {
     let place = seven(&[FEED]).await;
-    let report =
-        append(&place.table, vec![ids_and_texts(&[(10, Some("b"))])]).replace_where(condition("s = 'b'")).run().await.unwrap();
+    let report = append(&place.table, vec![ids_and_texts(&[(10, Some("b"))])]).replace_where(condition("s = 'b'")).run().await.unwrap();
     assert_eq!(scan(&place.table).await, [r#"[1,"a"]"#, r#"[10,"b"]"#, r#"[2,"a"]"#, r#"[3,"a"]"#, "[7,null]"]);
     let info = &place.actions(1, "commitInfo")[0];
     let parameters = &info["operationParameters"];
     assert_eq!((&parameters["mode"], &parameters["partitionBy"]), (&json!("Overwrite"), &json!("[]")));
     assert!(parameters["predicate"].as_str().unwrap().contains("= 'b'"), "{parameters}");
     assert_eq!(info["isBlindAppend"], false);
-    for (key, n) in [("numFiles", 1), ("numRemovedFiles", 1), ("numDeletedRows", 3), ("numCopiedRows", 0), ("numOutputRows", 1), ("numAddedChangeFiles", 0)]
-    {
+    for (key, n) in [
+        ("numFiles", 1),
+        ("numRemovedFiles", 1),
+        ("numDeletedRows", 3),
+        ("numCopiedRows", 0),
+        ("numOutputRows", 1),
+        ("numAddedChangeFiles", 0),
+    ] {
         assert_eq!(report.metrics[key], json!(n), "{key}");
     }
     assert!(place.actions(1, "cdc").is_empty());
@@ -70,8 +75,7 @@ async fn whole_partitions_are_replaced_by_their_files_alone() {
 async fn rows_inside_files_are_replaced_with_and_without_vectors() {
     for vectors in [false, true] {
         let place = seven(if vectors { &[FEED, VECTORS] } else { &[FEED] }).await;
-        let report =
-            append(&place.table, vec![ids_and_texts(&[(60, Some("c"))])]).replace_where(condition("id >= 6")).run().await.unwrap();
+        let report = append(&place.table, vec![ids_and_texts(&[(60, Some("c"))])]).replace_where(condition("id >= 6")).run().await.unwrap();
         let expected = [r#"[1,"a"]"#, r#"[2,"a"]"#, r#"[3,"a"]"#, r#"[4,"b"]"#, r#"[5,"b"]"#, r#"[60,"c"]"#];
         assert_eq!(scan(&place.table).await, expected, "vectors: {vectors}");
         assert_eq!(report.metrics["numDeletedRows"], json!(2));
@@ -139,7 +143,8 @@ async fn what_cannot_be_combined_with_a_condition_is_refused() {
         assert_eq!(refused.run().await.unwrap_err().code(), Code::INPUT);
     }
     assert_eq!(write().run().await.unwrap_err().code(), Code::CONSTRAINT, "append-only");
-    let more = RecordBatch::try_from_iter([("id", Arc::new(Int64Array::from(vec![9])) as ArrayRef), ("m", Arc::new(Int64Array::from(vec![9])))]);
+    let more =
+        RecordBatch::try_from_iter([("id", Arc::new(Int64Array::from(vec![9])) as ArrayRef), ("m", Arc::new(Int64Array::from(vec![9])))]);
     let wider = append(&place.table, vec![more.unwrap()]).merge_schema().replace_where(condition("id = 9"));
     assert_eq!(wider.run().await.unwrap_err().code(), Code::INPUT);
     let wrong = append(&place.table, vec![ids_and_texts(&[(9, None)])]).replace_where(condition("id + 1"));

@@ -47,7 +47,11 @@ pub const KINDS: &[(&str, &[&str], &[(&str, &str)])] = &[
     ("mapped by id", &[], &[("delta.columnMapping.mode", "id")]),
     ("copying with feed", &["p"], &[FEED]),
     ("vectors with feed", &[], &[FEED, ("delta.enableDeletionVectors", "true")]),
-    ("mapped, partitioned, with vectors and feed", &["p"], &[FEED, ("delta.enableDeletionVectors", "true"), ("delta.columnMapping.mode", "id")]),
+    (
+        "mapped, partitioned, with vectors and feed",
+        &["p"],
+        &[FEED, ("delta.enableDeletionVectors", "true"), ("delta.columnMapping.mode", "id")],
+    ),
 ];
 
 const FEED: (&str, &str) = ("delta.enableChangeDataFeed", "true");
@@ -116,11 +120,7 @@ fn predicate(random: &mut Random) -> Predicate {
 fn random_rows(random: &mut Random) -> Vec<Row> {
     let some = |random: &mut Random, n: u64| (random.below(6) > 0).then(|| random.below(n) as i64);
     (0..1 + random.below(30))
-        .map(|_| Row {
-            id: some(random, 40),
-            n: some(random, 12),
-            p: (random.below(5) > 0).then(|| random.pick(ODD).to_owned()),
-        })
+        .map(|_| Row { id: some(random, 40), n: some(random, 12), p: (random.below(5) > 0).then(|| random.pick(ODD).to_owned()) })
         .collect()
 }
 
@@ -170,7 +170,8 @@ async fn every_history_of_deletes_and_updates_equals_its_model() {
                 assert_eq!(report.metrics[key], json!(expected), "{what}: {text} over {before} rows");
                 assert_eq!(report.version.is_some(), expected > 0, "{what}: nothing is committed when nothing matches");
                 if report.version.is_some() {
-                    let changed = report.metrics["numRemovedFiles"].as_u64().unwrap() + report.metrics["numDeletionVectorsAdded"].as_u64().unwrap();
+                    let changed =
+                        report.metrics["numRemovedFiles"].as_u64().unwrap() + report.metrics["numDeletionVectorsAdded"].as_u64().unwrap();
                     assert!(changed > 0, "{what}: rows change only where files do");
                 }
                 if let (Some(version), true) = (report.version, properties.contains(&FEED)) {

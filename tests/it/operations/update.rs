@@ -38,7 +38,14 @@ async fn values_are_computed_from_the_row_as_it_was() {
 async fn values_are_converted_as_by_cast() {
     let place = made(&[], &[]).await;
     append(&place.table, vec![batch(&[row(1, 10, "7")])]).run().await.unwrap();
-    for (value, n) in [("'42'", Some(42)), ("3.7", Some(3)), ("true", Some(1)), ("p", Some(7)), ("CAST(NULL AS STRING)", None), ("CAST(5 AS TINYINT)", Some(5))] {
+    for (value, n) in [
+        ("'42'", Some(42)),
+        ("3.7", Some(3)),
+        ("true", Some(1)),
+        ("p", Some(7)),
+        ("CAST(NULL AS STRING)", None),
+        ("CAST(5 AS TINYINT)", Some(5)),
+    ] {
         place.table.update().set("n", sql(value)).run().await.unwrap_or_else(|e| panic!("{value}: {e}"));
         assert_eq!(rows(&place.table).await[0].n, n, "{value}");
     }
@@ -68,7 +75,10 @@ async fn new_versions_must_pass_the_rules_of_the_table() {
         create.run().await.unwrap();
         let n = Arc::new(Int64Array::from(vec![Some(1), None, Some(3)])) as ArrayRef;
         let id = Arc::new(Int64Array::from(vec![1, 2, 3])) as ArrayRef;
-        append(&place.table, vec![RecordBatch::try_from_iter_with_nullable([("id", id, false), ("n", n, true)]).unwrap()]).run().await.unwrap();
+        append(&place.table, vec![RecordBatch::try_from_iter_with_nullable([("id", id, false), ("n", n, true)]).unwrap()])
+            .run()
+            .await
+            .unwrap();
         let e = place.table.update().set("id", sql("n + 1")).filter(sql("id > 1")).run().await.unwrap_err();
         assert_eq!(e.code(), Code::CONSTRAINT, "{e}");
         assert_eq!((place.versions(), place.files()), (2, 1), "nothing was committed, and what was written is gone");
@@ -97,8 +107,19 @@ async fn field_of_a_struct_is_set_alone() {
         let rows = RecordBatch::try_from_iter_with_nullable([("id", id, true), ("a", Arc::new(a) as ArrayRef, true)]).unwrap();
         append(&place.table, vec![rows]).run().await.unwrap();
         place.table.update().set("a.x", sql("coalesce(a.x, 0) + 10")).filter(sql("id < 3")).run().await.unwrap();
-        let batches: Vec<RecordBatch> =
-            place.table.snapshot().await.unwrap().scan().filter(sql("id IS NOT NULL")).build().unwrap().stream().try_collect().await.unwrap();
+        let batches: Vec<RecordBatch> = place
+            .table
+            .snapshot()
+            .await
+            .unwrap()
+            .scan()
+            .filter(sql("id IS NOT NULL"))
+            .build()
+            .unwrap()
+            .stream()
+            .try_collect()
+            .await
+            .unwrap();
         let mut found: Vec<(i64, bool, Option<i32>, Option<String>)> = Vec::new();
         for b in &batches {
             let (id, a) = (b.column(0).as_primitive::<Int64Type>(), b.column(1).as_struct());
@@ -135,7 +156,9 @@ async fn update_with_vectors_writes_only_the_new_versions() {
 async fn computed_columns_are_computed_anew_and_numbers_stay_what_they_are() {
     for vectors in ["false", "true"] {
         let place = place();
-        let schema = Struct::from_sql("a BIGINT, n BIGINT GENERATED ALWAYS AS IDENTITY, twice BIGINT GENERATED ALWAYS AS (a * 2), c BIGINT").unwrap();
+        let schema =
+            Struct::from_sql("a BIGINT, n BIGINT GENERATED ALWAYS AS IDENTITY, twice BIGINT GENERATED ALWAYS AS (a * 2), c BIGINT")
+                .unwrap();
         let create = place.table.create(schema).property("delta.enableChangeDataFeed", "true");
         create.property("delta.enableDeletionVectors", vectors).run().await.unwrap();
         let longs = |values: [i64; 3]| Arc::new(Int64Array::from(values.to_vec())) as ArrayRef;

@@ -167,8 +167,7 @@ async fn compare(create: &[&str], steps: Vec<Step>) {
 }
 
 const COLUMNS: &str = "CREATE TABLE {t} (id BIGINT NOT NULL, a INT COMMENT 'c', s STRUCT<x: INT, y: STRING>, arr ARRAY<STRUCT<p: INT>>, m MAP<STRING, INT>, pc INT) USING delta PARTITIONED BY (pc)";
-const ROW: &str =
-    "INSERT INTO {t} VALUES (1, 2, named_struct('x', 1, 'y', 'a'), array(named_struct('p', 1)), map('a', 1), 7), (2, NULL, NULL, NULL, NULL, NULL)";
+const ROW: &str = "INSERT INTO {t} VALUES (1, 2, named_struct('x', 1, 'y', 'a'), array(named_struct('p', 1)), map('a', 1), 7), (2, NULL, NULL, NULL, NULL, NULL)";
 
 // spec: ALT-1 ALT-3 ALT-4 ALT-6 ALT-9
 #[tokio::test(flavor = "multi_thread")]
@@ -349,11 +348,7 @@ async fn constraints_are_added_and_dropped_as_in_spark() {
             Step("ALTER TABLE {t} ADD CONSTRAINT unknown CHECK (a > 1)", constraint("unknown", "a > 1"), Refused),
             Step("ALTER TABLE {t} ADD CONSTRAINT number CHECK (id + 1)", constraint("number", "id + 1"), Refused),
             Step("ALTER TABLE {t} ADD CONSTRAINT nobody CHECK (idd > 1)", constraint("nobody", "idd > 1"), Refused),
-            Step(
-                "ALTER TABLE {t} DROP CONSTRAINT nope",
-                Alteration::DropConstraint { name: "nope".to_owned(), if_exists: false },
-                Refused,
-            ),
+            Step("ALTER TABLE {t} DROP CONSTRAINT nope", Alteration::DropConstraint { name: "nope".to_owned(), if_exists: false }, Refused),
             Step("ALTER TABLE {t} DROP CONSTRAINT POS", Alteration::DropConstraint { name: "POS".to_owned(), if_exists: false }, Same),
             Step("ALTER TABLE {t} ADD CONSTRAINT c CHECK (a IS NULL OR a > 0)", constraint("c", "a IS NULL OR a > 0"), Same),
             Step("ALTER TABLE {t} SET TBLPROPERTIES ('delta.columnMapping.mode'='name')", set("delta.columnMapping.mode", "name"), Same),
@@ -402,8 +397,12 @@ async fn features_are_dropped_as_in_spark() {
     drop_feature(&[&with("'delta.enableRowTracking'='true'"), rows, "DELETE FROM {t} WHERE id = 3"], "rowTracking", false).await;
     let widening = with("'delta.enableTypeWidening'='true'");
     drop_feature(&[&widening, rows, "ALTER TABLE {t} ALTER COLUMN v TYPE BIGINT", rows], "typeWidening", false).await;
-    drop_feature(&[plain, rows, "ALTER TABLE {t} ADD CONSTRAINT c CHECK (id >= 0)", "ALTER TABLE {t} DROP CONSTRAINT c"], "checkConstraints", false)
-        .await;
+    drop_feature(
+        &[plain, rows, "ALTER TABLE {t} ADD CONSTRAINT c CHECK (id >= 0)", "ALTER TABLE {t} DROP CONSTRAINT c"],
+        "checkConstraints",
+        false,
+    )
+    .await;
 }
 
 // spec: TW-4

@@ -39,7 +39,8 @@ const FEED: &str = "'delta.enableChangeDataFeed' = 'true'";
 /// Every way in which Spark changes rows.
 async fn spark_changes(name: &str, properties: &str) {
     let table = path(name);
-    let create = format!("CREATE TABLE {{t}} (id INT, s STRING, p STRING) USING DELTA PARTITIONED BY (p) TBLPROPERTIES ({FEED}{properties})");
+    let create =
+        format!("CREATE TABLE {{t}} (id INT, s STRING, p STRING) USING DELTA PARTITIONED BY (p) TBLPROPERTIES ({FEED}{properties})");
     let merge = "MERGE INTO {t} t USING (SELECT * FROM VALUES (8, 'm', 'x'), (100, 'i', NULL), (11, 'gone', 'x') AS v(id, s, p)) v ON t.id = v.id \
                  WHEN MATCHED AND v.s = 'gone' THEN DELETE WHEN MATCHED THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT * \
                  WHEN NOT MATCHED BY SOURCE AND t.id = 0 THEN UPDATE SET s = 'nobody'";
@@ -82,7 +83,8 @@ async fn changes_of_spark_with_mapping_and_vectors() {
 #[tokio::test]
 async fn changes_of_spark_across_added_columns() {
     let table = path("evolved");
-    let create = format!("CREATE TABLE {{t}} (id INT, a STRUCT<b: INT>) USING DELTA TBLPROPERTIES ({FEED}, 'delta.columnMapping.mode' = 'name')");
+    let create =
+        format!("CREATE TABLE {{t}} (id INT, a STRUCT<b: INT>) USING DELTA TBLPROPERTIES ({FEED}, 'delta.columnMapping.mode' = 'name')");
     spark(
         &table,
         &[
@@ -121,7 +123,10 @@ async fn spark_reads_the_changes_of_our_appends_and_overwrites() {
         write(&table, "{\"id\":3,\"p\":\"z\"}\n", SaveMode::Append).await;
         write(&table, "{\"id\":9,\"p\":\"z\"}\n", SaveMode::Overwrite).await;
         // Spark goes on with our table.
-        spark(&path, &["UPDATE {t} SET s = 'spark' WHERE id = 9", "INSERT INTO {t} VALUES (10, 't', NULL)", "DELETE FROM {t} WHERE id = 10"]);
+        spark(
+            &path,
+            &["UPDATE {t} SET s = 'spark' WHERE id = 9", "INSERT INTO {t} VALUES (10, 't', NULL)", "DELETE FROM {t} WHERE id = 10"],
+        );
         same_changes(&path, 0, 6).await;
     }
 }
@@ -136,7 +141,8 @@ async fn our_changes(name: &str, properties: &[(&str, &str)]) {
         create = create.property(key, value);
     }
     create.run().await.unwrap();
-    let rows: String = (0..12).map(|i| format!("{{\"id\":{i},\"s\":\"s{i}\",\"p\":{}}}\n", ["\"a b/%\"", "\"x\"", "null"][i % 3])).collect();
+    let rows: String =
+        (0..12).map(|i| format!("{{\"id\":{i},\"s\":\"s{i}\",\"p\":{}}}\n", ["\"a b/%\"", "\"x\"", "null"][i % 3])).collect();
     write(&table, &rows, SaveMode::Append).await;
     table.delete().filter(Expr::sql("id IN (2, 3, 7)").unwrap()).run().await.unwrap();
     let set = |value: &str| Expr::sql(value).unwrap();

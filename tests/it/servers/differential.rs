@@ -120,7 +120,11 @@ async fn random_histories_beside_spark_give_the_same_rows() {
             let snapshot = table.snapshot_at(At::Version(Version(version))).await.unwrap();
             let batches: Vec<_> = snapshot.scan().build().unwrap().stream().try_collect().await.unwrap();
             let ours = digest_of(&batches);
-            assert_eq!(ours, spark_digest(location, &format!("SELECT * FROM {{t}} VERSION AS OF {version}")), "LAKEBED_SEED={seed}, version {version}");
+            assert_eq!(
+                ours,
+                spark_digest(location, &format!("SELECT * FROM {{t}} VERSION AS OF {version}")),
+                "LAKEBED_SEED={seed}, version {version}"
+            );
         }
     }
 }

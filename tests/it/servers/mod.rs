@@ -1,10 +1,10 @@
 //! Tests against real servers on loopback. `tests/run` starts them and names their addresses; a missing address fails.
 
+mod alter;
 mod changes;
 mod differential;
 mod expressions;
 mod files;
-mod alter;
 mod interop;
 mod merge;
 mod processes;

@@ -78,10 +78,10 @@ async fn spark_and_lakebed_change_twin_tables_by_turns_and_agree() {
             let columns = "id BIGINT, n BIGINT, s STRING, a STRUCT<x: INT, y: STRING>, p STRING";
             let rows = "SELECT /*+ REPARTITION(1) */ id, IF(id % 4 = 0, NULL, id % 11) AS n, CAST(id AS STRING) AS s,
                 IF(id % 3 = 0, NULL, named_struct('x', CAST(id AS INT), 'y', 'v')) AS a, IF(id % 2 = 0, 'a b', IF(id % 9 = 0, NULL, 'x=y/z%')) AS p";
-            let (create, insert) = (
-                format!("CREATE TABLE {{t}} ({columns}) USING delta {partitioning} TBLPROPERTIES ({properties})"),
-                |range: &str| format!("INSERT INTO {{t}} {rows} FROM range({range})"),
-            );
+            let (create, insert) =
+                (format!("CREATE TABLE {{t}} ({columns}) USING delta {partitioning} TBLPROPERTIES ({properties})"), |range: &str| {
+                    format!("INSERT INTO {{t}} {rows} FROM range({range})")
+                });
             spark(table, &[&create, &insert("0, 25"), &insert("25, 50")]);
         }
         for (turn, change) in CHANGES.iter().enumerate() {

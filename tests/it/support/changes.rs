@@ -18,7 +18,11 @@ pub enum Change {
     Overwrite(Vec<Row>, Option<String>),
     Delete(String),
     Update(Vec<(String, String)>, String),
-    Merge { source: Vec<Row>, on: String, clauses: Vec<Clause> },
+    Merge {
+        source: Vec<Row>,
+        on: String,
+        clauses: Vec<Clause>,
+    },
 }
 
 /// One clause of a merge.
@@ -238,8 +242,7 @@ fn literal(row: &Row, (name, data_type): (&str, &str)) -> String {
 
 /// The rows as a relation of SQL.
 pub fn relation(rows: &[Row]) -> String {
-    let rows: Vec<String> =
-        rows.iter().map(|row| format!("({})", COLUMNS.map(|column| literal(row, column)).join(", "))).collect();
+    let rows: Vec<String> = rows.iter().map(|row| format!("({})", COLUMNS.map(|column| literal(row, column)).join(", "))).collect();
     format!("(SELECT * FROM VALUES {} AS v({}))", rows.join(", "), COLUMNS.map(|(name, _)| name).join(", "))
 }
 
