@@ -471,6 +471,7 @@ fn clear_of_vectors() -> &'static [Rule] {
     RULES.iter().map(clear).collect::<Vec<_>>().leak()
 }
 
+// spec: C9
 #[test]
 fn rows_of_one_file_that_are_deleted_apart_both_go() {
     let table = Tiny::new("Serializable");
