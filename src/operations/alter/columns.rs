@@ -6,7 +6,7 @@ use super::Plan;
 use crate::error::{Code, Error, Result};
 use crate::features::{TableChange, TableState};
 use crate::log::StringMap;
-use crate::schema::paths::{column_list, quoted_path};
+use crate::schema::paths::{Located, column_list, quoted_path};
 use crate::schema::{DataType, Field, FieldPath, NewColumn, Position, Struct, any_field, metadata_key};
 use serde_json::{Map, Value, json};
 
@@ -196,6 +196,12 @@ fn changed(schema: Struct, path: &[String], field: &Field) -> Plan {
     Plan::new("CHANGE COLUMN", change).parameter("column", described(path, field).to_string())
 }
 
+/// A change of the column itself, when there is one.
+pub(super) fn described_change(schema: Option<Struct>, at: &Located<'_>) -> Plan {
+    let change = TableChange { schema, ..TableChange::default() };
+    Plan::new("CHANGE COLUMN", change).parameter("column", described(&at.path, at.field).to_string())
+}
+
 /// A column as Spark describes it in the history: its whole path as its name, of nested types only the kind.
 fn described(path: &[String], field: &Field) -> Value {
     let data_type = match field.data_type.to_json_value() {
@@ -205,7 +211,7 @@ fn described(path: &[String], field: &Field) -> Value {
     json!({"name": path.join("."), "type": data_type, "nullable": field.nullable, "metadata": field.metadata})
 }
 
-fn check_is_field(at: &crate::schema::paths::Located<'_>) -> Result<()> {
+fn check_is_field(at: &Located<'_>) -> Result<()> {
     if at.steps == at.path.len() {
         return Ok(());
     }

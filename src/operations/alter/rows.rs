@@ -3,14 +3,12 @@
 use super::Plan;
 use crate::error::{Code, Error, Result};
 use crate::expr::Expr;
-use crate::features::TableChange;
 use crate::operations::numbers::synchronised;
 use crate::schema::Struct;
 use crate::schema::paths::quoted_path;
 use crate::snapshot::{FileQuery, Snapshot};
 use crate::transaction::ReadScope;
 use futures::TryStreamExt;
-use serde_json::Value;
 use std::sync::Arc;
 
 /// The plan, when the table has no file.
@@ -63,14 +61,13 @@ pub(super) async fn all_fulfil(base: &Arc<Snapshot>, condition: &str, mut plan: 
 
 /// The plan that brings the numbers of a column in line with the rows; it changes nothing when they are already.
 pub(super) async fn sync_identity(base: &Arc<Snapshot>, column: &[String]) -> Result<Plan> {
-    let path = base.state().schema().locate(column)?.path;
-    let name = quoted_path(&path);
-    let schema = match synchronised(base, path.first().filter(|_| path.len() == 1).unwrap_or(&name)).await? {
+    let at = base.state().schema().locate(column)?;
+    let name = quoted_path(&at.path);
+    let schema = match synchronised(base, at.path.first().filter(|_| at.path.len() == 1).unwrap_or(&name)).await? {
         Some(metadata) => Some(Struct::from_json(&metadata.schema_string)?),
         None => None,
     };
-    let mut plan = Plan::new("SYNC IDENTITY", TableChange { schema, ..TableChange::default() });
-    plan = plan.parameter("columns", Value::from(vec![name]).to_string());
+    let mut plan = super::columns::described_change(schema, &at);
     plan.reads.push(ReadScope::Table);
     Ok(plan)
 }
