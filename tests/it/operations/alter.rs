@@ -263,7 +263,7 @@ async fn the_mark_of_an_identity_column_follows_its_values() {
     append(&place.table, vec![batch]).run().await.unwrap();
     let sync = || Alteration::SyncIdentity(path("n"));
     let report = alter(&place, sync()).await.unwrap();
-    assert_eq!((report.version, report.operation.as_str()), (Some(Version(2)), "SYNC IDENTITY"));
+    assert_eq!((report.version, report.operation.as_str()), (Some(Version(2)), "CHANGE COLUMN"));
     let mark = |schema: &Struct| schema.fields[0].metadata["delta.identity.highWaterMark"].clone();
     assert_eq!(mark(&place.schema().await), json!(41), "the number of the sequence that is not below any value");
     assert_eq!(alter(&place, sync()).await.unwrap().version, None, "in line already");

@@ -359,7 +359,7 @@ async fn constraints_are_added_and_dropped_as_in_spark() {
     .await;
 }
 
-// spec: ALT-13
+// spec: VAL-14
 #[tokio::test(flavor = "multi_thread")]
 async fn marks_of_numbered_columns_move_as_in_spark() {
     for step in [5, -5] {
