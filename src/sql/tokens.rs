@@ -69,7 +69,7 @@ pub(super) fn rewritten(tokens: Vec<TokenWithSpan>) -> Result<Rewritten> {
                 let names_location = is_punctuation(at.checked_sub(1).and_then(|i| tokens.get(i)), &Token::Period)
                     && is(at.checked_sub(2).and_then(|i| tokens.get(i)), "delta");
                 if names_location {
-                    push(&[found.token.clone()]);
+                    push(std::slice::from_ref(&found.token));
                 } else {
                     push(&[quoted(&w.value.to_lowercase())]);
                     out.spelled.insert(span.start, w.value.clone());
@@ -124,10 +124,10 @@ pub(super) fn rewritten(tokens: Vec<TokenWithSpan>) -> Result<Rewritten> {
                         ]);
                         taken = if suffix.is_some() { 2 } else { 1 };
                     }
-                    None => push(&[found.token.clone()]),
+                    None => push(std::slice::from_ref(&found.token)),
                 }
             }
-            other => push(&[other.clone()]),
+            other => push(std::slice::from_ref(other)),
         }
         at += taken;
     }

@@ -61,7 +61,7 @@ impl Union {
         self.shared.values().any(|s| s.winner.is_some())
     }
 
-    fn behind<'a>(&'a self) -> impl Iterator<Item = (usize, &'a Shared, Version)> {
+    fn behind(&self) -> impl Iterator<Item = (usize, &Shared, Version)> {
         self.shared.iter().filter_map(|(at, s)| s.winner.map(|winner| (*at, s, winner)))
     }
 

@@ -20,6 +20,7 @@ pub struct Alter {
 }
 
 #[derive(Subcommand)]
+#[allow(clippy::enum_variant_names)] // `change-type` is what users type
 pub enum Change {
     /// Adds columns; rows that are there have null in them
     #[command(after_help = "Example: lakebed alter ./events add-column 'address.zip STRING COMMENT ''of the city'' AFTER city'")]

@@ -71,7 +71,7 @@ fn element(args: &[ArrayRef], from_one: bool) -> Out {
             let (start, end) = span(&args[0], row)?;
             at.push(if valid { (start..end).find(|i| compare(*i, row).is_eq()).and_then(|i| u32::try_from(i).ok()) } else { None });
         }
-        return Ok(take(map.values(), &UInt32Array::from(at), None)?);
+        return take(map.values(), &UInt32Array::from(at), None);
     }
     let list = args[0].as_list::<i32>();
     let places = args[1].as_primitive::<Int32Type>();

@@ -15,7 +15,7 @@ use std::sync::Arc;
 pub(super) async fn none_at_all(base: &Arc<Snapshot>, mut plan: Plan) -> Result<Plan> {
     let mut files = base.files(FileQuery::default());
     while let Some(batch) = files.try_next().await? {
-        if batch.len() > 0 {
+        if !batch.is_empty() {
             return Err(Error::new(Code::SCHEMA, "a column that forbids null cannot be added to a table that holds rows")
                 .help("add it without NOT NULL, fill it, then set NOT NULL"));
         }

@@ -124,7 +124,7 @@ struct Merging {
 enum Read {
     Not(InputRows),
     /// All of it, for tables of this metadata: what is kept was chosen for their columns.
-    All(Source, Metadata),
+    All(Box<Source>, Metadata),
     Failed,
 }
 
@@ -140,7 +140,7 @@ impl Operation for Merging {
         if let Read::Not(_) = &*rows
             && let Read::Not(input) = std::mem::replace(&mut *rows, Read::Failed)
         {
-            *rows = Read::All(Source::read(&plan, input, env).await?, metadata.clone());
+            *rows = Read::All(Box::new(Source::read(&plan, input, env).await?), metadata.clone());
         }
         let Read::All(source, _) = &*rows else {
             return Err(Error::new(Code::INTERNAL, "the source of a merge can be read once only"));

@@ -125,7 +125,7 @@ impl Chooser {
         let (column, expression) = match self.below(6) {
             0 => ("k", format!("{p}k + 1")),
             1 => ("k", "NULL".to_owned()),
-            2 => ("s", format!("concat({p}s, '!')")),
+            2 => ("s", format!("{p}s || '!'")),
             3 => ("s", format!("upper({p}s)")),
             4 => ("p", format!("'{}'", self.one(&["x", "y", "a b"]))),
             _ => ("x", "1.25".to_owned()),
