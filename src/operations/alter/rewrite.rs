@@ -2,7 +2,7 @@
 //!
 //! Invariant: the rows of the table do not change, and the rows that are written are counted against those that were read.
 
-use crate::data::write::{DataWriter, WriteOptions, discard};
+use crate::data::write::{DataWriter, RowOrigin, WriteOptions, discard};
 use crate::error::{Code, Error, Result};
 use crate::log::Add;
 use crate::operations::overwrite::remove_of;
@@ -93,7 +93,8 @@ pub(super) async fn rewrite(
 
 /// Feeds the live rows of the files to the writer; gives how many there were.
 async fn copy(base: &Arc<Snapshot>, old: &HashMap<String, (Add, Option<i64>)>, writer: &mut DataWriter) -> Result<u64> {
-    let scan = base.scan().build()?;
+    // The rows stay those they were: their ids and numbers travel with them.
+    let scan = base.scan().hidden(base.state().moved_columns()).build()?;
     let mut tasks = scan.tasks();
     let mut rows = 0;
     while let Some(task) = tasks.try_next().await? {
@@ -103,7 +104,7 @@ async fn copy(base: &Arc<Snapshot>, old: &HashMap<String, (Add, Option<i64>)>, w
         let mut batches = scan.read(task);
         while let Some(batch) = batches.try_next().await? {
             rows += batch.num_rows() as u64;
-            writer.write(batch).await?;
+            writer.write_from(batch, RowOrigin::Table).await?;
         }
     }
     Ok(rows)
