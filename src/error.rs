@@ -193,6 +193,10 @@ impl Error {
         self.inner.source = Some(source.into());
         self
     }
+    /// Whether the commit that ended so may be in the log all the same: the files that it names may be part of the table.
+    pub(crate) fn may_have_landed(&self) -> bool {
+        self.code() == Code::COMMIT_UNKNOWN
+    }
     /// The stable code.
     pub fn code(&self) -> Code {
         self.inner.code

@@ -6,7 +6,7 @@ use super::overwrite::{Removal, remove_all};
 use super::partitions::remove_partitions_of;
 use super::replace::{replace, rule};
 use super::{Report, already_exists, json_text, moved_on, newest, refused};
-use crate::data::write::{DataWriter, RowOrigin, WriteOptions, discard};
+use crate::data::write::{DataWriter, WriteOptions, discard};
 use crate::env::Env;
 use crate::error::{Code, Error, Result};
 use crate::expr::Expr;
@@ -18,7 +18,6 @@ use crate::table::Table;
 use crate::transaction::{CommitOutcome, CommitPolicy, Conflicted, OperationInfo, ReadScope, Transaction};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
-use futures::StreamExt;
 use futures::stream::BoxStream;
 use serde_json::{Map, Value};
 use std::sync::Arc;
@@ -154,7 +153,7 @@ impl Append {
     /// Writes the rows and commits them at once. `LB-SCHEMA` names every column that does not fit, `LB-CONSTRAINT` the rule that
     /// refused a row, `LB-CONFLICT` the winner; then nothing was committed, and files that were written are deleted.
     pub async fn run(self) -> Result<Report> {
-        let Append { table, base, schema, mut batches, choices } = self;
+        let Append { table, base, schema, batches, choices } = self;
         let env = table.env().clone();
         let started = env.now();
         let base = match base {
@@ -185,21 +184,8 @@ impl Append {
         };
 
         let mut plan = plan;
-        let mut writer = DataWriter::new(&table, Arc::clone(&plan.state), choices.options.clone())?;
-        while let Some(batch) = batches.next().await {
-            let written = match batch {
-                Ok(batch) => match writer.write_from(batch, RowOrigin::New).await {
-                    Ok(written) => rule.as_mut().map_or(Ok(()), |rule| rule.check(&written)),
-                    Err(e) => Err(e),
-                },
-                Err(e) => Err(e),
-            };
-            if let Err(e) = written {
-                writer.abort().await;
-                return Err(e);
-            }
-        }
-        drop(batches);
+        let writer = DataWriter::new(&table, Arc::clone(&plan.state), choices.options.clone())?;
+        let writer = writer.write_all(batches, |written| rule.as_mut().map_or(Ok(()), |rule| rule.check(written))).await?;
         let rows = writer.rows();
         let numbers = writer.numbers().last();
         let mut adds = writer.finish().await?;
@@ -238,8 +224,7 @@ impl Append {
                 choices.lost(&table, conflict, started).await
             }
             Err(e) => {
-                // After an unknown outcome the files may be part of the table.
-                if e.code() != Code::COMMIT_UNKNOWN {
+                if !e.may_have_landed() {
                     discard(&table, &adds).await;
                 }
                 Err(choices.out_of_tries(e))

@@ -11,7 +11,6 @@ use crate::table::Table;
 use crate::transaction::{CommitOutcome, OperationInfo, ReadScope};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
-use futures::StreamExt;
 use futures::stream::BoxStream;
 use serde_json::{Map, Value};
 use std::sync::Arc;
@@ -165,8 +164,7 @@ impl Create {
                 }
             }
             Err(e) => {
-                // After an unknown outcome the files may be part of the table.
-                if e.code() != Code::COMMIT_UNKNOWN {
+                if !e.may_have_landed() {
                     discard(&table, &adds).await;
                 }
                 Err(e)
@@ -192,19 +190,9 @@ async fn write(
     table: &Table,
     state: &Arc<TableState>,
     options: WriteOptions,
-    mut batches: BoxStream<'static, Result<RecordBatch>>,
+    batches: BoxStream<'static, Result<RecordBatch>>,
 ) -> Result<(Vec<Add>, u64)> {
-    let mut writer = DataWriter::new(table, Arc::clone(state), options)?;
-    while let Some(batch) = batches.next().await {
-        let written = match batch {
-            Ok(batch) => writer.write(batch).await,
-            Err(e) => Err(e),
-        };
-        if let Err(e) = written {
-            writer.abort().await;
-            return Err(e);
-        }
-    }
+    let writer = DataWriter::new(table, Arc::clone(state), options)?.write_all(batches, |_| Ok(())).await?;
     let rows = writer.rows();
     Ok((writer.finish().await?, rows))
 }

@@ -3,7 +3,8 @@
 //! The same scan that answers a query finds them, so what a query shows is what goes. Invariant: a row for which the predicate is FALSE
 //! or NULL is never found.
 
-use crate::data::scan::{FileTask, Scan};
+use super::row_changes::RowChanges;
+use crate::data::scan::{FileTask, Rows, Scan};
 use crate::error::{Code, Error, Result};
 use crate::expr::{BoundExpr, Expr, lit};
 use crate::features::HiddenColumn;
@@ -29,7 +30,7 @@ pub(super) struct Matcher {
 }
 
 /// The living rows of a file that match.
-pub(super) enum Found {
+enum Found {
     /// Every one.
     All,
     /// Those at these positions; perhaps none.
@@ -56,12 +57,26 @@ impl Matcher {
     pub(super) fn decides_files(&self) -> bool {
         self.predicate.as_ref().is_none_or(|p| p.reads_only(self.base.state().partition_columns()))
     }
+    /// Says that what matches of a file goes; which rows those are, `None` when there are none.
+    pub(super) async fn take_away(&self, changes: &RowChanges, task: &FileTask, file: Add) -> Result<Option<Rows>> {
+        Ok(match self.find(task, &file).await? {
+            Found::Some(none) if none.is_empty() => None,
+            Found::All => {
+                changes.remove_file(file)?;
+                Some(Rows::All)
+            }
+            Found::Some(going) => {
+                changes.remove_rows(task, file, Arc::clone(&going)).await?;
+                Some(Rows::Only(going))
+            }
+        })
+    }
     /// Files that may hold matching rows. Memory as of `Snapshot::files`.
     pub(super) fn files(&self) -> BoxStream<'static, Result<(FileTask, Add)>> {
         self.scan.files()
     }
     /// The matching rows of one of these files: reads the predicate's columns, unless partition values or statistics decide.
-    pub(super) async fn find(&self, task: &FileTask, file: &Add) -> Result<Found> {
+    async fn find(&self, task: &FileTask, file: &Add) -> Result<Found> {
         if self.decides_files() || self.is_whole(file)? {
             return Ok(Found::All);
         }

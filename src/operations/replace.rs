@@ -11,7 +11,7 @@ use super::positions::Matcher;
 use super::row_changes::{Does, RowChanges, RowEffects};
 use crate::data::write::{RowRule, WriteOptions};
 use crate::env::Timestamp;
-use crate::error::{Code, Result};
+use crate::error::Result;
 use crate::expr::Expr;
 use crate::features::{RowCheck, TableState};
 use crate::snapshot::Snapshot;
@@ -90,8 +90,7 @@ impl Choices {
                 self.lost(table, conflict, started).await
             }
             Err(e) => {
-                // After an unknown outcome the files may be part of the table.
-                if e.code() != Code::COMMIT_UNKNOWN {
+                if !e.may_have_landed() {
                     effects.discard(table).await;
                 }
                 Err(self.out_of_tries(e))

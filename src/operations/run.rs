@@ -4,6 +4,8 @@
 
 use super::row_changes::RowEffects;
 use super::{Report, moved_on, refused};
+use crate::data::write::WriteOptions;
+use crate::env::Timestamp;
 use crate::error::{Code, Result};
 use crate::log::{Metadata, Protocol, Version};
 use crate::snapshot::Snapshot;
@@ -37,6 +39,43 @@ pub(super) struct Settings {
     pub if_version: Option<Version>,
     pub user_metadata: Option<String>,
     pub policy: CommitPolicy,
+    pub options: WriteOptions,
+}
+
+/// Gives a builder, which has `settings`, the methods that set them.
+macro_rules! chosen_by_settings {
+    ($builder:ty) => {
+        impl $builder {
+            /// Free text that the history shows.
+            pub fn user_metadata(mut self, text: &str) -> Self {
+                self.settings.user_metadata = Some(text.to_owned());
+                self
+            }
+            /// Refuses with `LB-CONFLICT` when the table is not at this version.
+            pub fn if_version(mut self, version: Version) -> Self {
+                self.settings.if_version = Some(version);
+                self
+            }
+            /// How long the commit tries, and how often the work is planned anew.
+            pub fn policy(mut self, policy: CommitPolicy) -> Self {
+                self.settings.policy = policy;
+                self
+            }
+            /// Sizes of files that are written.
+            pub fn write_options(mut self, options: WriteOptions) -> Self {
+                self.settings.options = options;
+                self
+            }
+        }
+    };
+}
+pub(super) use chosen_by_settings;
+
+/// Adds how long looking for rows and writing took, in Spark's keys.
+pub(super) fn put_times(metrics: &mut Map<String, Value>, started: Timestamp, scanned: Timestamp, ended: Timestamp) {
+    let spent = |from: Timestamp, to: Timestamp| to.millis().saturating_sub(from.millis()).max(0);
+    metrics.insert("scanTimeMs".to_owned(), spent(started, scanned).into());
+    metrics.insert("rewriteTimeMs".to_owned(), spent(scanned, ended).into());
 }
 
 /// Runs an operation to its end. Nothing is committed when it changes nothing: the report's version is `None`.
@@ -89,8 +128,7 @@ pub(super) async fn run<O: Operation>(table: &Table, operation: &O, settings: &S
                 tracing::info!(rule = conflict.rule, winner = %conflict.winner, "another writer was faster; planning anew");
             }
             Err(e) => {
-                // After an unknown outcome the files may be part of the table.
-                if e.code() != Code::COMMIT_UNKNOWN {
+                if !e.may_have_landed() {
                     staged.effects.discard(table).await;
                 }
                 return match settings.if_version {

@@ -1,11 +1,11 @@
 //! Gives rows new values. Kind: edge. Spec: ROW.
 
 use super::assign::Assignments;
-use super::positions::{Found, Matcher};
+use super::positions::Matcher;
 use super::row_changes::{Does, RowChanges};
-use super::run::{Operation, Settings, Staged, run};
+use super::run::{Operation, Settings, Staged, chosen_by_settings, put_times, run};
 use super::{Report, json_text};
-use crate::data::scan::{FileTask, Rows};
+use crate::data::scan::FileTask;
 use crate::data::write::WriteOptions;
 use crate::error::Result;
 use crate::expr::Expr;
@@ -22,15 +22,15 @@ pub struct Update {
     table: Table,
     sets: Vec<(String, Expr)>,
     predicate: Option<Expr>,
-    options: WriteOptions,
     settings: Settings,
 }
+
+chosen_by_settings!(Update);
 
 impl Table {
     /// Starts giving rows new values: all of them, unless a filter is set.
     pub fn update(&self) -> Update {
-        let (options, settings) = (WriteOptions::default(), Settings::default());
-        Update { table: self.clone(), sets: Vec::new(), predicate: None, options, settings }
+        Update { table: self.clone(), sets: Vec::new(), predicate: None, settings: Settings::default() }
     }
 }
 
@@ -44,26 +44,6 @@ impl Update {
     /// Only rows for which this is TRUE; those for which it is NULL stay as they are.
     pub fn filter(mut self, predicate: Expr) -> Self {
         self.predicate = Some(predicate);
-        self
-    }
-    /// Free text that the history shows.
-    pub fn user_metadata(mut self, text: &str) -> Self {
-        self.settings.user_metadata = Some(text.to_owned());
-        self
-    }
-    /// Refuses with `LB-CONFLICT` when the table is not at this version.
-    pub fn if_version(mut self, version: Version) -> Self {
-        self.settings.if_version = Some(version);
-        self
-    }
-    /// How long the commit tries, and how often the work is planned anew.
-    pub fn policy(mut self, policy: CommitPolicy) -> Self {
-        self.settings.policy = policy;
-        self
-    }
-    /// Sizes of files that are written.
-    pub fn write_options(mut self, options: WriteOptions) -> Self {
-        self.options = options;
         self
     }
     /// Changes the rows and commits. The report counts them (`numUpdatedRows`); its version is `None` when there were none.
@@ -85,7 +65,7 @@ impl Operation for Update {
         let started = env.now();
         let assignments = Assignments::new(base.state(), &self.sets)?;
         let matcher = Matcher::new(base, self.predicate.as_ref())?;
-        let changes = RowChanges::new(base, Does::Changes, self.options.clone())?;
+        let changes = RowChanges::new(base, Does::Changes, self.settings.options.clone())?;
         let one = (&matcher, &assignments, &changes);
         if let Err(e) = matcher.files().try_for_each_concurrent(env.threads(), |(task, file)| update(one, task, file)).await {
             changes.abort().await;
@@ -94,8 +74,7 @@ impl Operation for Update {
         let scanned = env.now();
         let effects = changes.finish().await?;
         let mut metrics = effects.counts.metrics("numUpdatedRows");
-        metrics.insert("scanTimeMs".to_owned(), scanned.millis().saturating_sub(started.millis()).into());
-        metrics.insert("rewriteTimeMs".to_owned(), env.now().millis().saturating_sub(scanned.millis()).into());
+        put_times(&mut metrics, started, scanned, env.now());
         let predicate: Vec<String> = matcher.text().into_iter().collect();
         let parameters = Map::from_iter([("predicate".to_owned(), json_text(&predicate))]);
         Ok(Staged { metadata: None, protocol: None, effects, reads: matcher.reads(), parameters, metrics })
@@ -105,17 +84,7 @@ impl Operation for Update {
 /// Changes what matches of one file.
 async fn update(one: (&Matcher, &Assignments, &RowChanges), task: FileTask, file: Add) -> Result<()> {
     let (matcher, assignments, changes) = one;
-    let old = match matcher.find(&task, &file).await? {
-        Found::Some(none) if none.is_empty() => return Ok(()),
-        Found::All => {
-            changes.remove_file(file)?;
-            Rows::All
-        }
-        Found::Some(going) => {
-            changes.remove_rows(&task, file, Arc::clone(&going)).await?;
-            Rows::Only(going)
-        }
-    };
+    let Some(old) = matcher.take_away(changes, &task, file).await? else { return Ok(()) };
     let rows = changes.rows().read_rows(task, old);
     rows.try_for_each(|before| async move { changes.update_rows(&before, assignments.apply(&before)?).await }).await
 }

@@ -19,4 +19,5 @@ mod seeded;
 mod staging;
 mod store;
 mod tiny;
+mod told;
 mod world;

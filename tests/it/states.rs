@@ -1,6 +1,7 @@
 //! The same table in every state that its log may be in: whatever checkpoints, checksums, compactions and hints stand beside the commits, every version reads the same.
 
 use crate::support::digest::digest_of;
+use crate::support::folders::copy_folder;
 use arrow::array::{Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
 use futures::{StreamExt, TryStreamExt, stream};
@@ -39,19 +40,7 @@ async fn plain(path: &Path, policy: &str, partitioned: bool) {
 
 /// A copy of the table whose log ends at `version`.
 fn copied(from: &Path, to: PathBuf, version: u64) -> PathBuf {
-    fn copy(from: &Path, to: &Path) {
-        std::fs::create_dir_all(to).unwrap();
-        for entry in std::fs::read_dir(from).unwrap() {
-            let entry = entry.unwrap();
-            let target = to.join(entry.file_name());
-            if entry.path().is_dir() {
-                copy(&entry.path(), &target);
-            } else {
-                std::fs::copy(entry.path(), target).unwrap();
-            }
-        }
-    }
-    copy(from, &to);
+    copy_folder(from, &to);
     for later in version + 1..=NEWEST {
         std::fs::remove_file(to.join(format!("_delta_log/{later:020}.json"))).unwrap();
     }

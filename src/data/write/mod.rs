@@ -35,8 +35,7 @@ use arrow::row::OwnedRow;
 use checks::Checks;
 use file::{DataFile, FilePlan};
 use fills::Fills;
-use futures::StreamExt;
-use futures::stream;
+use futures::{Stream, StreamExt, stream};
 use moved::Moved;
 use object_store::ObjectStoreExt;
 use open::Open;
@@ -217,6 +216,24 @@ impl DataWriter {
     /// `LB-STORE-NOCAS` and `LB-STORE-LOCK` the store before the first file. After an error the writer is of no use: `abort` it.
     pub async fn write(&mut self, batch: RecordBatch) -> Result<()> {
         self.write_from(batch, RowOrigin::New).await.map(|_| ())
+    }
+    /// Takes all of these batches of new rows and shows each, as it was written, to `seen`. After an error what was written is taken back.
+    pub(crate) async fn write_all(
+        mut self,
+        mut batches: impl Stream<Item = Result<RecordBatch>> + Unpin,
+        mut seen: impl FnMut(&RecordBatch) -> Result<()>,
+    ) -> Result<Self> {
+        while let Some(batch) = batches.next().await {
+            let written = match batch {
+                Ok(batch) => self.write_from(batch, RowOrigin::New).await,
+                Err(e) => Err(e),
+            };
+            if let Err(e) = written.and_then(|rows| seen(&rows)) {
+                self.abort().await;
+                return Err(e);
+            }
+        }
+        Ok(self)
     }
     /// `write` of rows from anywhere; gives them as they were written, with the columns that were made. Rows that were read from the
     /// table get no defaults and no numbers; a computed column that they lack is computed. They bring along who they are, if they are

@@ -82,8 +82,7 @@ pub(super) async fn rewrite(
             Err(refused(&conflict))
         }
         Err(e) => {
-            // After an unknown outcome the files may be part of the table.
-            if e.code() != Code::COMMIT_UNKNOWN {
+            if !e.may_have_landed() {
                 discard(table, &adds).await;
             }
             Err(e)

@@ -12,7 +12,7 @@ use crate::schema::{DataType, Struct};
 use crate::snapshot::Snapshot;
 use crate::table::Table;
 use crate::transaction::{CommitOutcome, OperationInfo, ReadScope};
-use futures::StreamExt;
+use futures::{StreamExt, stream};
 use std::sync::Arc;
 
 /// Commits again after a conflict, on the newest version and with its next numbers, as long as nothing but numbers was changed there
@@ -71,20 +71,9 @@ async fn renumbered(
     let kept = state.schema().fields.iter().filter(|field| field.data_type != DataType::Void && !made_anew.contains(&field.name));
     let columns: Vec<String> = kept.map(|field| field.name.clone()).collect();
     let scan = base.scan().columns(columns).build()?;
-    let mut writer = DataWriter::new(table, Arc::clone(state), options.clone())?;
-    for add in adds {
-        let mut batches = scan.read(FileTask::of_add(add)?);
-        while let Some(batch) = batches.next().await {
-            let written = match batch {
-                Ok(batch) => writer.write(batch).await,
-                Err(e) => Err(e),
-            };
-            if let Err(e) = written {
-                writer.abort().await;
-                return Err(e);
-            }
-        }
-    }
+    let tasks = adds.iter().map(FileTask::of_add).collect::<Result<Vec<_>>>()?;
+    let rows = stream::iter(tasks).flat_map(|task| scan.read(task));
+    let writer = DataWriter::new(table, Arc::clone(state), options.clone())?.write_all(rows, |_| Ok(())).await?;
     let numbers = writer.numbers().last();
     let adds = writer.finish().await?;
     Ok((adds, state.record_numbers(&numbers)?))

@@ -12,7 +12,7 @@ mod source;
 mod stage;
 
 use super::Report;
-use super::run::{Operation, Settings, Staged, run};
+use super::run::{Operation, Settings, Staged, chosen_by_settings, run};
 use crate::data::input::InputRows;
 use crate::data::write::WriteOptions;
 use crate::error::{Code, Error, Result};
@@ -37,8 +37,9 @@ pub struct Merge {
     clauses: Vec<MergeClause>,
     evolves: bool,
     settings: Settings,
-    options: WriteOptions,
 }
+
+chosen_by_settings!(Merge);
 
 impl Table {
     /// Starts a merge of the rows of `source`; rows match when `on` is TRUE. In expressions the table is `t` and the source `s`.
@@ -52,7 +53,6 @@ impl Table {
             clauses: Vec::new(),
             evolves: false,
             settings: Settings::default(),
-            options: WriteOptions::default(),
         }
     }
 }
@@ -78,26 +78,6 @@ impl Merge {
         self.evolves = true;
         self
     }
-    /// Refuses with `LB-CONFLICT` when the table is not at this version.
-    pub fn if_version(mut self, version: Version) -> Self {
-        self.settings.if_version = Some(version);
-        self
-    }
-    /// Free text that the history shows.
-    pub fn user_metadata(mut self, text: &str) -> Self {
-        self.settings.user_metadata = Some(text.to_owned());
-        self
-    }
-    /// How long the commit tries, and how often the work is planned anew.
-    pub fn policy(mut self, policy: CommitPolicy) -> Self {
-        self.settings.policy = policy;
-        self
-    }
-    /// Sizes of files.
-    pub fn write_options(mut self, options: WriteOptions) -> Self {
-        self.options = options;
-        self
-    }
     /// Merges and commits at once. `LB-MERGE-MULTI` when several source rows match one row, `LB-EXPR` and `LB-SCHEMA` for what does not
     /// fit, `LB-CONSTRAINT` for the rule that refused a row, `LB-CONFLICT`; then nothing was committed, and files that were written are
     /// deleted. The report's version is `None` when no row changes.
@@ -106,9 +86,9 @@ impl Merge {
     /// that no key of the source can lie in are not read; of others the columns that conditions name, and whole rows only of rows that
     /// change. Memory: within `Env::memory`; rows that it does not hold go to `Env::spill_folder`.
     pub async fn run(self) -> Result<Report> {
-        let Merge { table, source, on, target_alias, source_alias, clauses, evolves, settings, options } = self;
+        let Merge { table, source, on, target_alias, source_alias, clauses, evolves, settings } = self;
         let wish = Wish { target_alias, source_alias, source: Struct::from_arrow(&source.schema)?, on, clauses, evolves };
-        let merging = Merging { wish, options, rows: Mutex::new(Read::Not(source)) };
+        let merging = Merging { wish, options: settings.options.clone(), rows: Mutex::new(Read::Not(source)) };
         run(&table, &merging, &settings).await
     }
 }

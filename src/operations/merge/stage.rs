@@ -12,6 +12,7 @@ use crate::expr::Expr;
 use crate::features::HiddenColumn;
 use crate::operations::row_changes::{Does, RowChanges, RowCounts, RowEffects};
 use crate::operations::run::Staged;
+use crate::operations::run::put_times;
 use crate::snapshot::Snapshot;
 use crate::transaction::ReadScope;
 use futures::{StreamExt, TryStreamExt, stream};
@@ -71,8 +72,7 @@ pub(super) async fn stage(base: &Arc<Snapshot>, plan: &Plan, source: &Source, op
         return Err(e);
     }
     let mut metrics = metrics(source.rows, &counts, &effects.counts);
-    metrics.insert("scanTimeMs".to_owned(), (scanned.millis() - started.millis()).max(0).into());
-    metrics.insert("rewriteTimeMs".to_owned(), (env.now().millis() - scanned.millis()).max(0).into());
+    put_times(&mut metrics, started, scanned, env.now());
     Ok(Staged {
         effects,
         metadata: plan.metadata.clone(),

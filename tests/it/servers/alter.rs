@@ -1,6 +1,7 @@
 //! Every alteration by lakebed on a table of Spark gives the table that Spark's own ALTER makes of a copy, and Spark reads it.
 
 use crate::support::digest::digest_of_table;
+use crate::support::folders::copy_folder;
 use crate::support::peers::{ask, spark, spark_digest};
 use lakebed::{Alteration, DataType, NewColumn, Struct, Table, column_path};
 use serde_json::{Map, Value, json};
@@ -41,19 +42,6 @@ fn rename(column: &str, to: &str) -> Alteration {
 }
 fn constraint(name: &str, condition: &str) -> Alteration {
     Alteration::AddConstraint { name: name.to_owned(), condition: condition.to_owned() }
-}
-
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            std::fs::copy(entry.path(), target).unwrap();
-        }
-    }
 }
 
 /// The newest of each action that tells what the table is, and the last commit's words.
@@ -136,7 +124,7 @@ async fn compare(create: &[&str], steps: Vec<Step>) {
     let (theirs, ours) = (folder.path().join("spark"), folder.path().join("lakebed"));
     let location = |p: &Path| p.to_str().unwrap().to_owned();
     spark(&location(&theirs), create);
-    copy(&theirs, &ours);
+    copy_folder(&theirs, &ours);
     let table = Table::at(&location(&ours)).open().unwrap();
     for Step(sql, alteration, verdict) in steps {
         let name = format!("delta.`{}`", theirs.display());
@@ -381,7 +369,7 @@ async fn drop_feature(create: &[&str], feature: &str, truncate_history: bool) {
     let (theirs, ours) = (folder.path().join("spark"), folder.path().join("lakebed"));
     let location = |p: &Path| p.to_str().unwrap().to_owned();
     spark(&location(&theirs), create);
-    copy(&theirs, &ours);
+    copy_folder(&theirs, &ours);
     let table = Table::at(&location(&ours)).open().unwrap();
     let rows = digest_of_table(&table).await;
     let end = if truncate_history { " TRUNCATE HISTORY" } else { "" };

@@ -4,6 +4,7 @@ pub mod catalog;
 #[cfg(feature = "server-tests")]
 pub mod changes;
 pub mod digest;
+pub mod folders;
 pub mod http;
 pub mod log_files;
 #[cfg(feature = "server-tests")]
