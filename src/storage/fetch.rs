@@ -25,15 +25,25 @@ pub(crate) async fn get(store: &dyn ObjectStore, key: &Path) -> Result<Option<By
     complete(store, key, 0..size, head, etag).await.map(Some)
 }
 
-/// Asks for what is missing of `range` after `have`. With an ETag, a changed object is an error and not a mixture.
-async fn complete(store: &dyn ObjectStore, key: &Path, range: Range<u64>, mut have: BytesMut, mut etag: Option<String>) -> Result<Bytes> {
+/// What came of an answer, and what ended it early.
+struct Came {
+    bytes: BytesMut,
+    ended: Option<object_store::Error>,
+}
+
+/// Asks for what is missing of `range` after what came. With an ETag, a changed object is an error and not a mixture.
+async fn complete(store: &dyn ObjectStore, key: &Path, range: Range<u64>, came: Came, mut etag: Option<String>) -> Result<Bytes> {
     let wanted = range.end - range.start;
+    let (mut have, mut ended) = (came.bytes, came.ended);
     let mut tries = 0;
     while (have.len() as u64) < wanted {
         if tries == TRIES {
-            return Err(Error::new(Code::STORE, format!("the store ended {} bytes early, {TRIES} times", wanted - have.len() as u64))
-                .with("path", key)
-                .help("the file is shorter than the table says, or the store cuts answers; compare the file's size with the log"));
+            return Err(match ended {
+                Some(e) => failure(e, "reading", key.as_ref()),
+                None => Error::new(Code::STORE, format!("the store ended {} bytes early, {TRIES} times", wanted - have.len() as u64))
+                    .with("path", key)
+                    .help("the file is shorter than the table says, or the store cuts answers; compare the file's size with the log"),
+            });
         }
         tries += 1;
         let rest = range.start + have.len() as u64..range.end;
@@ -54,22 +64,26 @@ async fn complete(store: &dyn ObjectStore, key: &Path, range: Range<u64>, mut ha
         }
         etag = etag.or_else(|| answer.meta.e_tag.clone());
         let more = collect(answer.into_stream(), rest.end - rest.start).await;
-        have.extend_from_slice(&more);
+        have.extend_from_slice(&more.bytes);
+        ended = more.ended;
     }
     Ok(have.freeze())
 }
 
 /// What arrives of at most `limit` bytes; an answer that breaks off is kept as far as it came.
-async fn collect(mut body: BoxStream<'static, object_store::Result<Bytes>>, limit: u64) -> BytesMut {
-    let mut out = BytesMut::new();
-    while let Some(Ok(chunk)) = body.next().await {
-        let room = usize::try_from(limit - out.len() as u64).unwrap_or(usize::MAX);
-        out.extend_from_slice(&chunk[..chunk.len().min(room)]);
-        if out.len() as u64 == limit {
-            break;
+async fn collect(mut body: BoxStream<'static, object_store::Result<Bytes>>, limit: u64) -> Came {
+    let mut bytes = BytesMut::new();
+    while (bytes.len() as u64) < limit {
+        match body.next().await {
+            None => break,
+            Some(Err(e)) => return Came { bytes, ended: Some(e) },
+            Some(Ok(chunk)) => {
+                let room = usize::try_from(limit - bytes.len() as u64).unwrap_or(usize::MAX);
+                bytes.extend_from_slice(&chunk[..chunk.len().min(room)]);
+            }
         }
     }
-    out
+    Came { bytes, ended: None }
 }
 
 #[cfg(test)]

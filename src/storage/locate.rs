@@ -3,6 +3,7 @@
 //! Invariant: a key is the raw, decoded name; what a store needs to encode, its client encodes.
 
 use super::cloud;
+use super::exact::exact;
 use super::local::LocalStore;
 use super::options::StorageOptions;
 use super::probe;
@@ -105,6 +106,7 @@ impl TableRoot {
             origin: Origin::Memory(String::new()),
             segments: prefix.as_ref().split('/').filter(|s| !s.is_empty()).map(str::to_owned).collect(),
         });
+        let store = exact(store);
         TableRoot {
             inner: Arc::new(Inner {
                 url,
@@ -271,12 +273,18 @@ fn open_place(place: &Place, options: &StorageOptions, env: &Env) -> Result<Open
             Ok(Opened { once: Arc::clone(&store), store, prefix, sorted: true, identity: None })
         }
         Origin::Memory(name) => {
-            let store: Arc<dyn ObjectStore> = memory(name);
+            let store = exact(memory(name));
             Ok(Opened { once: Arc::clone(&store), store, prefix, sorted: true, identity: None })
         }
         origin => {
             let remote = cloud::open(origin, options, env)?;
-            Ok(Opened { store: remote.store, once: remote.once, prefix, sorted: remote.sorted, identity: Some(remote.identity) })
+            Ok(Opened {
+                store: exact(remote.store),
+                once: exact(remote.once),
+                prefix,
+                sorted: remote.sorted,
+                identity: Some(remote.identity),
+            })
         }
     }
 }

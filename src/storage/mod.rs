@@ -2,6 +2,7 @@
 
 mod cloud;
 mod create;
+mod exact;
 mod failure;
 mod fetch;
 mod keys;
