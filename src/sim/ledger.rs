@@ -1,43 +1,54 @@
-//! Rows that change in place: several actors append, delete and update rows of a table with deletion vectors on one faulty store, with real
+//! Rows that change in place: several actors append, delete, update, merge and overwrite rows of one table on one faulty store, with real
 //! files. Each version must hold exactly the rows that its commits, in the order of the log, make of the table: nothing is lost, counted
-//! twice or brought back. Money only moves, a counter counts every commit that says so, and no key comes twice.
+//! twice or brought back. Money only moves, a counter counts every commit that says so, and no key comes twice; where the table records
+//! changes they lead from version to version, and where it tracks rows each keeps its id.
 
 use super::actors::{Actor, Stage, Way, on_a_clock_of_its_own};
-use super::store::{Counts, Dice};
+use super::deeds::{ACCOUNTS, FIRST, Op, Rows, put};
+use super::store::Counts;
 use super::told::{Told, every_seed};
 use crate::error::{Code, Error, Result};
-use crate::expr::{Expr, col, lit};
+use crate::expr::{col, lit};
+use crate::features::HiddenColumn;
 use crate::log::Version;
-use crate::operations::Report;
 use crate::schema::{DataType, Field as Column, Struct};
 use crate::snapshot::{At, Snapshot};
 use crate::table::Table;
-use arrow::array::{AsArray, Int64Array, RecordBatch};
-use arrow::datatypes::{DataType as ArrowType, Field, Int64Type, Schema};
+use arrow::array::{AsArray, RecordBatch};
+use arrow::datatypes::Int64Type;
+use futures::TryStreamExt;
 use futures::future::join_all;
-use futures::{StreamExt, TryStreamExt};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 const ACTORS: usize = 4;
 const OPS: i64 = 3;
-/// The counter is row 0, the accounts are these, all else are things that come and go.
-const ACCOUNTS: std::ops::Range<i64> = 1..5;
-const FIRST: [(i64, i64); 8] = [(0, 0), (1, 100), (2, 100), (3, 100), (4, 100), (10, 1), (11, 2), (12, 3)];
 
-type Rows = BTreeMap<i64, i64>;
-
-/// What a writer means.
+/// What the table keeps beside its rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Op {
-    Put(i64),
-    Delete(i64),
-    /// Moves five from an account to the next one.
-    Transfer(i64),
-    Count,
-    /// Adds one to every thing that is below.
-    Raise(i64),
+enum Kind {
+    /// Files with such rows are written again.
+    Rewrites,
+    Vectors,
+    /// Deletion vectors and a change feed.
+    Feed,
+    /// Deletion vectors and ids of rows.
+    Ids,
+}
+
+impl Kind {
+    const ALL: [Kind; 4] = [Kind::Rewrites, Kind::Vectors, Kind::Feed, Kind::Ids];
+
+    fn properties(self) -> &'static [(&'static str, &'static str)] {
+        const VECTORS: (&str, &str) = ("delta.enableDeletionVectors", "true");
+        match self {
+            Kind::Rewrites => &[("delta.checkpointInterval", "4")],
+            Kind::Vectors => &[VECTORS, ("delta.checkpointInterval", "4")],
+            Kind::Feed => &[VECTORS, ("delta.enableChangeDataFeed", "true")],
+            Kind::Ids => &[VECTORS, ("delta.enableRowTracking", "true")],
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -47,81 +58,54 @@ struct Done {
     told: Told,
 }
 
-impl Op {
-    fn draw(dice: &mut Dice, fresh: i64) -> Op {
-        match dice.below(10) {
-            0 | 1 => Op::Put(fresh),
-            2 | 3 => Op::Delete(10 + dice.below(3) as i64),
-            4 | 5 => Op::Transfer(1 + dice.below(3) as i64),
-            6 | 7 => Op::Count,
-            _ => Op::Raise(2 + dice.below(4) as i64),
-        }
-    }
-
-    /// What it does to plain rows.
-    fn apply(self, rows: &mut Rows) -> Result<(), String> {
-        match self {
-            Op::Put(id) => match rows.insert(id, 1) {
-                None => {}
-                Some(_) => return Err(format!("the key {id} came twice")),
-            },
-            Op::Delete(id) => _ = rows.remove(&id),
-            Op::Transfer(from) => {
-                rows.entry(from).and_modify(|n| *n -= 5);
-                rows.entry(from + 1).and_modify(|n| *n += 5);
-            }
-            Op::Count => _ = rows.entry(0).and_modify(|n| *n += 1),
-            Op::Raise(below) => rows.iter_mut().filter(|(id, n)| **id >= 10 && **n < below).for_each(|(_, n)| *n += 1),
-        }
-        Ok(())
-    }
-
-    async fn run(self, table: &Table, name: &str) -> Result<Report> {
-        let is = |id: i64| col("id").eq(lit(id));
-        let sql = |text: String| Expr::sql(&text);
-        match self {
-            Op::Put(id) => put(table, &[(id, 1)], name).await,
-            Op::Delete(id) => table.delete().filter(is(id)).user_metadata(name).run().await,
-            Op::Transfer(from) => {
-                let moved = sql(format!("n + 5 * (2 * (id - {from}) - 1)"))?;
-                let which = sql(format!("id = {from} OR id = {}", from + 1))?;
-                table.update().filter(which).set("n", moved).user_metadata(name).run().await
-            }
-            Op::Count => table.update().filter(is(0)).set("n", sql("n + 1".to_owned())?).user_metadata(name).run().await,
-            Op::Raise(below) => {
-                let which = sql(format!("id >= 10 AND n < {below}"))?;
-                table.update().filter(which).set("n", sql("n + 1".to_owned())?).user_metadata(name).run().await
-            }
-        }
-    }
+fn longs(batches: &[RecordBatch], column: &str) -> Vec<i64> {
+    batches.iter().flat_map(|b| b[column].as_primitive::<Int64Type>().values().to_vec()).collect()
 }
 
-async fn put(table: &Table, rows: &[(i64, i64)], name: &str) -> Result<Report> {
-    let schema = Arc::new(Schema::new(["id", "n"].map(|c| Field::new(c, ArrowType::Int64, true)).to_vec()));
-    let ids = Int64Array::from_iter_values(rows.iter().map(|r| r.0));
-    let values = Int64Array::from_iter_values(rows.iter().map(|r| r.1));
-    let batch = RecordBatch::try_new(Arc::clone(&schema), vec![Arc::new(ids), Arc::new(values)]).unwrap();
-    table.append(schema, futures::stream::iter([Ok(batch)]).boxed()).user_metadata(name).run().await
-}
-
-async fn rows_of(snapshot: &Arc<Snapshot>) -> Result<Vec<(i64, i64)>> {
-    let batches: Vec<_> = snapshot.scan().build()?.stream().try_collect().await?;
-    let mut rows = Vec::new();
-    for batch in &batches {
-        let (id, n) = (batch.column(0).as_primitive::<Int64Type>(), batch.column(1).as_primitive::<Int64Type>());
-        rows.extend(id.iter().flatten().zip(n.iter().flatten()));
-    }
+/// Key, value and, of a table that has them, the id of each row.
+async fn rows_of(snapshot: &Arc<Snapshot>, kind: Kind) -> Result<Vec<(i64, i64, Option<i64>)>> {
+    let ids: &[HiddenColumn] = if kind == Kind::Ids { &[HiddenColumn::RowId] } else { &[] };
+    let scan = snapshot.scan().hidden(ids.iter().copied()).build()?;
+    let id = scan.schema().fields().get(2).map(|f| f.name().clone());
+    let batches: Vec<_> = scan.stream().try_collect().await?;
+    let ids: Vec<Option<i64>> = match id {
+        Some(name) => longs(&batches, &name).into_iter().map(Some).collect(),
+        None => vec![None; batches.iter().map(RecordBatch::num_rows).sum()],
+    };
+    let mut rows: Vec<_> = longs(&batches, "id").into_iter().zip(longs(&batches, "n")).zip(ids).map(|((k, n), id)| (k, n, id)).collect();
     rows.sort_unstable();
     Ok(rows)
 }
 
-/// A table with vectors that holds these rows in one file, made while nothing goes wrong.
-async fn made(stage: &Stage, rows: &[(i64, i64)]) -> Result<Table> {
+/// What the feed makes of the rows of the version before.
+async fn fed(table: &Table, version: Version, before: &[(i64, i64)]) -> Result<Vec<(i64, i64)>> {
+    let feed = table.changes(At::Version(version)).to(At::Version(version)).build().await?;
+    let batches: Vec<_> = feed.stream().try_collect().await?;
+    let mut rows = before.to_vec();
+    let (mut came, mut gone) = (Vec::new(), Vec::new());
+    let kinds = batches.iter().flat_map(|b| b["_change_type"].as_string::<i32>().iter().flatten().map(str::to_owned).collect::<Vec<_>>());
+    for ((id, n), kind) in longs(&batches, "id").into_iter().zip(longs(&batches, "n")).zip(kinds) {
+        if matches!(kind.as_str(), "insert" | "update_postimage") { came.push((id, n)) } else { gone.push((id, n)) }
+    }
+    for row in gone {
+        match rows.iter().position(|r| *r == row) {
+            Some(at) => _ = rows.remove(at),
+            None => return Err(Error::new(Code::INTERNAL, format!("{row:?} is said to be gone and was not there"))),
+        }
+    }
+    rows.extend(came);
+    rows.sort_unstable();
+    Ok(rows)
+}
+
+/// A table that holds these rows in one file, made while nothing goes wrong.
+async fn made(stage: &Stage, kind: Kind, rows: &[(i64, i64)]) -> Result<Table> {
     let faults = stage.fate.calm();
     let table = stage.actor(100).table;
     let column = |name: &str| Column { name: name.to_owned(), data_type: DataType::Long, nullable: true, metadata: Default::default() };
     let schema = Struct { fields: vec![column("id"), column("n")] };
-    table.create(schema).property("delta.enableDeletionVectors", "true").run().await?;
+    let create = table.create(schema);
+    kind.properties().iter().fold(create, |create, (key, value)| create.property(key, value)).run().await?;
     put(&table, rows, "first").await?;
     stage.fate.turn(faults);
     Ok(table)
@@ -156,18 +140,21 @@ async fn act(actor: Actor, number: i64, done: &Mutex<Vec<Done>>) {
 
 async fn scene(seed: u64) -> (Vec<String>, Counts, Result<(), String>) {
     let stage = Stage::new(Way::Whole, seed, None);
-    let table = made(&stage, &FIRST).await.expect("a table");
+    let kind = Kind::ALL[stage.fate.throw(|d| d.below(4)) as usize];
+    stage.fate.count(format!("{kind:?}"));
+    let table = made(&stage, kind, &FIRST).await.expect("a table");
     let done = Mutex::default();
     join_all((0..ACTORS).map(|n| act(stage.actor(n), n as i64, &done))).await;
     stage.settle().await;
     let done = done.into_inner().unwrap();
-    let verdict = judge(&stage, &table, &done).await;
+    let verdict = judge(&stage, (&table, kind), &done).await;
     (stage.fate.trace(), stage.fate.counts(), verdict)
 }
 
-async fn judge(stage: &Stage, table: &Table, done: &[Done]) -> Result<(), String> {
+async fn judge(stage: &Stage, (table, kind): (&Table, Kind), done: &[Done]) -> Result<(), String> {
     let mut landed: BTreeMap<&str, Vec<Version>> = BTreeMap::new();
     let mut model: Rows = FIRST.into();
+    let mut ids: BTreeMap<i64, i64> = BTreeMap::new();
     let mut counted = 0;
     let failed = |e: Error| format!("a version cannot be read: {e}");
     for (version, body) in stage.commits().await.into_iter().skip(2) {
@@ -182,9 +169,11 @@ async fn judge(stage: &Stage, table: &Table, done: &[Done]) -> Result<(), String
         let name = info["userMetadata"].as_str().ok_or("a commit of nobody")?;
         let Done { name, op, .. } = done.iter().find(|d| d.name == name).ok_or("a commit of nobody")?;
         landed.entry(name).or_default().push(version);
+        let before: Vec<(i64, i64)> = model.iter().map(|(id, n)| (*id, *n)).collect();
         op.apply(&mut model)?;
         counted += i64::from(*op == Op::Count);
-        let there = rows_of(&table.snapshot_at(At::Version(version)).await.map_err(failed)?).await.map_err(failed)?;
+        let found = rows_of(&table.snapshot_at(At::Version(version)).await.map_err(failed)?, kind).await.map_err(failed)?;
+        let there: Vec<(i64, i64)> = found.iter().map(|(key, n, _)| (*key, *n)).collect();
         let wanted: Vec<(i64, i64)> = model.iter().map(|(id, n)| (*id, *n)).collect();
         if there != wanted {
             return Err(format!("version {version} ({op:?}) has the rows {there:?}, not {wanted:?}"));
@@ -192,6 +181,21 @@ async fn judge(stage: &Stage, table: &Table, done: &[Done]) -> Result<(), String
         let money: i64 = there.iter().filter(|(id, _)| ACCOUNTS.contains(id)).map(|(_, n)| n).sum();
         if money != 400 || there.first() != Some(&(0, counted)) {
             return Err(format!("version {version} holds {money}, and {:?} after {counted} counts", there.first()));
+        }
+        if kind == Kind::Feed {
+            let fed = fed(table, version, &before).await.map_err(failed)?;
+            if fed != there {
+                return Err(format!("the feed of version {version} ({op:?}) leads to {fed:?}, not {there:?}"));
+            }
+        }
+        if kind == Kind::Ids {
+            let now: BTreeMap<i64, i64> = found.iter().filter_map(|(key, _, id)| Some((*key, (*id)?))).collect();
+            let distinct: std::collections::BTreeSet<_> = now.values().collect();
+            let changed = now.iter().find(|(key, id)| ids.get(*key).is_some_and(|old| old != *id) && !op.makes_rows_anew(**key));
+            if distinct.len() != there.len() || changed.is_some() {
+                return Err(format!("version {version} ({op:?}) has the row ids {now:?} after {ids:?}"));
+            }
+            ids = now;
         }
     }
     for Done { name, op, told } in done {
@@ -203,10 +207,13 @@ async fn judge(stage: &Stage, table: &Table, done: &[Done]) -> Result<(), String
     Ok(())
 }
 
-// spec: CON-6, COM-16
+// spec: CON-6, COM-16, MRG-15
 #[test]
 fn every_seed_of_rows_that_change_in_place_gives_each_version_exactly_its_rows() {
-    let wanted = ["Put Landed", "Delete Landed", "Transfer Landed", "Count Landed", "Raise Landed", "rows changed past a winner"];
+    let ops = ["Put", "Delete", "Transfer", "Count", "Raise", "Upsert", "Sync", "Replace"].map(|op| format!("{op} Landed"));
+    let kinds = Kind::ALL.map(|kind| format!("{kind:?}"));
+    let mut wanted: Vec<&str> = ops.iter().chain(&kinds).map(String::as_str).collect();
+    wanted.push("rows changed past a winner");
     every_seed(scene, &wanted);
 }
 
@@ -217,7 +224,7 @@ fn sixteen_deletes_of_one_row_each_on_one_file_all_land_within_three_tries_at_th
         let tries = on_a_clock_of_its_own(async {
             let stage = Stage::new(Way::Whole, seed, None);
             stage.fate.relent();
-            let table = made(&stage, &(0..20).map(|id| (id, id)).collect::<Vec<_>>()).await.unwrap();
+            let table = made(&stage, Kind::Vectors, &(0..20).map(|id| (id, id)).collect::<Vec<_>>()).await.unwrap();
             let base = table.snapshot().await.unwrap();
             let delete = |id: i64| {
                 let writer = stage.actor(id as usize).table;
@@ -226,7 +233,7 @@ fn sixteen_deletes_of_one_row_each_on_one_file_all_land_within_three_tries_at_th
             let mut tries = join_all((0..16).map(delete)).await;
             let after = base.refresh().await.unwrap();
             assert_eq!(after.version(), Version(base.version().0 + 16));
-            assert_eq!(rows_of(&after).await.unwrap(), [(16, 16), (17, 17), (18, 18), (19, 19)]);
+            assert_eq!(rows_of(&after, Kind::Vectors).await.unwrap(), [16, 17, 18, 19].map(|k| (k, k, None)));
             tries.sort_unstable();
             tries
         });
