@@ -37,12 +37,15 @@ pub use log::{
     Add, CatalogLogStore, Cdc, CommitCatalog, CommitInfo, DomainMetadata, LogFile, LogFileKind, LogStore, Metadata, PathLogStore, Protocol,
     Ratified, Remove, StagedCommit, Txn, VectorDescriptor, Version,
 };
-pub use operations::{Alter, Alteration, Append, ChangeFeed, Changes, Checkpoint, Create, Delete, Merge, Report, SaveMode, Update};
+pub use operations::{
+    Alter, Alteration, Amount, Append, ChangeFeed, Changes, Checkpoint, Cost, Create, Delete, Merge, Plan, PlanItem, Prices, Report,
+    SaveMode, Update,
+};
 pub use schema::{DataType, Field, FieldPath, NewColumn, Position, Scalar, Struct, column_path};
 pub use snapshot::{At, CountEffort, Counts, FileBatch, FileQuery, HistoryEntry, Snapshot};
 #[cfg(feature = "sql")]
 pub use sql::{Answer, Rows, Session};
-pub use storage::{Durability, PutOutcome, StorageOptions, TableRoot};
+pub use storage::{Durability, Meter, PutOutcome, Requests, Spent, StorageOptions, TableRoot};
 pub use table::{Table, TableBuilder};
 pub use transaction::{CommitOutcome, CommitPolicy, Committed, Conflicted, OperationInfo, ReadScope, Transaction};
 

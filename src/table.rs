@@ -3,7 +3,7 @@
 use crate::env::Env;
 use crate::error::Result;
 use crate::log::{LogStore, PathLogStore};
-use crate::storage::{StorageOptions, TableRoot};
+use crate::storage::{Meter, StorageOptions, TableRoot};
 use std::sync::Arc;
 
 /// A table. Cheap to clone; making one asks the store for nothing.
@@ -38,6 +38,13 @@ impl Table {
     }
     pub fn env(&self) -> &Env {
         &self.env
+    }
+    /// A handle whose every request is counted. The requests of a log store that knows no other handle are not.
+    pub fn metered(&self) -> (Table, Meter) {
+        let meter = Meter::default();
+        let root = self.root.metered(&meter);
+        let log = self.log.over(&root).unwrap_or_else(|| Arc::clone(&self.log));
+        (Table { root, log, env: self.env.clone() }, meter)
     }
 }
 

@@ -138,6 +138,9 @@ impl CatalogLogStore {
 
 #[async_trait]
 impl LogStore for CatalogLogStore {
+    fn over(&self, root: &TableRoot) -> Option<Arc<dyn LogStore>> {
+        Some(Arc::new(CatalogLogStore::new(root.clone(), Arc::clone(&self.catalog), self.env.clone())))
+    }
     fn list(&self, from: Version) -> BoxStream<'_, Result<LogFile>> {
         let listed = async move {
             // The catalog first: whatever is listed later and is newer than its answer does not count.

@@ -1,9 +1,11 @@
 //! File names of the log <-> what they are. Kind: pure. Spec: LOG.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// A table version. Never negative in a valid log.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Version(pub u64);
 
 impl Version {

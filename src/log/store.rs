@@ -8,6 +8,7 @@ use bytes::Bytes;
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use object_store::ObjectMeta;
 use std::fmt;
+use std::sync::Arc;
 
 /// Ordered access to one table's log. The only place where a commit becomes durable.
 #[async_trait]
@@ -23,6 +24,10 @@ pub trait LogStore: fmt::Debug + Send + Sync {
     /// Makes sure that every commit up to `version` lies under its own name in the log's folder; checkpoints may stand on such only.
     async fn publish(&self, _version: Version) -> Result<()> {
         Ok(())
+    }
+    /// The same log, asked through another handle of its place; `None` when it cannot be asked in another way.
+    fn over(&self, _root: &TableRoot) -> Option<Arc<dyn LogStore>> {
+        None
     }
     /// Whether a catalog decides which commits count.
     fn is_ratified_by_catalog(&self) -> bool {
@@ -106,6 +111,9 @@ impl LogStore for PathLogStore {
             return PutOutcome::Failed(e);
         }
         create(self.root.store_once().as_ref(), &self.root.log_key(&LogFile::commit_name(version)), body).await
+    }
+    fn over(&self, root: &TableRoot) -> Option<Arc<dyn LogStore>> {
+        Some(Arc::new(PathLogStore::new(root.clone())))
     }
 }
 

@@ -33,12 +33,10 @@ impl Checkpoint {
             ("sizeInBytes", Value::from(written.bytes)),
         ];
         Ok(Report {
-            version: None,
-            operation: "CHECKPOINT".to_owned(),
             attempts: 1,
-            duration_ms: u64::try_from(self.table.env().now().millis() - started.millis()).unwrap_or(0),
             metrics: metrics.into_iter().map(|(key, value)| (key.to_owned(), value)).collect::<Map<_, _>>(),
             warnings: snapshot.warnings().iter().cloned().chain(written.warnings).collect(),
+            ..Report::nothing("CHECKPOINT", self.table.env(), started)
         })
     }
 }

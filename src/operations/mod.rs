@@ -11,7 +11,9 @@ mod merge;
 mod numbers;
 mod overwrite;
 mod partitions;
+mod plan;
 mod positions;
+mod prices;
 mod replace;
 mod row_changes;
 mod row_ids;
@@ -25,6 +27,8 @@ pub use checkpoint::Checkpoint;
 pub use create::Create;
 pub use delete::Delete;
 pub use merge::Merge;
+pub use plan::{Amount, Plan, PlanItem};
+pub use prices::{Cost, Prices};
 pub use update::Update;
 
 use crate::env::{Env, Timestamp};
@@ -49,6 +53,10 @@ pub struct Report {
     pub metrics: Map<String, Value>,
     /// What went wrong without undoing the commit.
     pub warnings: Vec<String>,
+    /// What a maintenance operation meant to do.
+    pub planned: Option<Plan>,
+    /// What it did, requests and bytes as they were counted.
+    pub actual: Option<Plan>,
 }
 
 impl Report {
@@ -60,6 +68,8 @@ impl Report {
             duration_ms: since(env, started),
             metrics,
             warnings: done.warnings,
+            planned: None,
+            actual: None,
         }
     }
     /// The operation found nothing to do.
@@ -71,6 +81,8 @@ impl Report {
             duration_ms: since(env, started),
             metrics: Map::new(),
             warnings: Vec::new(),
+            planned: None,
+            actual: None,
         }
     }
 }

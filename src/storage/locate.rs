@@ -5,6 +5,7 @@
 use super::cloud;
 use super::exact::exact;
 use super::local::LocalStore;
+use super::meter::Meter;
 use super::options::StorageOptions;
 use super::probe;
 use super::resolve::{Origin, Place, Target, place_of_uri, scheme, split, target};
@@ -43,6 +44,8 @@ struct Inner {
     identity: Option<String>,
     /// Set once the first write has been permitted.
     writable: OnceCell<()>,
+    /// Counts the requests of the stores that are opened later.
+    meter: Option<Meter>,
 }
 
 impl std::fmt::Debug for TableRoot {
@@ -97,6 +100,7 @@ impl TableRoot {
                 sorted,
                 identity,
                 writable: OnceCell::new(),
+                meter: None,
             }),
         })
     }
@@ -121,6 +125,28 @@ impl TableRoot {
                 sorted: false,
                 identity: None,
                 writable: OnceCell::new(),
+                meter: None,
+            }),
+        }
+    }
+    /// The same place, every request to which is counted.
+    pub(crate) fn metered(&self, meter: &Meter) -> TableRoot {
+        let inner = &*self.inner;
+        TableRoot {
+            inner: Arc::new(Inner {
+                url: inner.url.clone(),
+                store: meter.wrap(&inner.store),
+                once: meter.wrap(&inner.once),
+                prefix: inner.prefix.clone(),
+                roots: inner.roots.clone(),
+                allowed: inner.allowed.clone(),
+                others: Mutex::default(),
+                options: inner.options.clone(),
+                env: inner.env.clone(),
+                sorted: inner.sorted,
+                identity: inner.identity.clone(),
+                writable: inner.writable.clone(),
+                meter: Some(meter.clone()),
             }),
         }
     }
@@ -179,6 +205,7 @@ impl TableRoot {
             Some(store) => store,
             None => {
                 let store = open_place(place, &self.inner.options, env)?.store;
+                let store = self.inner.meter.as_ref().map_or_else(|| Arc::clone(&store), |meter| meter.wrap(&store));
                 let mut others = self.inner.others.lock().unwrap_or_else(|e| e.into_inner());
                 Arc::clone(others.entry(index).or_insert(store))
             }

@@ -7,7 +7,7 @@ use crate::failure::{Result, printable};
 use arrow::array::{Array, ArrayRef, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use comfy_table::{ContentArrangement, Table, presets};
-use lakebed::{Report, RowFormat, RowWriter, columns_as_text};
+use lakebed::{Plan, Prices, Report, RowFormat, RowWriter, columns_as_text};
 use serde_json::{Map, Value, json};
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::sync::Arc;
@@ -121,15 +121,26 @@ impl Output {
     /// What a commit did.
     pub fn report(self, report: Report) -> Result<()> {
         warn(&report.warnings);
-        let report = json!({
+        let plans = [("planned", &report.planned), ("actual", &report.actual)];
+        let plans: Vec<_> = plans.iter().filter_map(|(key, plan)| Some((*key, json!(plan.as_ref()?)))).collect();
+        let mut report = into_map(json!({
             "version": report.version.map(|v| v.0),
             "operation": report.operation,
             "attempts": report.attempts,
             "duration_ms": report.duration_ms,
             "metrics": report.metrics,
             "warnings": report.warnings,
-        });
-        self.object(into_map(report))
+        }));
+        report.extend(plans.into_iter().map(|(key, plan)| (key.to_owned(), plan)));
+        self.object(report)
+    }
+    /// What an operation would do, and what that costs.
+    pub fn plan(self, plan: &Plan, prices: Option<&Prices>) -> Result<()> {
+        let mut shown = into_map(json!(plan));
+        if let Some(prices) = prices {
+            shown.insert("cost".to_owned(), json!(prices.cost(plan)));
+        }
+        self.object(shown)
     }
     /// A stream of objects with these keys; a table shows those of `shown`, or all when it is empty.
     pub fn records(self, keys: &[&str], shown: &[&str]) -> Records {

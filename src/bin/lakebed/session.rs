@@ -5,7 +5,7 @@ use crate::failure::{Failure, Result};
 use crate::output::{Output, warn};
 use crate::progress::Progress;
 use crate::stop::Stop;
-use lakebed::{At, DataType, Durability, Env, Expr, Scalar, Snapshot, StorageOptions, Table, Timestamp, Version};
+use lakebed::{At, DataType, Durability, Env, Expr, Prices, Scalar, Snapshot, StorageOptions, Table, Timestamp, Version};
 use std::sync::Arc;
 
 pub struct Session {
@@ -78,6 +78,19 @@ impl Session {
         warn(snapshot.warnings());
         Ok(snapshot)
     }
+}
+
+/// A price list, if there is one: that of a provider, or a file of the user's own.
+pub fn prices(named: Option<&str>) -> Result<Option<Prices>> {
+    let Some(named) = named else { return Ok(None) };
+    let prices = match Prices::of(named) {
+        Some(prices) => prices,
+        None => Prices::parse(
+            &std::fs::read_to_string(named)
+                .map_err(|e| Failure::Usage(format!("`{named}` is neither aws, azure or gcp nor a price list that can be read: {e}")))?,
+        )?,
+    };
+    Ok(Some(prices))
 }
 
 /// A predicate, if there is one.

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::future;
 use futures::stream::{self, BoxStream, StreamExt};
-use lakebed::{Env, Error, LogFile, LogStore, PutOutcome, Task, Version};
+use lakebed::{Env, Error, LogFile, LogStore, PutOutcome, TableRoot, Task, Version};
 use std::future::Future;
 use std::process;
 use std::sync::Arc;
@@ -159,6 +159,9 @@ impl LogStore for StoppableLog {
     }
     async fn publish(&self, version: Version) -> lakebed::Result<()> {
         self.log.publish(version).await
+    }
+    fn over(&self, root: &TableRoot) -> Option<Arc<dyn LogStore>> {
+        Some(self.stop.log(&self.log.over(root)?))
     }
     fn is_ratified_by_catalog(&self) -> bool {
         self.log.is_ratified_by_catalog()
