@@ -41,6 +41,22 @@ pub struct Spent {
     pub bytes_written: u64,
 }
 
+impl Spent {
+    /// What was asked for after `before`.
+    pub(crate) fn since(self, before: Spent) -> Spent {
+        let (now, then) = (self.requests, before.requests);
+        let requests = Requests {
+            list: now.list - then.list,
+            get: now.get - then.get,
+            head: now.head - then.head,
+            put: now.put - then.put,
+            copy: now.copy - then.copy,
+            delete: now.delete - then.delete,
+        };
+        Spent { requests, bytes_read: self.bytes_read - before.bytes_read, bytes_written: self.bytes_written - before.bytes_written }
+    }
+}
+
 /// Counts the requests of the stores that were wrapped with it. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct Meter(Arc<Counters>);

@@ -120,6 +120,7 @@ fn reading(
         hidden: Vec::new(),
         by_partition,
         limit: None,
+        whole: 0,
         bytes_read: Arc::new(AtomicU64::new(0)),
     })
 }

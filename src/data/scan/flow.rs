@@ -3,7 +3,7 @@
 //! Each file is opened and decoded in a task of its own, so that a panic on a damaged file becomes an error that names it. A scan holds at
 //! most half of the budget, and its first file never waits: however many scans stand still because nobody drains them, the others go on.
 
-use super::read::{Reading, Rows};
+use super::read::{Opened, Reading, Rows};
 use super::task::FileTask;
 use crate::env::{MemoryBudget, Reservation, Task};
 use crate::error::{Code, Error, Result};
@@ -40,6 +40,43 @@ impl Flow {
     }
     pub fn reading(&self) -> &Arc<Reading> {
         &self.reading
+    }
+
+    /// The rows of these files, one file after the other; `ahead` files are opened before their turn.
+    pub fn run_in_order(&self, tasks: Vec<FileTask>, ahead: usize) -> BoxStream<'static, Result<(usize, RecordBatch)>> {
+        let (opener, decoder) = (self.clone(), self.clone());
+        let opened = stream::iter(tasks.into_iter().enumerate()).map(move |(at, task)| {
+            let (path, reading) = (task.path.clone(), Arc::clone(&opener.reading));
+            let opening = opener.reading.env.spawn(async move { reading.open(task, Rows::All).await });
+            async move {
+                let opened = opening.await.unwrap_or_else(|e| Err(panicked(&path, e)))?;
+                Ok::<_, Error>((at, path, opened))
+            }
+        });
+        let decoded = opened.buffered(ahead.max(1)).map_ok(move |(at, path, opened)| {
+            let batches = opened.map(|opened| decoder.decoded(opened, path));
+            stream::iter(batches).flatten().map_ok(move |batch| (at, batch))
+        });
+        decoded.try_flatten().boxed()
+    }
+
+    /// The rows of an open file, decoded in a task of its own.
+    fn decoded(&self, opened: Opened, path: String) -> BoxStream<'static, Result<RecordBatch>> {
+        let (sender, receiver) = channel(1);
+        let (flow, name) = (self.clone(), path.clone());
+        let decoding = self.reading.env.spawn(async move { flow.decode(opened, &name, sender).await });
+        let start = (receiver, Some((decoding, path)));
+        let batches = stream::unfold(start, |(mut receiver, mut decoding)| async move {
+            if let Some(batch) = receiver.recv().await {
+                return Some((batch, (receiver, decoding)));
+            }
+            let (ended, path) = decoding.take()?;
+            match ended.await.unwrap_or_else(|e| Err(panicked(&path, e))) {
+                Ok(()) => None,
+                Err(e) => Some((Err(e), (receiver, None))),
+            }
+        });
+        batches.boxed()
     }
 
     /// The rows of these files, at most as many as the scan's limit.
@@ -111,27 +148,38 @@ impl Flow {
         async move {
             match running.await {
                 Ok(result) => result,
-                Err(e) => Err(Error::new(Code::FILE, "a data file is damaged in a way that the decoder does not expect")
-                    .with("path", path)
-                    .help("restore the file, or go back to a version that does not need it")
-                    .caused_by(e)),
+                Err(e) => Err(panicked(&path, e)),
             }
         }
     }
 
     async fn read(self, task: FileTask, rows: Rows, sender: Sender<Result<RecordBatch>>) -> Result<()> {
         let path = task.path.clone();
-        let Some(opened) = Arc::clone(&self.reading).open(task, rows).await? else { return Ok(()) };
+        match Arc::clone(&self.reading).open(task, rows).await? {
+            Some(opened) => self.decode(opened, &path, sender).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn decode(self, opened: Opened, path: &str, sender: Sender<Result<RecordBatch>>) -> Result<()> {
         let _held = self.gate.enter(opened.bytes).await;
         self.files_read.fetch_add(1, Ordering::Relaxed);
-        let mut batches = pin!(opened.batches().map_err(|e| e.with("path", &path))?);
-        while let Some(batch) = batches.try_next().await.map_err(|e| e.with("path", &path))? {
+        let mut batches = pin!(opened.batches().map_err(|e| e.with("path", path))?);
+        while let Some(batch) = batches.try_next().await.map_err(|e| e.with("path", path))? {
             if batch.num_rows() > 0 && sender.send(Ok(batch)).await.is_err() {
                 return Ok(()); // nobody is listening any more
             }
         }
         Ok(())
     }
+}
+
+/// What a panic of the decoder means.
+fn panicked(path: &str, e: Error) -> Error {
+    Error::new(Code::FILE, "a data file is damaged in a way that the decoder does not expect")
+        .with("path", path)
+        .help("restore the file, or go back to a version that does not need it")
+        .caused_by(e)
 }
 
 /// Lets files in as memory allows: the first always, even when nothing is free to account for it; others only when there is room now.

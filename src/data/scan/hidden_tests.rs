@@ -55,6 +55,7 @@ async fn positions(filter: Option<&str>, deleted: &RoaringTreemap, rows: Rows) -
         pruner,
         by_partition: false,
         limit: None,
+        whole: 0,
         bytes_read: Arc::default(),
     };
     let vector = (!deleted.is_empty()).then(|| crate::data::vector::tests_inline(deleted));

@@ -35,12 +35,13 @@ pub struct ScanBuilder {
     filter: Option<Expr>,
     limit: Option<u64>,
     hidden: Vec<HiddenColumn>,
+    whole: u64,
 }
 
 impl Snapshot {
     /// Starts a scan of this version.
     pub fn scan(self: &Arc<Self>) -> ScanBuilder {
-        ScanBuilder { snapshot: Arc::clone(self), columns: None, filter: None, limit: None, hidden: Vec::new() }
+        ScanBuilder { snapshot: Arc::clone(self), columns: None, filter: None, limit: None, hidden: Vec::new(), whole: 0 }
     }
 }
 
@@ -63,6 +64,11 @@ impl ScanBuilder {
     /// These columns too, after those of the table.
     pub fn hidden(mut self, columns: impl IntoIterator<Item = HiddenColumn>) -> Self {
         self.hidden.extend(columns);
+        self
+    }
+    /// Files of at most so many bytes are fetched whole, in one request each: for who reads all of them anyway.
+    pub(crate) fn whole_files(mut self, bytes: u64) -> Self {
+        self.whole = bytes;
         self
     }
     /// Binds names and types. `LB-FEATURE-READ`, `LB-SCHEMA`, `LB-EXPR`.
@@ -95,6 +101,7 @@ impl ScanBuilder {
             pruner,
             by_partition,
             limit: self.limit,
+            whole: self.whole,
             bytes_read: Arc::new(AtomicU64::new(0)),
         };
         Ok(Scan { snapshot: self.snapshot, flow: Flow::new(Arc::new(reading)) })
@@ -155,6 +162,11 @@ impl Scan {
     /// Some rows of one file, as `read`. Those that its vector deletes are never among them.
     pub(crate) fn read_rows(&self, task: FileTask, rows: Rows) -> BoxStream<'static, Result<RecordBatch>> {
         self.flow.run(stream::iter([Ok((task, rows))]).boxed())
+    }
+    /// All rows of these files, one file after the other in this order, each batch with the place of its file. `ahead` files are opened
+    /// before their turn. Memory: what these hold of small files (`whole_files`), and that of one file that is read.
+    pub(crate) fn read_in_order(&self, tasks: Vec<FileTask>, ahead: usize) -> BoxStream<'static, Result<(usize, RecordBatch)>> {
+        self.flow.run_in_order(tasks, ahead)
     }
     /// How many rows the file has, deleted ones included: from the log, else from its footer.
     pub(crate) async fn physical_rows(&self, task: &FileTask) -> Result<u64> {

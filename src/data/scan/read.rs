@@ -48,6 +48,8 @@ pub(super) struct Reading {
     /// Partition values alone decide the filter.
     pub by_partition: bool,
     pub limit: Option<u64>,
+    /// Files of at most so many bytes are fetched whole.
+    pub whole: u64,
     pub bytes_read: Arc<AtomicU64>,
 }
 
@@ -98,7 +100,7 @@ impl Reading {
     /// How many rows the file has, from its footer.
     pub async fn physical_rows(&self, task: &FileTask) -> Result<u64> {
         let named = |e: Error| e.with("path", &task.path);
-        let source = Source::open(&self.root, &task.path, task.size, Arc::clone(&self.bytes_read)).await.map_err(named)?;
+        let source = Source::open(&self.root, &task.path, task.size, 0, Arc::clone(&self.bytes_read)).await.map_err(named)?;
         Ok(source.metadata().row_groups().iter().map(|g| g.num_rows() as u64).sum())
     }
 
@@ -112,7 +114,7 @@ impl Reading {
         if !self.admits(&task)? {
             return Ok(None);
         }
-        let open = Source::open(&self.root, &task.path, task.size, Arc::clone(&self.bytes_read));
+        let open = Source::open(&self.root, &task.path, task.size, self.whole, Arc::clone(&self.bytes_read));
         let load = async |descriptor: &Option<VectorDescriptor>| match descriptor {
             Some(descriptor) => vector::load(&self.root, descriptor).await.map(Some),
             None => Ok(None),
@@ -169,6 +171,7 @@ impl Reading {
             return Ok(None);
         }
         let (batch_rows, bytes) = held(&source, &plan, &groups);
+        let bytes = bytes.saturating_add(source.held());
         Ok(Some(Opened { reading: self, task, plan, source, groups, selection, batch_rows, bytes }))
     }
 }

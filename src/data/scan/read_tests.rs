@@ -47,6 +47,7 @@ async fn read_task(body: Vec<u8>, table: &Struct, partitions: &[&str], task: Fil
         pruner: None,
         by_partition: false,
         limit: None,
+        whole: 0,
         bytes_read: Arc::default(),
         hidden: Vec::new(),
     };
@@ -378,6 +379,7 @@ async fn matching(body: &[u8], table: &Struct, filter: &str) -> (Vec<RecordBatch
             pruner,
             by_partition: false,
             limit: None,
+            whole: 0,
             bytes_read: Arc::default(),
             hidden: Vec::new(),
         };
@@ -471,6 +473,7 @@ async fn panic_of_the_decoder_becomes_an_error_that_names_the_file() {
         pruner: None,
         by_partition: false,
         limit: None,
+        whole: 0,
         bytes_read: Arc::default(),
         hidden: Vec::new(),
     };

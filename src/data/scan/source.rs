@@ -31,6 +31,8 @@ pub(super) struct Source {
     store: Arc<dyn ObjectStore>,
     key: Path,
     size: u64,
+    /// All of the file, when it is small.
+    whole: Option<Bytes>,
     metadata: Arc<ParquetMetaData>,
     bytes_read: Arc<AtomicU64>,
 }
@@ -58,13 +60,16 @@ pub(super) fn from_parquet(e: ParquetError) -> Error {
 }
 
 impl Source {
-    /// Opens a file of the log and decodes its footer. One request when the log's size is right and the footer is under 64 KiB.
-    /// `LB-FILE` when it is missing, encrypted or no Parquet file.
-    pub async fn open(root: &TableRoot, path: &str, size_in_log: u64, bytes_read: Arc<AtomicU64>) -> Result<Source> {
+    /// Opens a file of the log and decodes its footer. One request when the log's size is right and the footer is under 64 KiB; a file
+    /// of at most `whole` bytes (of 64 KiB in any case) is fetched at once, and no further request is made for it. `LB-FILE` when it is missing, encrypted or no
+    /// Parquet file.
+    pub async fn open(root: &TableRoot, path: &str, size_in_log: u64, whole: u64, bytes_read: Arc<AtomicU64>) -> Result<Source> {
+        let whole = whole.max(TAIL);
         let (store, key) = root.resolve(path)?;
-        let (size, tail) = tail(&*store, &key, size_in_log).await?;
+        let (size, tail) = tail(&*store, &key, size_in_log, whole).await?;
         bytes_read.fetch_add(tail.len() as u64, Ordering::Relaxed);
-        let mut source = Source { store, key, size, metadata: Arc::new(empty()?), bytes_read };
+        let whole = (tail.len() as u64 == size && size <= whole).then(|| tail.clone());
+        let mut source = Source { store, key, size, whole, metadata: Arc::new(empty()?), bytes_read };
         let length = footer_length(&tail, size)?;
         let footer = match (tail.len() as u64).checked_sub(length + TRAILER) {
             Some(start) => tail.slice(start as usize..tail.len() - TRAILER as usize),
@@ -79,6 +84,10 @@ impl Source {
     /// The decoded footer.
     pub fn metadata(&self) -> &Arc<ParquetMetaData> {
         &self.metadata
+    }
+    /// Bytes of the file that are in memory.
+    pub fn held(&self) -> u64 {
+        self.whole.as_ref().map_or(0, |whole| whole.len() as u64)
     }
     /// Adds the page index, if the file has one.
     pub async fn load_page_index(&mut self) -> Result<()> {
@@ -99,6 +108,9 @@ impl Source {
         if let Some(range) = ranges.iter().find(|range| range.start > range.end || range.end > self.size) {
             return Err(damaged(format!("a part of a data file at {range:?} lies beyond its {} bytes", self.size)));
         }
+        if let Some(whole) = &self.whole {
+            return Ok(ranges.iter().map(|range| whole.slice(range.start as usize..range.end as usize)).collect());
+        }
         let parts = self.store.get_ranges(&self.key, ranges).await.map_err(|e| from_store(e, &self.key))?;
         if parts.len() != ranges.len() || parts.iter().zip(ranges).any(|(part, range)| part.len() as u64 != range.end - range.start) {
             return Err(damaged("the store gave fewer bytes of a data file than were asked for"));
@@ -115,8 +127,8 @@ fn empty() -> Result<ParquetMetaData> {
     Ok(ParquetMetaData::new(FileMetaData::new(0, 0, None, None, Arc::new(SchemaDescriptor::new(Arc::new(schema))), None), Vec::new()))
 }
 
-/// The true size of the file and its last bytes.
-async fn tail(store: &dyn ObjectStore, key: &Path, size_in_log: u64) -> Result<(u64, Bytes)> {
+/// The true size of the file and its last bytes: all of them when there are at most `whole`.
+async fn tail(store: &dyn ObjectStore, key: &Path, size_in_log: u64, whole: u64) -> Result<(u64, Bytes)> {
     let (mut size, mut is_known) = (size_in_log, false);
     for _ in 0..2 {
         if size == 0 {
@@ -124,7 +136,7 @@ async fn tail(store: &dyn ObjectStore, key: &Path, size_in_log: u64) -> Result<(
             let head = GetOptions { head: true, ..Default::default() };
             size = store.get_opts(key, head).await.map_err(|e| from_store(e, key))?.meta.size;
         }
-        let wanted = size.saturating_sub(TAIL)..size;
+        let wanted = if size <= whole { 0..size } else { size.saturating_sub(TAIL)..size };
         if wanted.is_empty() {
             break;
         }

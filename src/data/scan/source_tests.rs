@@ -15,7 +15,7 @@ async fn open(body: Vec<u8>, size_in_log: u64) -> Result<Source> {
     let store = Arc::new(InMemory::new());
     store.put_opts(&Path::from("t/a.parquet"), body.into(), Default::default()).await.unwrap();
     let root = TableRoot::with_store(Url::parse("memory:///t/").unwrap(), store, Path::from("t"));
-    Source::open(&root, "a.parquet", size_in_log, Arc::default()).await
+    Source::open(&root, "a.parquet", size_in_log, 0, Arc::default()).await
 }
 
 // spec: DAT-2
@@ -59,7 +59,7 @@ async fn hostile_footers_are_refused_before_anything_is_allocated() {
 async fn missing_file_is_said_to_be_missing() {
     let root = TableRoot::with_store(Url::parse("memory:///t/").unwrap(), Arc::new(InMemory::new()), Path::from("t"));
     for size in [0, 100] {
-        let e = Source::open(&root, "a.parquet", size, Arc::default()).await.err().unwrap();
+        let e = Source::open(&root, "a.parquet", size, 0, Arc::default()).await.err().unwrap();
         assert_eq!(e.code(), Code::FILE);
         assert!(e.message().contains("missing"), "{e}");
     }

@@ -1,17 +1,15 @@
 //! Files written anew with the same rows, and files listed anew. Kind: edge. Spec: DRF.
 //!
-//! Invariant: the rows of the table do not change, and the rows that are written are counted against those that were read.
+//! Invariant: the rows of the table do not change.
 
-use crate::data::write::{DataWriter, RowOrigin, WriteOptions, discard};
-use crate::error::{Code, Error, Result};
+use crate::error::Result;
 use crate::log::Add;
-use crate::operations::overwrite::remove_of;
-use crate::operations::refused;
+use crate::operations::optimize::{every, execute};
+use crate::operations::run::Settings;
 use crate::snapshot::{FileQuery, Snapshot};
-use crate::transaction::{CommitOutcome, Committed, OperationInfo, ReadScope};
+use crate::transaction::{Committed, OperationInfo, ReadScope};
 use futures::TryStreamExt;
 use serde_json::{Map, Value, json};
-use std::collections::HashMap;
 use std::sync::Arc;
 
 /// The live files that `select` wants, with their count of rows.
@@ -31,82 +29,14 @@ pub(super) async fn rewrite(
     select: &(dyn Fn(&Add) -> bool + Sync),
     metrics: &mut Map<String, Value>,
 ) -> Result<Option<Committed>> {
-    let old: HashMap<String, (Add, Option<i64>)> =
-        selected(base, select).await?.into_iter().map(|file| (file.0.path.clone(), file)).collect();
-    if old.is_empty() {
-        return Ok(None);
-    }
-    let table = base.table();
-    let mut writer = DataWriter::new(table, Arc::clone(base.state()), WriteOptions::default())?;
-    let mut adds = match copy(base, &old, &mut writer).await {
-        Ok(rows) if rows == writer.rows() => writer.finish().await?,
-        Ok(rows) => {
-            let written = writer.rows();
-            writer.abort().await;
-            return Err(Error::new(Code::INTERNAL, "rewriting lost rows; nothing was committed")
-                .with("read", rows)
-                .with("written", written));
-        }
-        Err(e) => {
-            writer.abort().await;
-            return Err(e);
-        }
-    };
-    adds.iter_mut().for_each(|add| add.data_change = false);
-    let now = table.env().now().millis();
-    let parameters = Map::from_iter([("predicate".to_owned(), json!("[]")), ("applyPurge".to_owned(), json!(true))]);
-    let mut transaction = base.begin(OperationInfo { operation: "REORG".to_owned(), parameters, ..OperationInfo::default() });
-    let bytes = |files: &mut dyn Iterator<Item = i64>| files.sum::<i64>();
-    let counts = Map::from_iter([
-        ("numRemovedFiles".to_owned(), old.len().into()),
-        ("numAddedFiles".to_owned(), adds.len().into()),
-        ("numRemovedBytes".to_owned(), bytes(&mut old.values().map(|(add, _)| add.size)).into()),
-        ("numAddedBytes".to_owned(), bytes(&mut adds.iter().map(|add| add.size)).into()),
-        ("numDeletionVectorsRemoved".to_owned(), old.values().filter(|(add, _)| add.deletion_vector.is_some()).count().into()),
-    ]);
-    transaction.operation().metrics = counts.clone();
-    metrics.extend(counts);
-    transaction.read(ReadScope::Files(old.keys().cloned().collect()));
-    for (add, records) in old.into_values() {
-        let mut remove = remove_of(add, records, now);
-        remove.data_change = false;
-        transaction.remove(remove);
-    }
-    for add in &adds {
-        transaction.add(add.clone());
-    }
-    match transaction.commit().await {
-        Ok(CommitOutcome::Committed(done)) => Ok(Some(done)),
-        Ok(CommitOutcome::Conflicted(conflict)) => {
-            discard(table, &adds).await;
-            Err(refused(&conflict))
-        }
-        Err(e) => {
-            if !e.may_have_landed() {
-                discard(table, &adds).await;
-            }
-            Err(e)
+    let done = execute(base, every(base, selected(base, select).await?), &Settings::default()).await?;
+    match done.given_up {
+        Some(e) => Err(e),
+        None => {
+            metrics.extend(done.committed.is_some().then(|| done.sizes.metrics()).into_iter().flatten());
+            Ok(done.committed)
         }
     }
-}
-
-/// Feeds the live rows of the files to the writer; gives how many there were.
-async fn copy(base: &Arc<Snapshot>, old: &HashMap<String, (Add, Option<i64>)>, writer: &mut DataWriter) -> Result<u64> {
-    // The rows stay those they were: their ids and numbers travel with them.
-    let scan = base.scan().hidden(base.state().moved_columns()).build()?;
-    let mut tasks = scan.tasks();
-    let mut rows = 0;
-    while let Some(task) = tasks.try_next().await? {
-        if !old.contains_key(&task.path) {
-            continue;
-        }
-        let mut batches = scan.read(task);
-        while let Some(batch) = batches.try_next().await? {
-            rows += batch.num_rows() as u64;
-            writer.write_from(batch, RowOrigin::Table).await?;
-        }
-    }
-    Ok(rows)
 }
 
 /// Lists every live file anew after `strip`; `None` when that changes none.

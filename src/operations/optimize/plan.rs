@@ -1,0 +1,205 @@
+//! What an optimisation will do: groups of files of one version, and what rewriting them costs. Kind: edge. Spec: OPT.
+//!
+//! A plan is plain data: it can be kept, shown, split by groups and carried out elsewhere, as long as its version can be read.
+
+use super::layout::Layout;
+use super::pack::{Pack, living_bytes};
+use super::rewrite::WHOLE_BYTES;
+use super::{Asked, COMMIT_BYTES, TARGET_BYTES};
+use crate::error::{Code, Error, Result};
+use crate::expr::Expr;
+use crate::log::{Add, NullableMap, Version};
+use crate::operations::moved_on;
+use crate::operations::plan::Plan;
+use crate::operations::run::Settings;
+use crate::snapshot::Snapshot;
+use futures::TryStreamExt;
+use percent_encoding::percent_decode_str;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Bytes of one part of a file that is uploaded in parts, and the size up to which it is not.
+const PART_BYTES: u64 = 8 << 20;
+/// Bytes that a row group of a large file has, about.
+const ROW_GROUP_BYTES: u64 = 64 << 20;
+
+/// What an optimisation will do. Carried out by `Optimize::execute`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OptimizePlan {
+    summary: Plan,
+    pub(super) read_version: Version,
+    pub(super) layout: Layout,
+    /// The filter, as the history shows it.
+    pub(super) predicate: Option<String>,
+    pub(super) auto: bool,
+    pub(super) target: u64,
+    pub(super) commit_bytes: u64,
+    pub(super) groups: Vec<Group>,
+}
+
+/// Files of one partition that are rewritten together. Independent of all other groups.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Group {
+    /// As they stand in the log, their statistics cut to the count. In the order in which they are read.
+    pub(super) files: Vec<Add>,
+}
+
+impl Group {
+    /// Bytes of the files.
+    pub fn bytes(&self) -> u64 {
+        self.files.iter().map(size).sum()
+    }
+    /// Paths of the files, as they stand in the log.
+    pub fn paths(&self) -> impl Iterator<Item = &str> {
+        self.files.iter().map(|file| file.path.as_str())
+    }
+}
+
+impl OptimizePlan {
+    /// Objects, bytes and requests.
+    pub fn summary(&self) -> &Plan {
+        &self.summary
+    }
+    /// The version that it stands on.
+    pub fn read_version(&self) -> Version {
+        self.read_version
+    }
+    /// What is rewritten.
+    pub fn groups(&self) -> &[Group] {
+        &self.groups
+    }
+    pub(super) fn into_summary(self) -> Plan {
+        self.summary
+    }
+    /// For these groups.
+    pub(super) fn new(
+        base: &Snapshot,
+        layout: Layout,
+        (target, commit_bytes): (u64, u64),
+        groups: Vec<(Group, &'static str)>,
+    ) -> OptimizePlan {
+        let mut summary = Plan::new(layout.operation(), Some(base.version()));
+        for (group, reason) in &groups {
+            cost_of(group, reason, &mut summary);
+        }
+        let commits = summary.amount("remove").bytes.div_ceil(commit_bytes.max(1)).max(u64::from(!groups.is_empty()));
+        summary.requests.put += commits;
+        let groups = groups.into_iter().map(|(group, _)| group).collect();
+        OptimizePlan { summary, read_version: base.version(), layout, predicate: None, auto: false, target, commit_bytes, groups }
+    }
+}
+
+/// The plan of what is asked for on this version.
+pub(super) async fn plan(base: &Arc<Snapshot>, asked: &Asked, settings: &Settings) -> Result<OptimizePlan> {
+    if let Some(wanted) = settings.if_version.filter(|wanted| *wanted != base.version()) {
+        return Err(moved_on(wanted).with("found", base.version()));
+    }
+    let state = base.state();
+    state.check_writable()?;
+    let target = asked.target.or(settings.options.target_file_size).or(state.target_file_size()?).unwrap_or(TARGET_BYTES).max(1);
+    let layout = Layout::of(asked, state)?;
+    let predicate = asked.filter.as_ref().map(|filter| by_partition(base, filter)).transpose()?;
+    let mut scan = base.scan().columns(Vec::<String>::new());
+    if let Some(filter) = &asked.filter {
+        scan = scan.filter(filter.clone());
+    }
+    let files = scan.build()?.files().map_ok(|(task, add)| cut(add, task.num_records));
+    let groups = divided(&layout, files.try_collect::<Vec<_>>().await?.into_iter(), target);
+    // Who may commit only once commits everything at once.
+    let commit_bytes = if settings.if_version.is_some() { u64::MAX } else { asked.commit_bytes.unwrap_or(COMMIT_BYTES) };
+    let plan = OptimizePlan::new(base, layout, (target, commit_bytes), groups);
+    Ok(OptimizePlan { predicate, auto: asked.auto, ..plan })
+}
+
+/// The plan that writes all of these files anew, in one commit.
+pub(crate) fn every(base: &Snapshot, files: Vec<(Add, Option<i64>)>) -> OptimizePlan {
+    let layout = Layout::Pack(Pack::Every);
+    let files = files.into_iter().map(|(add, records)| cut(add, records.and_then(|n| u64::try_from(n).ok())));
+    let groups = divided(&layout, files, TARGET_BYTES);
+    OptimizePlan::new(base, layout, (TARGET_BYTES, u64::MAX), groups)
+}
+
+/// Divides files, partition by partition, oldest first.
+fn divided(layout: &Layout, files: impl Iterator<Item = Add>, target: u64) -> Vec<(Group, &'static str)> {
+    let mut partitions: BTreeMap<NullableKey, Vec<Add>> = BTreeMap::new();
+    for file in files {
+        partitions.entry(key(&file.partition_values)).or_default().push(file);
+    }
+    let mut groups = Vec::new();
+    for mut files in partitions.into_values() {
+        files.sort_by(|a, b| (a.modification_time, &a.path).cmp(&(b.modification_time, &b.path)));
+        let divided = layout.divide(files, target);
+        groups.extend(divided.into_iter().map(|(files, reason)| (Group { files }, reason)));
+    }
+    groups
+}
+
+/// The text of a filter, which must read partition columns alone.
+fn by_partition(base: &Snapshot, filter: &Expr) -> Result<String> {
+    let state = base.state();
+    let bound = filter.bind(state.schema())?;
+    let columns = state.partition_columns();
+    if bound.reads_only(columns) {
+        return Ok(bound.to_sql());
+    }
+    let other = bound.columns().iter().find(|name| !columns.contains(name)).cloned().unwrap_or_default();
+    let help = match columns {
+        [] => "the table has no partition columns: leave the condition out".to_owned(),
+        some => format!("name partition columns only: {}", some.join(", ")),
+    };
+    Err(Error::new(Code::INPUT, "files are chosen by partition columns only").with("column", other).help(help))
+}
+
+type NullableKey = Vec<(String, Option<String>)>;
+
+fn key(values: &NullableMap) -> NullableKey {
+    values.iter().map(|(name, value)| (name.clone(), value.clone())).collect()
+}
+
+/// The action without its statistics, which a plan of many files need not hold.
+pub(super) fn cut(add: Add, records: Option<u64>) -> Add {
+    Add { stats: records.map(|n| format!("{{\"numRecords\":{n}}}")), ..add }
+}
+
+fn size(file: &Add) -> u64 {
+    u64::try_from(file.size).unwrap_or(0)
+}
+
+/// What rewriting a group takes, as it is told before. What a file will hold that others are joined to is taken to be what they held.
+fn cost_of(group: &Group, reason: &str, summary: &mut Plan) {
+    let requests = &mut summary.requests;
+    let (mut read, mut written) = (0, 0);
+    for file in &group.files {
+        let bytes = size(file);
+        written += living_bytes(file);
+        read += bytes;
+        requests.get += 1;
+        if bytes > WHOLE_BYTES {
+            requests.get += bytes.div_ceil(ROW_GROUP_BYTES);
+        }
+        if let Some(vector) = file.deletion_vector.as_ref().filter(|vector| vector.storage_type != "i") {
+            requests.get += 1;
+            read += u64::try_from(vector.size_in_bytes).unwrap_or(0);
+        }
+    }
+    if written > 0 {
+        requests.put += 1;
+    }
+    if written > PART_BYTES {
+        requests.put += 1 + written.div_ceil(PART_BYTES);
+        requests.head += 1;
+    }
+    (summary.bytes_read, summary.bytes_written) = (summary.bytes_read + read, summary.bytes_written + written);
+    for file in &group.files {
+        summary.act("remove", size(file));
+        summary.item(&percent_decode_str(&file.path).decode_utf8_lossy(), size(file), reason);
+    }
+    if written > 0 {
+        summary.act("add", written);
+    }
+}
+
+#[cfg(test)]
+#[path = "plan_tests.rs"]
+mod tests;
