@@ -6,6 +6,7 @@ mod demo;
 mod errors;
 mod formats;
 mod merge;
+pub mod races;
 mod row_changes;
 mod signals;
 mod sql;

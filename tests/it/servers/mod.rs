@@ -8,6 +8,7 @@ mod files;
 mod interop;
 mod merge;
 mod processes;
+mod races;
 mod rows;
 mod sql;
 mod statistics;
