@@ -49,6 +49,14 @@ impl TableState {
     pub(crate) fn deleted_file_retention_ms(&self) -> Result<i64> {
         Ok(self.setting("delta.deletedFileRetentionDuration", interval_ms)?.unwrap_or(604_800_000))
     }
+    /// How long commits are kept, in milliseconds.
+    pub(crate) fn log_retention_ms(&self) -> Result<i64> {
+        Ok(self.setting("delta.logRetentionDuration", interval_ms)?.unwrap_or(30 * 86_400_000))
+    }
+    /// Whether commits that are older than that may be deleted.
+    pub(crate) fn cleans_up_log(&self) -> Result<bool> {
+        Ok(self.setting("delta.enableExpiredLogCleanup", boolean)?.unwrap_or(true))
+    }
     /// How old history must be before it is removed because a feature was dropped, in milliseconds.
     pub(crate) fn truncation_retention_ms(&self) -> Result<i64> {
         Ok(self.setting("delta.dropFeatureTruncateHistory.retentionDuration", interval_ms)?.unwrap_or(86_400_000))

@@ -27,6 +27,10 @@ pub trait CommitCatalog: fmt::Debug + Send + Sync {
     async fn ratify(&self, staged: &StagedCommit) -> PutOutcome;
     /// Learns that every commit up to this version is published, so that it may forget where they were staged.
     async fn published(&self, version: Version) -> Result<()>;
+    /// Whether old files of the log may be deleted by whoever writes to the table; the protocol says no unless the catalog says yes.
+    fn permits_cleanup(&self) -> bool {
+        false
+    }
 }
 
 /// What a catalog has ratified.
@@ -195,6 +199,9 @@ impl LogStore for CatalogLogStore {
     }
     fn is_ratified_by_catalog(&self) -> bool {
         true
+    }
+    fn permits_cleanup(&self) -> bool {
+        self.catalog.permits_cleanup()
     }
 }
 

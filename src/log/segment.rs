@@ -114,6 +114,11 @@ pub(crate) fn choose(files: &[LogFile], target: Option<Version>, broken: &BTreeS
     })
 }
 
+/// All complete checkpoints of a listing.
+pub(crate) fn complete_checkpoints(files: &[LogFile]) -> Vec<CheckpointFiles> {
+    Log::sort(files, &BTreeSet::new()).checkpoints
+}
+
 /// The first and the last version that can be rebuilt from a whole listing.
 pub(crate) fn available(files: &[LogFile]) -> Option<(Version, Version)> {
     let log = Log::sort(files, &BTreeSet::new());

@@ -33,6 +33,10 @@ pub trait LogStore: fmt::Debug + Send + Sync {
     fn is_ratified_by_catalog(&self) -> bool {
         false
     }
+    /// Whether old files of the log may be deleted by whoever writes to the table.
+    fn permits_cleanup(&self) -> bool {
+        true
+    }
 }
 
 /// The log of a table that is addressed by its path.

@@ -166,6 +166,13 @@ impl Snapshot {
     }
 }
 
+/// The files of the checkpoint alone, as they stand there; nothing stands in for what is broken.
+pub(super) fn checkpoint_files(snapshot: &Arc<Snapshot>, query: FileQuery) -> BoxStream<'static, Result<FileBatch>> {
+    let seen = SeenFiles::new(snapshot.table().root().url());
+    let read = Arc::new(Reading { seen, query, pruner: None });
+    parts(snapshot).map_ok(move |part| part.files(Arc::clone(&read))).try_flatten_unordered(FILES_AT_ONCE).boxed()
+}
+
 /// What stays the same while one stream is read.
 pub(super) struct Reading {
     seen: SeenFiles,

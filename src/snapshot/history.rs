@@ -66,13 +66,9 @@ async fn read_commit_info(table: &Table, version: Version) -> Result<Option<Comm
 }
 
 /// The newest version that is not younger than `time`. `LB-VERSION` before the first and after the last one.
-///
-/// From the version on that carries its own times only these count, before it only the adjusted times of files.
 pub(crate) async fn version_at(table: &Table, time: Timestamp) -> Result<Version> {
     let latest = super::load::load(table, None).await?;
     let listing = list(table.log(), Version(0)).await?;
-    let first = available(&listing.files).map_or(latest.version(), |(first, _)| first);
-    let commits: Vec<_> = adjusted(&listing.files).into_iter().filter(|(v, _)| first <= *v && *v <= latest.version()).collect();
     let last_time = latest.timestamp().await?;
     if time > last_time {
         return Err(Error::new(
@@ -83,37 +79,64 @@ pub(crate) async fn version_at(table: &Table, time: Timestamp) -> Result<Version
         .with("latest", last_time)
         .help("leave the timestamp out to read the newest version"));
     }
-    let own_times = match latest.state().commit_times_since()? {
-        Some((since, recorded)) => {
-            let since = since.max(first);
-            let begin = match recorded.filter(|_| since > first) {
-                Some(begin) => begin,
-                None => own_time(table, since).await?,
-            };
-            Some((since, begin))
-        }
-        None => None,
-    };
-    if let Some((since, _)) = own_times.filter(|(_, begin)| time >= *begin) {
-        let (mut low, mut high) = (since, latest.version());
-        while low < high {
-            let middle = Version(low.0 + (high.0 - low.0).div_ceil(2));
-            if own_time(table, middle).await? <= time { low = middle } else { high = Version(middle.0 - 1) }
-        }
-        return Ok(low);
+    let times = CommitTimes::of(&latest, &listing.files).await?;
+    if let Some(version) = times.newest_not_after(table, time).await? {
+        return Ok(version);
     }
-    let by_file_time = commits.iter().filter(|(v, _)| own_times.is_none_or(|(since, _)| *v < since));
-    let found = by_file_time.clone().take_while(|(_, t)| *t <= time).last();
-    found.map(|(v, _)| *v).ok_or_else(|| {
-        let earliest = by_file_time.clone().next().copied().or(own_times).unwrap_or((latest.version(), last_time));
-        Error::new(
-            Code::VERSION,
-            format!("{time} is before the earliest version that can be read, {}, which is of {}", earliest.0, earliest.1),
-        )
-        .with("version", earliest.0)
-        .with("earliest", earliest.1)
-        .help("choose a later time, or a version")
-    })
+    let earliest = times.earliest().unwrap_or((latest.version(), last_time));
+    Err(Error::new(
+        Code::VERSION,
+        format!("{time} is before the earliest version that can be read, {}, which is of {}", earliest.0, earliest.1),
+    )
+    .with("version", earliest.0)
+    .with("earliest", earliest.1)
+    .help("choose a later time, or a version"))
+}
+
+/// When the versions that can be rebuilt were made.
+///
+/// From the version on that carries its own times only these count, before it only the adjusted times of files.
+pub(super) struct CommitTimes {
+    latest: Version,
+    by_file: Vec<(Version, Timestamp)>,
+    /// Where commits begin to carry their own times, and the first of them.
+    own: Option<(Version, Timestamp)>,
+}
+
+impl CommitTimes {
+    /// From a whole listing, which shows the version of `latest`. One get at most.
+    pub(super) async fn of(latest: &Snapshot, files: &[LogFile]) -> Result<CommitTimes> {
+        let first = available(files).map_or(latest.version(), |(first, _)| first);
+        let own = match latest.state().commit_times_since()? {
+            Some((since, recorded)) => {
+                let since = since.max(first);
+                let begin = match recorded.filter(|_| since > first) {
+                    Some(begin) => begin,
+                    None => own_time(latest.table(), since).await?,
+                };
+                Some((since, begin))
+            }
+            None => None,
+        };
+        let known = |v: Version| first <= v && v <= latest.version() && own.is_none_or(|(since, _)| v < since);
+        let by_file = adjusted(files).into_iter().filter(|(v, _)| known(*v)).collect();
+        Ok(CommitTimes { latest: latest.version(), by_file, own })
+    }
+    /// The newest version that is not younger than `time`. One get for each step of a binary search, where commits carry their times.
+    pub(super) async fn newest_not_after(&self, table: &Table, time: Timestamp) -> Result<Option<Version>> {
+        if let Some((since, _)) = self.own.filter(|(_, begin)| time >= *begin) {
+            let (mut low, mut high) = (since, self.latest);
+            while low < high {
+                let middle = Version(low.0 + (high.0 - low.0).div_ceil(2));
+                if own_time(table, middle).await? <= time { low = middle } else { high = Version(middle.0 - 1) }
+            }
+            return Ok(Some(low));
+        }
+        Ok(self.by_file.iter().take_while(|(_, t)| *t <= time).last().map(|(v, _)| *v))
+    }
+    fn earliest(&self) -> Option<(Version, Timestamp)> {
+        self.by_file.first().copied().or(self.own)
+    }
 }
 
 /// The time that a commit carries itself.

@@ -1,6 +1,7 @@
 //! One version of a table: small facts at once, the file list as a lazy stream. Spec: REC.
 
 mod checkpoint;
+mod cleanup;
 mod counts;
 mod files;
 mod history;
@@ -9,6 +10,7 @@ mod refresh;
 mod stand_in;
 mod stats;
 
+pub(crate) use cleanup::{ExpiredLog, StoreClock};
 pub use files::{FileBatch, FileQuery};
 pub use history::HistoryEntry;
 pub(crate) use history::{adjusted, own_time, version_at};

@@ -166,6 +166,9 @@ impl LogStore for StoppableLog {
     fn is_ratified_by_catalog(&self) -> bool {
         self.log.is_ratified_by_catalog()
     }
+    fn permits_cleanup(&self) -> bool {
+        self.log.permits_cleanup()
+    }
     async fn put_commit(&self, version: Version, body: Bytes) -> PutOutcome {
         let commits = &self.stop.commits;
         commits.send_modify(|commits| commits.turn_to(version));

@@ -10,4 +10,5 @@ mod write;
 pub(crate) use columns::stats_struct;
 pub(crate) use parquet_file::{ParquetFile, ReadPlan};
 pub(crate) use read::{FirstFile, is_json, open, open_sidecar, present, read_json, read_small, read_small_of};
+pub(crate) use sidecar::sidecar_key;
 pub(crate) use write::{Content, Encoder, FileColumns, GROUP_ROWS, Tally};

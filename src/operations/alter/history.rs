@@ -2,11 +2,10 @@
 
 use crate::error::Result;
 use crate::features::Dropping;
+use crate::log::cleanup::{below, delete};
 use crate::log::{LogFile, LogFileKind, Version, decode_commit};
 use crate::snapshot::Snapshot;
-use crate::storage::failure;
 use futures::TryStreamExt;
-use object_store::ObjectStoreExt;
 use std::sync::Arc;
 
 /// The newest file of the log that needs a feature.
@@ -38,16 +37,6 @@ pub(super) async fn last_trace(base: &Arc<Snapshot>, dropping: Dropping) -> Resu
 /// ends early can still be read from a checkpoint. Gives how many files went.
 pub(super) async fn remove_before(base: &Arc<Snapshot>, version: Version) -> Result<u64> {
     base.state().check_history_removal(version)?;
-    let root = base.table().root();
-    let mut old: Vec<LogFile> =
-        base.table().log().list(Version(0)).try_filter(|file| std::future::ready(file.version < version)).try_collect().await?;
-    old.sort_by_key(|file| (!matches!(file.kind, LogFileKind::Commit), file.version));
-    for file in &old {
-        let key = root.log_key(&file.name);
-        match root.store().delete(&key).await {
-            Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
-            Err(e) => return Err(failure(e, "removing old history", key.as_ref())),
-        }
-    }
-    Ok(old.len() as u64)
+    let files: Vec<LogFile> = base.table().log().list(Version(0)).try_collect().await?;
+    delete(base.table().root(), &below(&files, version)).await
 }
