@@ -12,7 +12,7 @@ use crate::log::checkpoint::read_small;
 use crate::log::cleanup::{OldFile, OldKind, below, cuts, keeps_all, midnight_before, named_sidecars, sidecar_cutoff};
 use crate::log::listing::list;
 use crate::log::segment::explain;
-use crate::log::{Action, LogFile, Version};
+use crate::log::{Action, LogFile, LogFileKind, Version};
 use crate::storage::failure;
 use futures::TryStreamExt;
 use std::sync::Arc;
@@ -32,13 +32,18 @@ pub(crate) struct ExpiredLog {
 }
 
 impl Snapshot {
-    /// What may go of the log, by this version's properties, which must be the newest: nothing while
-    /// `delta.enableExpiredLogCleanup` is false. `LB-FEATURE-WRITE` where this build or the table's catalog forbids it, `LB-LOG-GAP` when
-    /// the log has a hole already.
+    /// What may go of the log, by the newest version's properties: nothing while `delta.enableExpiredLogCleanup` is false.
+    /// `LB-FEATURE-WRITE` where this build or the table's catalog forbids it, `LB-LOG-GAP` when the log has a hole already.
     ///
-    /// Requests: a whole listing of the log and of its sidecars, a small read of each checkpoint that stays when there are sidecars, and
-    /// the whole checkpoint at which the log is cut. Nothing is deleted.
+    /// Requests: a whole listing of the log and of its sidecars, a refresh, a small read of each checkpoint that stays when there are
+    /// sidecars, and the whole checkpoint at which the log is cut. Nothing is deleted.
     pub(crate) async fn expired_log(self: &Arc<Self>, clock: StoreClock) -> Result<ExpiredLog> {
+        let files = list(self.table().log(), Version(0)).await?.files;
+        // Looked for after the listing, so that no newer property or protection is missed. (CLN-6)
+        self.refresh().await?.expired_of(&files, clock).await
+    }
+
+    async fn expired_of(self: &Arc<Self>, files: &[LogFile], clock: StoreClock) -> Result<ExpiredLog> {
         self.state().check_readable()?;
         self.state().check_writable()?;
         let table = self.table();
@@ -52,23 +57,24 @@ impl Snapshot {
             expired.warnings.push("`delta.enableExpiredLogCleanup` is false: nothing of the log is deleted".to_owned());
             return Ok(expired);
         }
-        let files = list(table.log(), Version(0)).await?.files;
         let newest = files.iter().map(|file| file.modified).max().unwrap_or(i64::MAX);
         let now = table.env().now().millis();
         let now = if clock == StoreClock::NewestFile { now.min(newest) } else { now };
-        expired.first_kept = self.cut(&files, now, &mut expired.warnings).await?;
+        expired.first_kept = self.cut(files, now, &mut expired.warnings).await?;
         if let Some(first_kept) = expired.first_kept {
-            expired.files = below(&files, first_kept);
-            keeps_all(&files, &expired.files, first_kept, self.version()).map_err(|why| explain(&files, Some(self.version()), why))?;
+            expired.files = below(files, first_kept);
+            let latest = files.iter().filter(|file| file.kind == LogFileKind::Commit).map(|file| file.version).max().unwrap_or(first_kept);
+            keeps_all(files, &expired.files, first_kept, latest).map_err(|why| explain(files, Some(latest), why))?;
             if table.log().is_ratified_by_catalog() {
                 expired.files.extend(self.staged_up_to(first_kept).await?);
             }
         }
         // Sidecars become nobody's when checkpoints go, or when a writer has died.
         if expired.first_kept.is_some() || clock == StoreClock::Local {
-            expired.files.extend(self.lost_sidecars(&files, &expired.files, now, &mut expired.warnings).await?);
+            expired.files.extend(self.lost_sidecars(files, &expired.files, now, &mut expired.warnings).await?);
         }
         expired.files.sort();
+        expired.files.dedup();
         Ok(expired)
     }
 

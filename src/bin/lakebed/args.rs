@@ -342,7 +342,7 @@ pub enum Command {
         #[arg(value_name = "TABLE")]
         table: String,
     },
-    /// Looks into the log
+    /// Looks into the log and cares for it
     #[command(subcommand, after_help = "Example: lakebed log dump ./events --from 10")]
     Log(LogCommand),
     /// Runs a guided tour on a small data set that comes with lakebed
@@ -378,6 +378,26 @@ pub enum LogCommand {
         /// The first version to print
         #[arg(long, value_name = "V")]
         from: Option<u64>,
+    },
+    /// Writes one file that stands for all commits after the newest checkpoint
+    #[command(after_help = "Example: lakebed log compact ./events")]
+    Compact {
+        /// Path or URL
+        #[arg(value_name = "TABLE")]
+        table: String,
+    },
+    /// Deletes what of the log is older than the table keeps
+    #[command(after_help = "Example: lakebed log cleanup ./events --dry-run")]
+    Cleanup {
+        /// Path or URL
+        #[arg(value_name = "TABLE")]
+        table: String,
+        /// Prints what would be deleted, and deletes nothing
+        #[arg(long)]
+        dry_run: bool,
+        /// Adds what it costs: aws, azure, gcp or a price list
+        #[arg(long, value_name = "PRICES", requires = "dry_run")]
+        prices: Option<String>,
     },
 }
 

@@ -6,6 +6,8 @@ mod changes;
 mod create;
 mod delete;
 mod feed_law;
+mod log_cleanup;
+mod log_compact;
 mod merge;
 mod merge_model;
 mod overwrite;

@@ -1,0 +1,29 @@
+//! `log compact` and `log cleanup`. Kind: edge.
+
+use crate::failure::Result;
+use crate::output::warn;
+use crate::session::{Session, prices};
+
+pub async fn compact(session: &Session, table: &str) -> Result<()> {
+    let table = session.table(table)?;
+    let _writing = session.stop.writing();
+    let report = table.compact_log().run().await?;
+    session.output.report(report)
+}
+
+pub async fn cleanup(session: &Session, table: &str, dry_run: bool, price_list: Option<&str>) -> Result<()> {
+    let price_list = prices(price_list)?;
+    let table = session.table(table)?;
+    let cleanup = table.cleanup_log();
+    if dry_run {
+        let plan = cleanup.plan().await?;
+        warn(plan.warnings());
+        return session.output.plan(plan.summary(), price_list.as_ref());
+    }
+    let _writing = session.stop.writing();
+    let report = {
+        let _bar = session.progress.busy("cleaning up the log");
+        cleanup.run().await?
+    };
+    session.output.report(report)
+}
