@@ -113,9 +113,9 @@ pub(crate) fn keeps_all(files: &[LogFile], gone: &[OldFile], first_kept: Version
 
 /// The keys of all sidecars that these files of a log name. `LB-CKPT` when a checkpoint does not say. Costs one request a checkpoint.
 pub(crate) async fn named_sidecars(root: &TableRoot, env: &Env, files: &[LogFile]) -> Result<HashSet<Path>> {
-    let reads = complete_checkpoints(files).into_iter().map(|checkpoint| {
-        async move { read_small(root, env, &checkpoint, &FirstFile::default()).await }.boxed()
-    });
+    let reads = complete_checkpoints(files)
+        .into_iter()
+        .map(|checkpoint| async move { read_small(root, env, &checkpoint, &FirstFile::default()).await }.boxed());
     let reads: Vec<_> = reads.collect();
     let mut reads = stream::iter(reads).buffer_unordered(env.threads().max(4));
     let mut named = HashSet::new();

@@ -36,12 +36,32 @@ fn a_log_is_cut_at_the_newest_checkpoint_that_is_old_enough() {
 // spec: CLN-4
 #[test]
 fn commits_go_first_and_checkpoints_last() {
-    let files = with(7, &["1.checkpoint.parquet", "1.crc", "2.3.compacted.json", "4.7.compacted.json", "4.checkpoint.parquet", "4.crc", "5.6.compacted.json"]);
+    let files = with(
+        7,
+        &[
+            "1.checkpoint.parquet",
+            "1.crc",
+            "2.3.compacted.json",
+            "4.7.compacted.json",
+            "4.checkpoint.parquet",
+            "4.crc",
+            "5.6.compacted.json",
+        ],
+    );
     let gone = below(&files, Version(4));
     let gone: Vec<String> = names(&gone);
     assert_eq!(
         gone,
-        [".json", "1.json", "2.json", "3.json", "1.crc", "2.00000000000000000003.compacted.json", "4.00000000000000000007.compacted.json", "1.checkpoint.parquet"]
+        [
+            ".json",
+            "1.json",
+            "2.json",
+            "3.json",
+            "1.crc",
+            "2.00000000000000000003.compacted.json",
+            "4.00000000000000000007.compacted.json",
+            "1.checkpoint.parquet"
+        ]
     );
 }
 
@@ -109,7 +129,8 @@ fn every_log_keeps_its_promise_wherever_deleting_ends() {
             for end in 0..=gone.len() {
                 let left: Vec<LogFile> = files.iter().filter(|f| !gone[..end].iter().any(|g| g.name == f.name)).cloned().collect();
                 for version in cut.version.0..=latest {
-                    let made = |files: &[LogFile]| choose(files, Some(Version(version)), &BTreeSet::new()).map(|s| (s.checkpoint, s.commits));
+                    let made =
+                        |files: &[LogFile]| choose(files, Some(Version(version)), &BTreeSet::new()).map(|s| (s.checkpoint, s.commits));
                     assert_eq!(made(&left), made(&files), "seed {seed}: version {version} after {end} deletions");
                 }
             }

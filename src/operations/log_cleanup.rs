@@ -4,8 +4,8 @@
 
 use super::{Plan, Report, since};
 use crate::error::Result;
-use crate::log::cleanup::{OldFile, OldKind, delete};
 use crate::log::Version;
+use crate::log::cleanup::{OldFile, OldKind, delete};
 use crate::snapshot::{ExpiredLog, StoreClock};
 use crate::storage::{LIST_PAGE, Meter};
 use crate::table::Table;

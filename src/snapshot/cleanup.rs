@@ -122,7 +122,9 @@ impl Snapshot {
             found.1 = (0..batch.len()).fold(found.1, |sum, row| sum.saturating_add(batch.size(row).unsigned_abs()));
         }
         let checksum = match self.segment().checksums.first().filter(|file| file.version == self.version()) {
-            Some(file) => read_checksum(self.table(), file).await.ok().map(|c| (c.num_files.unsigned_abs(), c.table_size_bytes.unsigned_abs())),
+            Some(file) => {
+                read_checksum(self.table(), file).await.ok().map(|c| (c.num_files.unsigned_abs(), c.table_size_bytes.unsigned_abs()))
+            }
             None => None,
         };
         if checksum == Some(found) {

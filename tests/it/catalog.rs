@@ -201,6 +201,40 @@ async fn commits_left_behind_are_published_in_order_before_a_checkpoint_stands_o
     assert_eq!(numbers(&place.table()).await.unwrap(), [1, 2, 3, 4]);
 }
 
+/// The clock of somebody who comes back two months later.
+#[derive(Debug)]
+struct Later;
+
+impl lakebed::Clock for Later {
+    fn now(&self) -> lakebed::Timestamp {
+        lakebed::Timestamp(Env::system().now().millis() + 60 * 86_400_000)
+    }
+    fn sleep(&self, time: std::time::Duration) -> futures::future::BoxFuture<'static, ()> {
+        Box::pin(tokio::time::sleep(time))
+    }
+}
+
+// spec: CLN-10
+#[tokio::test]
+async fn the_log_is_cleaned_up_only_when_the_catalog_permits_it() {
+    let place = Place::with_table("catalogManaged").await;
+    for n in 1..=3 {
+        append(&place.table(), n).await.unwrap();
+    }
+    place.table().checkpoint().run().await.unwrap();
+    append(&place.table(), 4).await.unwrap();
+    let later = || Table::with_log(place.root.clone(), Arc::new(place.log()), Env::system().with_clock(Arc::new(Later)));
+    let before = (place.published().await, place.names("_delta_log/_staged_commits").await.len());
+    assert_eq!(later().cleanup_log().run().await.unwrap_err().code(), Code::FEATURE_WRITE);
+    assert_eq!((place.published().await, place.names("_delta_log/_staged_commits").await.len()), before);
+    place.catalog.permit_cleanup(true);
+    let report = later().cleanup_log().run().await.unwrap();
+    assert_eq!(report.metrics["firstVersion"], 3);
+    assert_eq!(place.published().await, [3, 4]);
+    assert!(place.names("_delta_log/_staged_commits").await.iter().all(|n| n.starts_with("00000000000000000004")));
+    assert_eq!(numbers(&place.table()).await.unwrap(), [1, 2, 3, 4]);
+}
+
 // spec: CAT-9
 #[tokio::test]
 async fn a_silent_catalog_is_an_error_and_a_hole_in_its_answer_too() {

@@ -88,7 +88,9 @@ async fn command(session: &Session, command: &Command) -> Result<()> {
         Command::Files { table, filter } => look::files(session, table, filter.as_deref()).await,
         Command::Log(LogCommand::Dump { table, from }) => look::dump(session, table, *from).await,
         Command::Log(LogCommand::Compact { table }) => log_care::compact(session, table).await,
-        Command::Log(LogCommand::Cleanup { table, dry_run, prices }) => log_care::cleanup(session, table, *dry_run, prices.as_deref()).await,
+        Command::Log(LogCommand::Cleanup { table, dry_run, prices }) => {
+            log_care::cleanup(session, table, *dry_run, prices.as_deref()).await
+        }
         Command::Scan { table, columns, filter, limit, output } => {
             let wanted = rows::Wanted { columns: columns.as_deref(), filter: filter.as_deref(), limit: *limit };
             rows::scan(session, table, wanted, output.as_deref()).await

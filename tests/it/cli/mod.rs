@@ -5,6 +5,7 @@ mod changes;
 mod demo;
 mod errors;
 mod formats;
+mod log_care;
 mod merge;
 pub mod races;
 mod row_changes;

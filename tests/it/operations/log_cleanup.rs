@@ -188,7 +188,8 @@ async fn protected_versions_go_all_at_once_or_stay() {
     let mut protocol = p.actions(0, "protocol")[0].clone();
     protocol["minWriterVersion"] = 7.into();
     protocol["writerFeatures"] = serde_json::json!(["checkpointProtection", "appendOnly", "invariants"]);
-    std::fs::write(p.folder.path().join(format!("_delta_log/{:020}.json", 8)), format!("{}\n", serde_json::json!({"protocol": protocol}))).unwrap();
+    std::fs::write(p.folder.path().join(format!("_delta_log/{:020}.json", 8)), format!("{}\n", serde_json::json!({"protocol": protocol})))
+        .unwrap();
     p.set_property("delta.requireCheckpointProtectionBeforeVersion", "5");
     p.age_versions(40, 0..=4);
     let plan = p.table.cleanup_log().plan().await.unwrap();

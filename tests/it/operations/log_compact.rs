@@ -18,7 +18,8 @@ async fn state(table: &Table) -> (BTreeSet<String>, Vec<(String, i64)>, Vec<Stri
 impl Place {
     fn compacted(&self) -> Vec<String> {
         let names = std::fs::read_dir(self.folder.path().join("_delta_log")).unwrap();
-        let mut names: Vec<String> = names.map(|e| e.unwrap().file_name().into_string().unwrap()).filter(|n| n.ends_with(".compacted.json")).collect();
+        let mut names: Vec<String> =
+            names.map(|e| e.unwrap().file_name().into_string().unwrap()).filter(|n| n.ends_with(".compacted.json")).collect();
         names.sort();
         names
     }
@@ -36,7 +37,10 @@ async fn a_compaction_says_what_its_commits_said() {
     p.table.delete().filter(Expr::sql("id = 4").unwrap()).run().await.unwrap();
     let before = state(&p.table).await;
     let report = p.table.compact_log().run().await.unwrap();
-    assert_eq!((&report.metrics["written"], &report.metrics["fromVersion"], &report.metrics["toVersion"]), (&Value::from(true), &Value::from(0), &Value::from(4)));
+    assert_eq!(
+        (&report.metrics["written"], &report.metrics["fromVersion"], &report.metrics["toVersion"]),
+        (&Value::from(true), &Value::from(0), &Value::from(4))
+    );
     assert_eq!(p.compacted(), ["00000000000000000000.00000000000000000004.compacted.json"]);
     let text = std::fs::read_to_string(p.folder.path().join("_delta_log").join(&p.compacted()[0])).unwrap();
     assert!(!text.contains("commitInfo") && text.contains("\"remove\""), "{text}");
@@ -62,7 +66,12 @@ async fn a_compaction_says_what_its_commits_said() {
 #[tokio::test]
 async fn a_compaction_begins_after_the_checkpoint_and_leaves_counts_known() {
     let p = place();
-    p.table.create(columns(&[("id", DataType::Long), ("s", DataType::String)])).property("delta.checkpointInterval", "4").run().await.unwrap();
+    p.table
+        .create(columns(&[("id", DataType::Long), ("s", DataType::String)]))
+        .property("delta.checkpointInterval", "4")
+        .run()
+        .await
+        .unwrap();
     for id in 1..=7 {
         append_ids(&p.table, &[id]).await.unwrap();
     }

@@ -18,6 +18,7 @@ struct State {
     staged: BTreeMap<Version, StagedCommit>,
     faults: Option<Faults>,
     keep_unpublished: bool,
+    permits_cleanup: bool,
 }
 
 #[derive(Debug)]
@@ -35,6 +36,10 @@ impl Catalog {
     /// Whether every answer that a commit was ratified is lost from now on, so that nobody publishes it.
     pub fn keep_unpublished(&self, keep: bool) {
         self.state.lock().unwrap().keep_unpublished = keep;
+    }
+    /// Whether writers may delete old files of the log.
+    pub fn permit_cleanup(&self, permit: bool) {
+        self.state.lock().unwrap().permits_cleanup = permit;
     }
     /// Loses a commit that is not published.
     pub fn forget(&self, version: u64) {
@@ -60,6 +65,9 @@ fn lost() -> lakebed::Error {
 
 #[async_trait]
 impl CommitCatalog for Catalog {
+    fn permits_cleanup(&self) -> bool {
+        self.state.lock().unwrap().permits_cleanup
+    }
     async fn ratified(&self) -> Result<Ratified> {
         tokio::task::yield_now().await;
         let mut state = self.state.lock().unwrap();
