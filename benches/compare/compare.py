@@ -129,6 +129,10 @@ def ops():
     yield Op("MERGE of 100,000 rows, half of them matching, into 6,001,215 in 16 files", "CPU ≤ 1/3, memory ≤ 1/2, written ≤ 1/5 of deltalake",
              change("merge", "--using", DATA / "merge_source" / "rows.parquet", "--on", on, "--when", "MATCHED THEN UPDATE SET *", "--when", "NOT MATCHED THEN INSERT *"),
              prepare=rows16, same=False, written=True)
+    small = {"lakebed": copy_of("lines_small"), "deltalake": copy_of("lines_small"), "DuckDB, plain copy": fresh}
+    yield Op("compaction of 2,000 files with 6,001,215 rows", "CPU ≤ 0.8 of deltalake, memory ≤ 300 MiB",
+             {"lakebed": [LAKEBED, "optimize", "{t}", "-q"], "deltalake": peer("optimize", "{t}"), "DuckDB, plain copy": peer("duckdb-copy", "{t}", DATA / "lines_small")},
+             prepare=small, same=False, written=True)
     yield Op("scan of 6,001,215 rows, 1 % of them deleted by vectors", "CPU ≤ 1.1 × without",
              {"lakebed": lb("scan", DATA / "lines-deleted", ""), "lakebed, nothing deleted": lb("scan", DATA / "lines-vectors", "")}, same=False)
     for name, columns, where in [("all 16 columns", "", None), ("a selective range", "", RANGE), ("three columns", "l_orderkey,l_partkey,l_extendedprice", None)]:

@@ -2,6 +2,7 @@
 
   lineitem/         TPC-H lineitem at scale 1 (6,001,215 rows) in 16 Parquet files, by DuckDB's generator
   merge_source/     100,000 rows of lineitem with another discount: half with keys that are there, half with new ones
+  lines_small/      a table of the same rows in 2,000 files
   million/          a table whose classic checkpoint (statistics as JSON) names 1,000,000 files, and ten commits after it
   tail/             2,000 JSON commits without a checkpoint, 100,000 files
   long/             10,000 commits with a checkpoint every 100
@@ -57,6 +58,29 @@ def merge_source(path):
     old = f"SELECT * REPLACE (CAST(0.09 AS DECIMAL(15,2)) AS l_discount) FROM read_parquet('{DIR}/lineitem/*.parquet') WHERE hash(l_orderkey, l_linenumber) % 100 < 2"
     half = f"SELECT * FROM ({old}) ORDER BY hash(l_orderkey, l_linenumber) LIMIT 50000"
     con.execute(f"COPY (SELECT * FROM ({half}) UNION ALL SELECT * REPLACE (l_orderkey + 10000000 AS l_orderkey) FROM ({half})) TO '{path}/rows.parquet' (FORMAT parquet, COMPRESSION snappy)")
+
+
+def lines_small(path):
+    names = {pa.int64(): "long", pa.int32(): "integer", pa.date32(): "date", pa.string(): "string"}
+    log = path / "_delta_log"
+    log.mkdir()
+    adds, schema = [], None
+    for source in sorted((DIR / "lineitem").glob("*.parquet")):
+        rows = pq.read_table(source)
+        schema = rows.schema
+        step = -(-len(rows) // 125)
+        for start in range(0, len(rows), step):
+            name = f"part-{len(adds):05d}.snappy.parquet"
+            piece = rows.slice(start, step)
+            pq.write_table(piece, path / name, compression="snappy")
+            adds.append({"add": {"path": name, "partitionValues": {}, "size": (path / name).stat().st_size, "modificationTime": 1_700_000_000_000 + len(adds), "dataChange": True,
+                                 "stats": json.dumps({"numRecords": len(piece)})}})
+    text = lambda t: names.get(t) or f"decimal({t.precision},{t.scale})"
+    fields = [{"name": f.name, "type": text(f.type), "nullable": True, "metadata": {}} for f in schema]
+    first = head()
+    first[1]["metaData"].update(schemaString=json.dumps({"type": "struct", "fields": fields}), partitionColumns=[])
+    commit(log, 0, first)
+    commit(log, 1, adds)
 
 
 def stats(rng, k):
@@ -138,7 +162,7 @@ def long(path):
 
 
 if __name__ == "__main__":
-    for maker in (lineitem, merge_source, million, tail, long):
+    for maker in (lineitem, lines_small, merge_source, million, tail, long):
         target = once(maker.__name__)
         if target:
             maker(target)

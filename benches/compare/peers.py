@@ -63,6 +63,8 @@ elif op == "merge":
 
     merge = open_table().merge(pq.read_table(args[1]), args[3], source_alias="s", target_alias="t")
     print(merge.when_matched_update_all().when_not_matched_insert_all().execute()["num_target_rows_inserted"])
+elif op == "optimize":
+    print(open_table().optimize.compact(target_size=128 << 20)["numFilesRemoved"])
 elif op == "append-rows":
     import deltalake
 

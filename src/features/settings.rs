@@ -89,6 +89,21 @@ impl TableState {
     pub(crate) fn target_file_size(&self) -> Result<Option<u64>> {
         self.setting("delta.targetFileSize", size_bytes)
     }
+    /// Whether small files are joined after a commit that left many.
+    pub(crate) fn joins_after_commits(&self) -> Result<bool> {
+        let words = |text: &str| Some(!text.eq_ignore_ascii_case("false"));
+        match self.setting("delta.autoOptimize.autoCompact", words)? {
+            Some(asked) => Ok(asked),
+            None => Ok(self.setting("delta.autoOptimize", boolean)?.unwrap_or(false)),
+        }
+    }
+    /// Whether rows are brought together by partition before they are written, so that few files come of them.
+    pub(crate) fn optimizes_writes(&self) -> Result<bool> {
+        match self.setting("delta.autoOptimize.optimizeWrite", boolean)? {
+            Some(asked) => Ok(asked),
+            None => Ok(self.setting("delta.autoOptimize", boolean)?.unwrap_or(false)),
+        }
+    }
     /// Whether data files also hold the partition columns, as far as no feature demands it.
     pub(super) fn writes_partition_columns(&self) -> Result<bool> {
         Ok(self.setting("delta.writePartitionColumnsToParquet", boolean)?.unwrap_or(true))

@@ -6,6 +6,7 @@
 use super::Report;
 use super::append::{Choices, OPERATION, Plan, stage};
 use super::delete::delete_matching;
+use super::optimize::join_after;
 use super::overwrite::Removal;
 use super::positions::Matcher;
 use super::row_changes::{Does, RowChanges, RowEffects};
@@ -80,7 +81,8 @@ impl Choices {
         let mut transaction = stage(table, Some(base), plan, info, &self, (Removal::default(), reads), &[]);
         effects.stage(&mut transaction);
         match transaction.commit().await {
-            Ok(CommitOutcome::Committed(done)) => {
+            Ok(CommitOutcome::Committed(mut done)) => {
+                done.warnings.extend(join_after(table, Some(base), &effects.adds).await);
                 let mut report = Report::committed(OPERATION, done, metrics, env, started);
                 report.warnings.extend(warning);
                 Ok(report)

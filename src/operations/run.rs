@@ -2,6 +2,7 @@
 //!
 //! Invariant: files that a lost attempt wrote are deleted, unless it is unknown whether the commit that names them landed.
 
+use super::optimize::join_after;
 use super::row_changes::RowEffects;
 use super::{Report, moved_on, refused};
 use crate::data::write::WriteOptions;
@@ -114,10 +115,14 @@ pub(super) async fn run<O: Operation>(table: &Table, operation: &O, settings: &S
             transaction.set_metadata(metadata);
         }
         staged.effects.stage(&mut transaction);
+
         let attempts_max = if settings.if_version.is_some() { 1 } else { settings.policy.attempts_max };
         transaction.policy(CommitPolicy { attempts_max, ..settings.policy.clone() });
         match transaction.commit().await {
-            Ok(CommitOutcome::Committed(done)) => return Ok(Report::committed(O::NAME, done, staged.metrics, &env, started)),
+            Ok(CommitOutcome::Committed(mut done)) => {
+                done.warnings.extend(join_after(table, Some(&base), &staged.effects.adds).await);
+                return Ok(Report::committed(O::NAME, done, staged.metrics, &env, started));
+            }
             Ok(CommitOutcome::Conflicted(conflict)) => {
                 staged.effects.discard(table).await;
                 let spent = env.now().millis().saturating_sub(started.millis());

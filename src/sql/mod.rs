@@ -10,6 +10,7 @@ mod dialect;
 mod failure;
 mod feed;
 mod functions;
+mod optimize;
 mod provider;
 mod pushdown;
 mod query;

@@ -4,7 +4,7 @@ use super::alter::alteration;
 use super::query::Planned;
 use super::statement::{CreateMode, CreateTable, Statement, TableName, parse, unsupported};
 use super::text::without_qualifier;
-use super::{Answer, Session, describe, sink};
+use super::{Answer, Session, describe, optimize, sink};
 use crate::error::{Code, Error, Result};
 use crate::expr::Expr;
 use crate::operations::{Alteration, Report};
@@ -48,6 +48,7 @@ pub(super) async fn run(session: &Session, text: &str) -> Result<Answer> {
         }
         Statement::Merge(merge) => Answer::Report(sink::merge(session, &merge).await?),
         Statement::Alter { table, action } => Answer::Report(session.table(&table)?.alter(alteration(&action)?).run().await?),
+        Statement::Optimize(asked) => Answer::Report(optimize::run(session, &asked).await?),
         Statement::Truncate(table) => Answer::Report(session.table(&table)?.delete().run().await?),
         Statement::Comment { table, text } => {
             Answer::Report(session.table(&table)?.alter(Alteration::Comment(text.unwrap_or_default())).run().await?)
@@ -56,7 +57,7 @@ pub(super) async fn run(session: &Session, text: &str) -> Result<Answer> {
 }
 
 /// An expression over the columns of one table.
-fn expression(text: &str, scope: &str) -> Result<Expr> {
+pub(super) fn expression(text: &str, scope: &str) -> Result<Expr> {
     Expr::sql(&without_qualifier(text, scope)?)
 }
 

@@ -2,6 +2,7 @@
 //!
 //! What starts with `SELECT`, `WITH`, `VALUES`, `FROM`, `TABLE` or a parenthesis is a query and goes to the planner as it is.
 
+use super::optimize::{self, Optimize};
 use super::text::Words;
 use crate::error::{Code, Error, Result};
 use datafusion::sql::sqlparser::tokenizer::Token;
@@ -81,6 +82,7 @@ pub(super) enum Statement {
         table: TableName,
         action: String,
     },
+    Optimize(Optimize),
     Truncate(TableName),
     Comment {
         table: TableName,
@@ -138,7 +140,7 @@ pub(super) struct Merge {
 }
 
 /// What is not there yet, by the words that begin it.
-const LATER: &[&str] = &["optimize", "vacuum", "restore", "convert", "reorg", "generate", "fsck", "analyze", "copy", "undrop"];
+const LATER: &[&str] = &["vacuum", "restore", "convert", "generate", "fsck", "analyze", "copy", "undrop"];
 
 /// Reads one statement. `LB-SQL` with the position of what does not parse; what is no statement of this build is named.
 pub(super) fn parse(text: &str) -> Result<Statement> {
@@ -192,6 +194,10 @@ pub(super) fn parse(text: &str) -> Result<Statement> {
     } else if words.take("alter table") {
         let table = table(&mut words)?;
         Statement::Alter { table, action: words.rest().to_owned() }
+    } else if words.take("optimize") {
+        Statement::Optimize(optimize::optimize(&mut words)?)
+    } else if words.take("reorg table") {
+        Statement::Optimize(optimize::reorg(&mut words)?)
     } else if words.take("truncate table") {
         Statement::Truncate(table(&mut words)?)
     } else if words.take("comment on table") {
@@ -202,7 +208,7 @@ pub(super) fn parse(text: &str) -> Result<Statement> {
     } else {
         return Err(words.expected("a statement").help(
             "there are SELECT, EXPLAIN, DESCRIBE, SHOW TBLPROPERTIES, SHOW COLUMNS, CREATE TABLE, REPLACE TABLE, INSERT, DELETE, UPDATE, \
-             MERGE, ALTER TABLE, TRUNCATE TABLE and COMMENT ON TABLE",
+             MERGE, ALTER TABLE, OPTIMIZE, REORG TABLE, TRUNCATE TABLE and COMMENT ON TABLE",
         ));
     };
     words.finish()?;

@@ -197,3 +197,22 @@ async fn version_and_schema_of_a_large_checkpoint_come_in_three_rounds_without_i
     let listed = log.store.take();
     assert!(bytes(&listed) < size && listed.iter().all(|r| r.kind == Kind::Get), "{listed:?}");
 }
+
+// spec: OPT-8
+#[tokio::test(start_paused = true)]
+async fn joining_twenty_five_files_of_one_commit_each_takes_34_requests_in_at_most_eight_rounds() {
+    let store = Counting::new(Arc::new(InMemory::new()));
+    let written = Written { table: Written::open(&store), store };
+    for k in 0..25 {
+        written.append(k).run().await.unwrap();
+    }
+    written.store.take();
+    let report = Written::open(&written.store).optimize().run().await.unwrap();
+    assert_eq!((report.version, &report.metrics["numRemovedFiles"]), (Some(Version(25)), &serde_json::json!(25)));
+    let requests = written.store.take();
+    assert_eq!(cost(&requests).0, vec![(Kind::Get, 31), (Kind::Put, 1), (Kind::Create, 1), (Kind::List, 1)], "{requests:?}");
+    assert!(rounds(&requests) <= 8, "{} rounds: {requests:?}", rounds(&requests));
+    let (planned, actual) = (report.planned.unwrap(), report.actual.unwrap());
+    assert_eq!((planned.requests, planned.bytes_read, planned.amount("remove")), (actual.requests, actual.bytes_read, actual.amount("remove")));
+    assert_eq!((actual.requests.get, actual.requests.put), (25, 2), "one for each file; the new file and the commit");
+}

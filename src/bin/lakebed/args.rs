@@ -1,6 +1,7 @@
 //! What can be typed: commands and flags. Kind: shape.
 
 use crate::alter::Alter;
+use crate::optimize::Optimize;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use std::path::PathBuf;
@@ -335,6 +336,7 @@ pub enum Command {
     /// Changes what a table is: columns, properties, rules, features
     #[command(after_help = "Example: lakebed alter ./events rename-column city town")]
     Alter(Alter),
+    Optimize(Optimize),
     /// Writes a checkpoint of the newest version
     #[command(after_help = "Example: lakebed checkpoint ./events")]
     Checkpoint {
@@ -425,7 +427,7 @@ fn app_version(text: &str) -> Result<(String, i64), String> {
 }
 
 /// A number of bytes: `512`, `64MiB`, `2GB`.
-fn size(text: &str) -> Result<u64, String> {
+pub fn size(text: &str) -> Result<u64, String> {
     let bare = text.trim();
     let digits = bare.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(bare.len());
     let (number, unit) = bare.split_at(digits);

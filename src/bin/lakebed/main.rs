@@ -11,6 +11,7 @@ mod failure;
 mod log_care;
 mod look;
 mod merge;
+mod optimize;
 mod output;
 mod progress;
 mod row_changes;
@@ -166,6 +167,7 @@ async fn command(session: &Session, command: &Command) -> Result<()> {
             merge::merge(session, table, wanted).await
         }
         Command::Alter(alter) => alter::run(session, alter).await,
+        Command::Optimize(asked) => optimize::run(session, asked).await,
         Command::Checkpoint { table } => change::checkpoint(session, table).await,
         Command::Demo { dir } => demo::run(session, dir.as_deref()).await,
         Command::Completions { .. } | Command::Man { .. } => Ok(()),

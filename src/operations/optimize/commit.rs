@@ -302,7 +302,10 @@ impl<'a> Run<'a> {
         let groups = self.layout.divide(files, self.target);
         let fate = if groups.is_empty() { "nothing is left to do in it" } else { "it is rewritten again" };
         self.note(format!("{what} while its group of files was rewritten: {fate}"));
-        let work = |(files, _)| Work { base: Arc::clone(base), scan: scan.clone(), group: Group { files }, tries };
+        let work = |(files, reason): (Vec<Add>, &str)| {
+            let group = Group { files, reason: reason.to_owned() };
+            Work { base: Arc::clone(base), scan: scan.clone(), group, tries }
+        };
         again.extend(groups.into_iter().map(work));
         Ok(())
     }

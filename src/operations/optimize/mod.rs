@@ -6,6 +6,7 @@
 //!
 //! Invariant: the rows of the table are the same before and after every commit.
 
+mod auto;
 mod bins;
 mod carry;
 mod commit;
@@ -18,6 +19,7 @@ mod sizes;
 
 pub use plan::{Group, OptimizePlan};
 
+pub(super) use auto::join_after;
 pub(super) use execute::execute;
 pub(super) use plan::every;
 
@@ -51,8 +53,6 @@ pub(super) struct Asked {
     pub target: Option<u64>,
     pub purge: bool,
     pub commit_bytes: Option<u64>,
-    /// Nobody asked: a commit that left many small files did.
-    pub auto: bool,
 }
 
 chosen_by_settings!(Optimize);

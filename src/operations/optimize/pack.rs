@@ -90,7 +90,8 @@ pub(super) fn settle(file: &mut Add, target: u64) {
     file.tags.get_or_insert_default().insert(TARGET_TAG.to_owned(), Some(target.to_string()));
 }
 
-fn is_settled(file: &Add, target: u64) -> bool {
+/// Whether it was made for this size.
+pub(super) fn is_settled(file: &Add, target: u64) -> bool {
     let tag = file.tags.as_ref().and_then(|tags| tags.get(TARGET_TAG)?.as_deref());
     tag.and_then(|text| text.parse().ok()) == Some(target)
 }

@@ -3,7 +3,7 @@
 //! A plan is plain data: it can be kept, shown, split by groups and carried out elsewhere, as long as its version can be read.
 
 use super::layout::Layout;
-use super::pack::{Pack, living_bytes};
+use super::pack::{Pack, is_settled, living_bytes};
 use super::rewrite::WHOLE_BYTES;
 use super::{Asked, COMMIT_BYTES, TARGET_BYTES};
 use crate::error::{Code, Error, Result};
@@ -24,6 +24,10 @@ const PART_BYTES: u64 = 8 << 20;
 /// Bytes that a row group of a large file has, about.
 const ROW_GROUP_BYTES: u64 = 64 << 20;
 
+/// A partition with so many small files is optimised after a commit that added to it, as Spark does it; at most so many partitions.
+const AUTO_FILES: usize = 50;
+const AUTO_PARTITIONS: usize = 128;
+
 /// What an optimisation will do. Carried out by `Optimize::execute`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct OptimizePlan {
@@ -43,6 +47,8 @@ pub struct OptimizePlan {
 pub struct Group {
     /// As they stand in the log, their statistics cut to the count. In the order in which they are read.
     pub(super) files: Vec<Add>,
+    /// Why.
+    pub(super) reason: String,
 }
 
 impl Group {
@@ -69,24 +75,26 @@ impl OptimizePlan {
     pub fn groups(&self) -> &[Group] {
         &self.groups
     }
+    /// The same work as plans of one group each, which can be carried out anywhere, at once and in any order; each commits for itself.
+    pub fn split(&self) -> Vec<OptimizePlan> {
+        let of = |group: &Group| {
+            let plan = OptimizePlan::new(self.read_version, self.layout.clone(), (self.target, self.commit_bytes), vec![group.clone()]);
+            OptimizePlan { predicate: self.predicate.clone(), auto: self.auto, ..plan }
+        };
+        self.groups.iter().map(of).collect()
+    }
     pub(super) fn into_summary(self) -> Plan {
         self.summary
     }
     /// For these groups.
-    pub(super) fn new(
-        base: &Snapshot,
-        layout: Layout,
-        (target, commit_bytes): (u64, u64),
-        groups: Vec<(Group, &'static str)>,
-    ) -> OptimizePlan {
-        let mut summary = Plan::new(layout.operation(), Some(base.version()));
-        for (group, reason) in &groups {
-            cost_of(group, reason, &mut summary);
+    pub(super) fn new(read_version: Version, layout: Layout, (target, commit_bytes): (u64, u64), groups: Vec<Group>) -> OptimizePlan {
+        let mut summary = Plan::new(layout.operation(), Some(read_version));
+        for group in &groups {
+            cost_of(group, &mut summary);
         }
         let commits = summary.amount("remove").bytes.div_ceil(commit_bytes.max(1)).max(u64::from(!groups.is_empty()));
         summary.requests.put += commits;
-        let groups = groups.into_iter().map(|(group, _)| group).collect();
-        OptimizePlan { summary, read_version: base.version(), layout, predicate: None, auto: false, target, commit_bytes, groups }
+        OptimizePlan { summary, read_version, layout, predicate: None, auto: false, target, commit_bytes, groups }
     }
 }
 
@@ -108,8 +116,8 @@ pub(super) async fn plan(base: &Arc<Snapshot>, asked: &Asked, settings: &Setting
     let groups = divided(&layout, files.try_collect::<Vec<_>>().await?.into_iter(), target);
     // Who may commit only once commits everything at once.
     let commit_bytes = if settings.if_version.is_some() { u64::MAX } else { asked.commit_bytes.unwrap_or(COMMIT_BYTES) };
-    let plan = OptimizePlan::new(base, layout, (target, commit_bytes), groups);
-    Ok(OptimizePlan { predicate, auto: asked.auto, ..plan })
+    let plan = OptimizePlan::new(base.version(), layout, (target, commit_bytes), groups);
+    Ok(OptimizePlan { predicate, ..plan })
 }
 
 /// The plan that writes all of these files anew, in one commit.
@@ -117,11 +125,11 @@ pub(crate) fn every(base: &Snapshot, files: Vec<(Add, Option<i64>)>) -> Optimize
     let layout = Layout::Pack(Pack::Every);
     let files = files.into_iter().map(|(add, records)| cut(add, records.and_then(|n| u64::try_from(n).ok())));
     let groups = divided(&layout, files, TARGET_BYTES);
-    OptimizePlan::new(base, layout, (TARGET_BYTES, u64::MAX), groups)
+    OptimizePlan::new(base.version(), layout, (TARGET_BYTES, u64::MAX), groups)
 }
 
 /// Divides files, partition by partition, oldest first.
-fn divided(layout: &Layout, files: impl Iterator<Item = Add>, target: u64) -> Vec<(Group, &'static str)> {
+fn divided(layout: &Layout, files: impl Iterator<Item = Add>, target: u64) -> Vec<Group> {
     let mut partitions: BTreeMap<NullableKey, Vec<Add>> = BTreeMap::new();
     for file in files {
         partitions.entry(key(&file.partition_values)).or_default().push(file);
@@ -130,9 +138,28 @@ fn divided(layout: &Layout, files: impl Iterator<Item = Add>, target: u64) -> Ve
     for mut files in partitions.into_values() {
         files.sort_by(|a, b| (a.modification_time, &a.path).cmp(&(b.modification_time, &b.path)));
         let divided = layout.divide(files, target);
-        groups.extend(divided.into_iter().map(|(files, reason)| (Group { files }, reason)));
+        groups.extend(divided.into_iter().map(|(files, reason)| Group { files, reason: reason.to_owned() }));
     }
     groups
+}
+
+/// The plan that joins small files of partitions to which a commit has added these, where they are many.
+pub(super) async fn after_commit(base: &Arc<Snapshot>, added: &[Add]) -> Result<OptimizePlan> {
+    let target = base.state().target_file_size()?.unwrap_or(TARGET_BYTES).max(1);
+    let mut small: BTreeMap<NullableKey, usize> = added.iter().map(|add| (key(&add.partition_values), 0)).take(AUTO_PARTITIONS).collect();
+    let mut files = base.scan().columns(Vec::<String>::new()).build()?.files();
+    let mut kept = Vec::new();
+    while let Some((task, add)) = files.try_next().await? {
+        let Some(count) = small.get_mut(&key(&add.partition_values)) else { continue };
+        let file = cut(add, task.num_records);
+        *count += usize::from(size(&file) < target / 2 && !is_settled(&file, target));
+        kept.push(file);
+    }
+    kept.retain(|file| small.get(&key(&file.partition_values)).is_some_and(|count| *count >= AUTO_FILES));
+    let layout = Layout::Pack(Pack::Small);
+    let groups = divided(&layout, kept.into_iter(), target);
+    let plan = OptimizePlan::new(base.version(), layout, (target, COMMIT_BYTES), groups);
+    Ok(OptimizePlan { auto: true, ..plan })
 }
 
 /// The text of a filter, which must read partition columns alone.
@@ -167,7 +194,7 @@ fn size(file: &Add) -> u64 {
 }
 
 /// What rewriting a group takes, as it is told before. What a file will hold that others are joined to is taken to be what they held.
-fn cost_of(group: &Group, reason: &str, summary: &mut Plan) {
+fn cost_of(group: &Group, summary: &mut Plan) {
     let requests = &mut summary.requests;
     let (mut read, mut written) = (0, 0);
     for file in &group.files {
@@ -193,7 +220,7 @@ fn cost_of(group: &Group, reason: &str, summary: &mut Plan) {
     (summary.bytes_read, summary.bytes_written) = (summary.bytes_read + read, summary.bytes_written + written);
     for file in &group.files {
         summary.act("remove", size(file));
-        summary.item(&percent_decode_str(&file.path).decode_utf8_lossy(), size(file), reason);
+        summary.item(&percent_decode_str(&file.path).decode_utf8_lossy(), size(file), &group.reason);
     }
     if written > 0 {
         summary.act("add", written);

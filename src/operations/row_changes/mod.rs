@@ -74,8 +74,9 @@ impl RowChanges {
                 Does::Deletes => !marks,
                 Does::Changes => true,
             };
-        // Rows of a file that a vector marks stay where they are; those that come are few, so one writer packs them.
-        let writers = if marks { 1 } else { table.env().threads() };
+        // Rows of a file that a vector marks stay where they are; those that come are few, so one writer packs them. One writer also
+        // makes the fewest files.
+        let writers = if marks || state.optimizes_writes()? { 1 } else { table.env().threads() };
         Ok(RowChanges {
             rows: base.scan().hidden(base.state().moved_columns()).build()?,
             vectors: marks.then(|| tokio::sync::Mutex::new(VectorWriter::new(table.root(), table.env()))),

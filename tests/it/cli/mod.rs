@@ -7,6 +7,7 @@ mod errors;
 mod formats;
 mod log_care;
 mod merge;
+mod optimize;
 pub mod races;
 mod row_changes;
 mod signals;

@@ -10,6 +10,7 @@ mod log_cleanup;
 mod log_compact;
 mod merge;
 mod merge_model;
+mod optimize;
 mod overwrite;
 mod replace;
 mod row_changes;

@@ -7,6 +7,7 @@ mod expressions;
 mod files;
 mod interop;
 mod merge;
+mod optimize;
 mod processes;
 mod races;
 mod rows;

@@ -1,0 +1,70 @@
+//! `optimize`: how files lie. Kind: edge.
+
+use crate::args::size;
+use crate::failure::Result;
+use crate::session::{Session, predicate, prices};
+use clap::Args;
+use lakebed::Version;
+
+/// Lays files out anew: joins small ones, writes those with many deleted rows without these
+#[derive(Args)]
+#[command(after_help = "Example: lakebed optimize ./events --where \"day >= '2026-01-01'\" --dry-run --prices aws")]
+pub struct Optimize {
+    /// Path or URL
+    #[arg(value_name = "TABLE")]
+    table: String,
+    /// Only partitions for which this is true; names partition columns alone
+    #[arg(long = "where", value_name = "EXPRESSION")]
+    filter: Option<String>,
+    /// Writes every file that has deleted rows without them, and joins nothing else
+    #[arg(long)]
+    purge: bool,
+    /// The size of files; default: the table's `delta.targetFileSize`, else 128MiB
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    target_size: Option<u64>,
+    /// What requests and bytes cost: aws, azure, gcp, or a file; with --dry-run
+    #[arg(long, value_name = "FILE|PROVIDER", requires = "dry_run")]
+    prices: Option<String>,
+    /// Prints what would be done, and does nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// A note for the history
+    #[arg(long, value_name = "TEXT")]
+    user_metadata: Option<String>,
+    /// Refuses when the table is not at this version
+    #[arg(long, value_name = "N")]
+    if_version: Option<u64>,
+}
+
+pub async fn run(session: &Session, asked: &Optimize) -> Result<()> {
+    let prices = prices(asked.prices.as_deref())?;
+    let mut optimize = session.table(&asked.table)?.optimize();
+    if let Some(filter) = predicate(asked.filter.as_deref())? {
+        optimize = optimize.filter(filter);
+    }
+    if asked.purge {
+        optimize = optimize.purge();
+    }
+    if let Some(bytes) = asked.target_size {
+        optimize = optimize.target_size(bytes);
+    }
+    if let Some(text) = &asked.user_metadata {
+        optimize = optimize.user_metadata(text);
+    }
+    if let Some(version) = asked.if_version {
+        optimize = optimize.if_version(Version(version));
+    }
+    if asked.dry_run {
+        let plan = {
+            let _bar = session.progress.busy("looking at files");
+            optimize.plan().await?
+        };
+        return session.output.plan(plan.summary(), prices.as_ref());
+    }
+    let _writing = session.stop.writing();
+    let report = {
+        let _bar = session.progress.busy("laying files out anew");
+        optimize.run().await?
+    };
+    session.output.report(report)
+}
