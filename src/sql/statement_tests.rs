@@ -9,7 +9,7 @@ fn statements_that_do_not_parse_say_where() {
     // spec: SQL-9
     let cases = [
         ("VACUUM t", "VACUUM is not supported"),
-        ("optimize t", "OPTIMIZE is not supported"),
+        ("optimize t zorder by (a)", "OPTIMIZE ZORDER BY is not supported"),
         ("CREATE TABLE t SHALLOW CLONE s", "CLONE is not supported"),
         ("GRANT x", "expected a statement, found `GRANT x` (position: 1)"),
         ("DELETE FROM t WHERE", "expected a condition, found its end (position: 20)"),

@@ -213,6 +213,9 @@ async fn joining_twenty_five_files_of_one_commit_each_takes_34_requests_in_at_mo
     assert_eq!(cost(&requests).0, vec![(Kind::Get, 31), (Kind::Put, 1), (Kind::Create, 1), (Kind::List, 1)], "{requests:?}");
     assert!(rounds(&requests) <= 8, "{} rounds: {requests:?}", rounds(&requests));
     let (planned, actual) = (report.planned.unwrap(), report.actual.unwrap());
-    assert_eq!((planned.requests, planned.bytes_read, planned.amount("remove")), (actual.requests, actual.bytes_read, actual.amount("remove")));
+    assert_eq!(
+        (planned.requests, planned.bytes_read, planned.amount("remove")),
+        (actual.requests, actual.bytes_read, actual.amount("remove"))
+    );
     assert_eq!((actual.requests.get, actual.requests.put), (25, 2), "one for each file; the new file and the commit");
 }

@@ -53,7 +53,7 @@ impl Layout {
     /// whole rows with all that must travel with them.
     pub(super) async fn rewrite(&self, base: &Arc<Snapshot>, scan: &Scan, group: Group, target: u64) -> Result<Rewritten> {
         match self {
-            Layout::Pack(_) => copied(base, scan, group, target).await,
+            Layout::Pack(pack) => copied(base, scan, group, target, *pack == Pack::Small).await,
         }
     }
 }

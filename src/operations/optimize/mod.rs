@@ -1,8 +1,8 @@
 //! Lays files of a table out anew, without changing its rows. Kind: edge. Spec: OPT.
 //!
 //! `plan` looks at the files of one version and says which are rewritten together (`Group`); `execute` rewrites the groups, which are
-//! independent, and commits what is done in portions, so that a run that is killed leaves behind all that it has committed. How files become groups, and what
-//! order the rows of a group get, is the layout's word alone (`layout.rs`).
+//! independent, and commits what is done in portions, so that a run that is killed leaves behind all that it has committed. How files
+//! become groups, and what order the rows of a group get, is the layout's word alone (`layout.rs`).
 //!
 //! Invariant: the rows of the table are the same before and after every commit.
 

@@ -41,17 +41,16 @@ pub(super) fn whole_rows(base: &Arc<Snapshot>) -> Result<Scan> {
     base.scan().hidden(base.state().moved_columns()).whole_files(WHOLE_BYTES).build()
 }
 
-/// The group with its rows joined as they are.
-pub(super) async fn copied(base: &Arc<Snapshot>, scan: &Scan, group: Group, target: u64) -> Result<Rewritten> {
+/// The group with its rows joined as they are; `settles` when the new files are as large as they are to become.
+pub(super) async fn copied(base: &Arc<Snapshot>, scan: &Scan, group: Group, target: u64, settles: bool) -> Result<Rewritten> {
     let tasks = group.files.iter().map(task).collect::<Result<Vec<_>>>()?;
     let rows = scan.read_in_order(tasks, FILES_AHEAD);
     // One file of what fits into one, even when it grows a little.
-    let (adds, counts) = written(base, &group, rows, target.saturating_mul(2)).await?;
-    let adds = adds.into_iter().map(|mut add| {
-        settle(&mut add, target);
-        add
-    });
-    Ok(Rewritten { adds: adds.collect(), order: Some(counts), group })
+    let (mut adds, counts) = written(base, &group, rows, target.saturating_mul(2)).await?;
+    if settles {
+        adds.iter_mut().for_each(|add| settle(add, target));
+    }
+    Ok(Rewritten { adds, order: Some(counts), group })
 }
 
 /// The task that reads a file of a group.

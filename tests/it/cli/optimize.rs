@@ -12,13 +12,22 @@ fn plan_is_shown_and_changes_nothing_and_the_report_stands_beside_it() {
     }
     let before = shell.lines(&["scan", "t"]).len();
     let plan = shell.json(&["optimize", "t", "--dry-run", "--prices", "aws"]);
-    assert_eq!((&plan["operation"], &plan["read_version"], &plan["actions"]["remove"]["count"]), (&json!("OPTIMIZE"), &json!(3), &json!(2)));
+    assert_eq!(
+        (&plan["operation"], &plan["read_version"], &plan["actions"]["remove"]["count"]),
+        (&json!("OPTIMIZE"), &json!(3), &json!(2))
+    );
     assert_eq!((&plan["requests"]["get"], plan["items"].as_array().unwrap().len()), (&json!(2), 2));
-    assert!(plan["bytes_read"].as_u64() > Some(0) && plan["bytes_written"].as_u64() > Some(0) && plan["cost"]["total"].is_number(), "{plan}");
+    assert!(
+        plan["bytes_read"].as_u64() > Some(0) && plan["bytes_written"].as_u64() > Some(0) && plan["cost"]["total"].is_number(),
+        "{plan}"
+    );
     assert_eq!(shell.json(&["info", "t"])["version"], 3);
     let report = shell.json(&["optimize", "t", "--target-size", "64MiB", "--user-metadata", "night", "--if-version", "3"]);
     assert_eq!((&report["version"], &report["metrics"]["numRemovedFiles"]), (&json!(4), &json!(2)));
-    assert_eq!((&report["planned"]["bytes_read"], &report["planned"]["actions"]["remove"]), (&report["actual"]["bytes_read"], &report["actual"]["actions"]["remove"]));
+    assert_eq!(
+        (&report["planned"]["bytes_read"], &report["planned"]["actions"]["remove"]),
+        (&report["actual"]["bytes_read"], &report["actual"]["actions"]["remove"])
+    );
     assert_eq!(shell.lines(&["scan", "t"]).len(), before);
     let nothing = shell.json(&["optimize", "t", "--purge"]);
     assert_eq!((&nothing["version"], &nothing["operation"]), (&Value::Null, &json!("REORG")));

