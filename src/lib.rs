@@ -38,8 +38,8 @@ pub use log::{
     Ratified, Remove, StagedCommit, Txn, VectorDescriptor, Version,
 };
 pub use operations::{
-    Alter, Alteration, Amount, Append, ChangeFeed, Changes, Checkpoint, Cost, Create, Delete, Group, LogCleanup, LogCleanupPlan,
-    LogCompaction, Merge, Optimize, OptimizePlan, Plan, PlanItem, Prices, Report, SaveMode, Update,
+    Alter, Alteration, Amount, Append, ChangeFeed, Changes, Checkpoint, Cost, Create, Delete, Doctor, Finding, Group, LogCleanup,
+    LogCleanupPlan, LogCompaction, Merge, Optimize, OptimizePlan, Plan, PlanItem, Prices, RepairPlan, Report, SaveMode, Severity, Update,
 };
 pub use schema::{DataType, Field, FieldPath, NewColumn, Position, Scalar, Struct, column_path};
 pub use snapshot::{At, CountEffort, Counts, FileBatch, FileQuery, HistoryEntry, Snapshot};

@@ -106,14 +106,19 @@ fn stamp_commit(before: &TableState, after: &TableState, draft: &mut CommitDraft
         add.default_row_commit_version.get_or_insert(i64::try_from(draft.version.0).unwrap_or(i64::MAX));
     }
     if highest > mark {
-        let configuration = format!("{{\"{HIGH_WATER_MARK}\":{highest},\"domainName\":\"{DOMAIN}\"}}");
         draft.domains.retain(|domain| domain.domain != DOMAIN);
-        draft.domains.push(DomainMetadata { domain: DOMAIN.to_owned(), configuration, removed: false });
+        draft.domains.push(high_water_mark(highest));
     }
     if draft.removes && after.keeps_row_ids() {
         draft.tags.insert(PRESERVED.to_owned(), "true".to_owned());
     }
     Ok(())
+}
+
+/// The record of the highest row id that was ever given.
+pub(super) fn high_water_mark(highest: i64) -> DomainMetadata {
+    let configuration = format!("{{\"{HIGH_WATER_MARK}\":{highest},\"domainName\":\"{DOMAIN}\"}}");
+    DomainMetadata { domain: DOMAIN.to_owned(), configuration, removed: false }
 }
 
 impl TableState {

@@ -77,6 +77,23 @@ impl Checksum {
         }
         crc.sound().then_some(crc).ok_or_else(|| "its counts are negative or disagree".to_owned())
     }
+    /// Why this cannot be the checksum of a version with that protocol, metadata and transaction, as far as they are known.
+    pub fn contradicts(&self, protocol: Option<&Protocol>, metadata: Option<&Metadata>, txn_id: Option<&str>) -> Option<&'static str> {
+        if protocol.is_some_and(|p| !p.says_the_same(&self.protocol)) {
+            return Some("a commit that it covers sets another protocol");
+        }
+        if metadata.is_some_and(|m| !m.says_the_same(&self.metadata)) {
+            return Some("a commit that it covers sets other metadata");
+        }
+        match (txn_id, self.txn_id.as_deref()) {
+            (Some(a), Some(b)) if a != b => Some("it belongs to another commit"),
+            _ => None,
+        }
+    }
+    /// The checksum of a table before its first commit, to be advanced over all of them; it knows every file while they are few.
+    pub fn before_first(protocol: Protocol, metadata: Metadata) -> Checksum {
+        Checksum { all_files: Some(Vec::new()), ..Checksum::of(&SmallFacts::empty(), protocol, metadata) }
+    }
     /// The body to write.
     pub fn encode(&self) -> crate::error::Result<Bytes> {
         Ok(serde_json::to_vec(self).map_err(|e| unencodable("a checksum", &e))?.into())

@@ -114,7 +114,7 @@ pub(crate) fn choose(files: &[LogFile], target: Option<Version>, broken: &BTreeS
     })
 }
 
-/// All complete checkpoints of a listing.
+/// Every complete checkpoint of a listing, oldest first; of one version the one that is read comes last.
 pub(crate) fn complete_checkpoints(files: &[LogFile]) -> Vec<CheckpointFiles> {
     Log::sort(files, &BTreeSet::new()).checkpoints
 }

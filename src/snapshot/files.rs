@@ -143,6 +143,13 @@ impl Snapshot {
         files.try_filter(|batch| std::future::ready(!batch.is_empty())).boxed()
     }
 
+    /// Every file that the snapshot's own checkpoint names, whatever the tail says of it. Nothing stands in for what is broken.
+    pub(crate) fn checkpoint_files(self: &Arc<Self>) -> BoxStream<'static, Result<FileBatch>> {
+        let seen = SeenFiles::new(self.table().root().url());
+        let read = Arc::new(Reading { seen, query: FileQuery::default().full(), pruner: None });
+        parts(self).map_ok(move |part| part.files(Arc::clone(&read))).try_flatten().boxed()
+    }
+
     /// Removed files that the log still remembers, newest first. Memory as of `files`.
     pub(crate) fn tombstones(self: &Arc<Self>) -> BoxStream<'static, Result<Vec<Remove>>> {
         let snapshot = Arc::clone(self);

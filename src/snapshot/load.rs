@@ -10,7 +10,7 @@ use crate::log::checksum::Checksum;
 use crate::log::listing::{list, list_back, list_latest};
 use crate::log::read::read_tail;
 use crate::log::segment::{CheckpointFiles, LogSegment, NoSegment, choose, explain};
-use crate::log::{Action, LogFile, LogTail, Protocol, SmallFacts, Version};
+use crate::log::{Action, LogFile, LogTail, SmallFacts, Version};
 use crate::table::Table;
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -186,25 +186,7 @@ fn contradicts(crc: &Checksum, version: Version, tail: &LogTail) -> Option<&'sta
         before.apply_piece(piece);
         txn_id = before.commit_info.as_ref().filter(|_| piece.to == version).and_then(|i| i.txn_id());
     }
-    let features = |p: &Protocol| {
-        let sorted = |list: &Option<Vec<String>>| list.iter().flatten().cloned().collect::<BTreeSet<_>>();
-        (p.min_reader_version, p.min_writer_version, sorted(&p.reader_features), sorted(&p.writer_features))
-    };
-    if before.protocol.is_some_and(|p| features(&p) != features(&crc.protocol)) {
-        return Some("a commit that it covers sets another protocol");
-    }
-    let same = |a: &crate::log::Metadata| {
-        let b = &crc.metadata;
-        (&a.id, &a.schema_string, &a.partition_columns, &a.configuration)
-            == (&b.id, &b.schema_string, &b.partition_columns, &b.configuration)
-    };
-    if before.metadata.is_some_and(|m| !same(&m)) {
-        return Some("a commit that it covers sets other metadata");
-    }
-    match (txn_id, crc.txn_id.as_deref()) {
-        (Some(a), Some(b)) if a != b => Some("it belongs to another commit"),
-        _ => None,
-    }
+    crc.contradicts(before.protocol.as_ref(), before.metadata.as_ref(), txn_id)
 }
 
 impl Snapshot {

@@ -14,7 +14,7 @@ pub(crate) use cleanup::{ExpiredLog, StoreClock};
 pub use files::{FileBatch, FileQuery};
 pub use history::HistoryEntry;
 pub(crate) use history::{adjusted, own_time, version_at};
-pub(crate) use stats::may_hold;
+pub(crate) use stats::{bounds_of, may_hold};
 
 use crate::env::Timestamp;
 use crate::error::{Code, Result};

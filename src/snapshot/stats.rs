@@ -134,6 +134,16 @@ pub(crate) fn may_hold(filter: &BoundExpr, state: &TableState, files: &FileRows)
     FilePruner::new(filter.clone(), state)?.keep(files, Facts::All)
 }
 
+/// What the statistics of files say of these columns, made into bounds that hold for every row.
+pub(crate) fn bounds_of(reader: &StatsReader, files: &FileRows) -> FileStats {
+    let stats = match (files.stats_parsed(), files.stats()) {
+        (_, Some(texts)) => reader.read_json(texts),
+        (Some(parsed), None) => reader.read_parsed(parsed),
+        (None, None) => reader.unknown(files.len()),
+    };
+    widen(stats, reader.leaves())
+}
+
 fn physical_path(state: &TableState, path: &FieldPath) -> Option<(Vec<String>, DataType)> {
     let (mut logical, mut physical) = (state.schema(), state.physical_schema());
     let mut names = Vec::new();

@@ -173,6 +173,10 @@ impl TableRoot {
         let (Some(identity), Some(env)) = (&self.inner.identity, &self.inner.env) else { return Ok(()) };
         self.inner.writable.get_or_try_init(|| probe::check(self, identity, &self.inner.options, env)).await.copied()
     }
+    /// Where the keys of the table begin; empty when its store holds nothing else.
+    pub(crate) fn prefix(&self) -> &Path {
+        &self.inner.prefix
+    }
     /// The key of a name inside the table, which is taken literally (already decoded).
     ///
     /// A name that no store can hold (a dot segment, a control character) becomes its percent-encoded form.

@@ -8,7 +8,7 @@ pub use map::NullableMap;
 use lenient::{no_columns, null_as_default, text_map, text_map_option, without_nulls, yes};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// String map of the log (`configuration`, `tags`, `options`).
 pub type StringMap = BTreeMap<String, String>;
@@ -23,6 +23,15 @@ pub struct Protocol {
     pub reader_features: Option<Vec<String>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub writer_features: Option<Vec<String>>,
+}
+
+impl Protocol {
+    /// Whether it asks the same of readers and writers, in whatever order it lists features.
+    pub(crate) fn says_the_same(&self, other: &Protocol) -> bool {
+        let sorted = |list: &Option<Vec<String>>| list.iter().flatten().cloned().collect::<BTreeSet<_>>();
+        let all = |p: &Protocol| (p.min_reader_version, p.min_writer_version, sorted(&p.reader_features), sorted(&p.writer_features));
+        all(self) == all(other)
+    }
 }
 
 /// The storage format of data files; always Parquet.
@@ -58,6 +67,14 @@ pub struct Metadata {
     pub configuration: StringMap,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created_time: Option<i64>,
+}
+
+impl Metadata {
+    /// Whether it describes the same table: identity, schema, partitioning and properties.
+    pub(crate) fn says_the_same(&self, other: &Metadata) -> bool {
+        (&self.id, &self.schema_string, &self.partition_columns, &self.configuration)
+            == (&other.id, &other.schema_string, &other.partition_columns, &other.configuration)
+    }
 }
 
 /// Where the deleted rows of a file are listed.
