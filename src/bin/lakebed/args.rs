@@ -344,7 +344,30 @@ pub enum Command {
         #[arg(value_name = "TABLE")]
         table: String,
     },
+<<<<<<< HEAD
     /// Looks into the log and cares for it
+=======
+    /// Looks for damage and says it with stable codes; exits with 6 when there is any
+    #[command(after_help = "Example: lakebed doctor ./events --deep")]
+    Doctor {
+        /// Path or URL
+        #[arg(value_name = "TABLE")]
+        table: String,
+        /// Reads every row and holds statistics and rules against them
+        #[arg(long)]
+        deep: bool,
+        /// Mends what can be mended: by a commit, and by moving files to the folder `_quarantine`
+        #[arg(long)]
+        repair: bool,
+        /// Shows what a repair would do and does nothing
+        #[arg(long)]
+        dry_run: bool,
+        /// Moves the files of one folder in `_quarantine` back to where they were
+        #[arg(long, value_name = "FOLDER", conflicts_with_all = ["deep", "repair", "dry_run"])]
+        undo: Option<String>,
+    },
+    /// Looks into the log
+>>>>>>> a51d886 (doctor: repair with a plan, quarantine and undo; 66 more broken tables)
     #[command(subcommand, after_help = "Example: lakebed log dump ./events --from 10")]
     Log(LogCommand),
     /// Runs a guided tour on a small data set that comes with lakebed

@@ -18,6 +18,8 @@ pub enum Failure {
     BrokenPipe,
     /// A result could not be written: what, and where.
     Output(String, String),
+    /// A check found something, which was told as a result.
+    Findings,
     /// A signal asked to stop; what became of the run's commits.
     Interrupted(Commits),
     /// A defect.
@@ -61,6 +63,7 @@ impl Failure {
             },
             Failure::Usage(_) => 2,
             Failure::BrokenPipe => 0,
+            Failure::Findings => 6,
             Failure::Interrupted(commits) => {
                 if commits.unsettled.is_some() {
                     3
@@ -103,7 +106,7 @@ impl Failure {
             help: help.map(str::to_owned),
         };
         Some(match self {
-            Failure::BrokenPipe => return None,
+            Failure::BrokenPipe | Failure::Findings => return None,
             Failure::Lakebed(e) => Told { context: e.context().to_vec(), ..told(e.code(), e.message(), e.next_step()) },
             Failure::Usage(message) => {
                 Told { code: "LB-USAGE", kind: "InvalidInput", ..told(Code::INPUT, message, Some("see `lakebed --help`")) }

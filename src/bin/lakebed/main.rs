@@ -7,6 +7,7 @@ mod args;
 mod change;
 mod changes;
 mod demo;
+mod doctor;
 mod failure;
 mod log_care;
 mod look;
@@ -169,6 +170,10 @@ async fn command(session: &Session, command: &Command) -> Result<()> {
         Command::Alter(alter) => alter::run(session, alter).await,
         Command::Optimize(asked) => optimize::run(session, asked).await,
         Command::Checkpoint { table } => change::checkpoint(session, table).await,
+        Command::Doctor { table, deep, repair, dry_run, undo } => {
+            let asked = doctor::Asked { deep: *deep, repair: *repair, dry_run: *dry_run, undo: undo.as_deref() };
+            doctor::doctor(session, table, asked).await
+        }
         Command::Demo { dir } => demo::run(session, dir.as_deref()).await,
         Command::Completions { .. } | Command::Man { .. } => Ok(()),
     }

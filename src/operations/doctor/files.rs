@@ -66,7 +66,7 @@ impl FileCheck {
                 self.text(&add.path, text, raw, row, findings);
             }
             let recount = batch.num_records(row).map(Mend::Recount);
-            for leaf in crossed.iter().filter(|(_, rows)| rows.is_valid(row) && rows.value(row)).map(|(name, _)| name) {
+            for name in crossed.iter().filter(|(_, rows)| rows.is_valid(row) && rows.value(row)).map(|(name, _)| name) {
                 let what = format!("the least value of {name} is above the greatest");
                 say(findings, STATS_BOUNDS, &add.path, what, recount.clone());
             }

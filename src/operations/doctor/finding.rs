@@ -106,7 +106,7 @@ kinds! {
     VECTOR_MISSING = "LB-DOC-VECTOR-MISSING", Error, "restore the vector file, or the version before it";
     VECTOR = "LB-DOC-VECTOR", Error, "restore the vector file, or the version before it";
     VECTOR_RANGE = "LB-DOC-VECTOR-RANGE", Error, "restore the version before it";
-    CKPT_BROKEN = "LB-DOC-CKPT-BROKEN", Warning, "--repair moves it to the quarantine when something stands in, and writes a new one";
+    CKPT_BROKEN = "LB-DOC-CKPT-BROKEN", Warning, "--repair moves it to the quarantine when something stands in";
     CKPT_PARTS = "LB-DOC-CKPT-PARTS", Info, "--repair moves the parts to the quarantine";
     CKPT_DIFFERS = "LB-DOC-CKPT-DIFFERS", Error, "--repair moves it to the quarantine, because the commits stand in";
     CKPT_FORM = "LB-DOC-CKPT-FORM", Warning, "--repair moves it to the quarantine when something stands in";

@@ -11,9 +11,12 @@ mod finding;
 mod layout;
 mod ledger;
 mod objects;
+mod quarantine;
+mod repair;
 mod row_ids;
 
 pub use finding::{Finding, Severity};
+pub use repair::RepairPlan;
 
 use crate::data::vector;
 use crate::error::{Code, Error, Result};
@@ -256,14 +259,18 @@ impl Doctor {
                 Err(e) => return Err(e),
             };
             let vectors = check.batch(&batch, findings);
+            let mut outside = Vec::new();
             for row in 0..batch.len() {
                 (count, bytes) = (count + 1, bytes.saturating_add(batch.size(row)));
                 match place(root, batch.path(row)) {
                     Ok(Place::Inside(path)) => ledger.say(&path, Mention::Live { bytes: batch.size(row) })?,
-                    Ok(Place::Outside(store, key)) => objects::look_outside(batch.path(row), batch.size(row), store, key, findings).await?,
+                    Ok(Place::Outside(store, key)) => {
+                        outside.push(objects::Outside { raw: batch.path(row).to_owned(), bytes: batch.size(row), store, key });
+                    }
                     Err(e) => files::refused(batch.path(row), &e, findings),
                 }
             }
+            objects::look_outside(outside, parallel_reads(env), findings).await?;
             for name in vectors.iter().filter_map(|v| vector::file_name(&v.vector)) {
                 if let Ok(Place::Inside(path)) = place(root, &name) {
                     ledger.say(&path, Mention::Named)?;

@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::snapshot::Snapshot;
 use crate::storage::failure;
 use crate::table::Table;
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt, stream};
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 use std::sync::Arc;
@@ -23,12 +23,24 @@ pub(super) async fn log_is_absent(table: &Table) -> Result<bool> {
 }
 
 /// A live file outside of the table, which no listing shows.
-pub(super) async fn look_outside(raw: &str, bytes: i64, store: Arc<dyn ObjectStore>, key: Path, findings: &mut Findings) -> Result<()> {
-    match store.head(&key).await {
-        Ok(meta) if i64::try_from(meta.size) == Ok(bytes) => {}
-        Ok(meta) => findings.add(FILE_SIZE, raw, format!("the log says {bytes} bytes, the file has {}", meta.size)),
-        Err(object_store::Error::NotFound { .. }) => findings.add(FILE_MISSING, raw, "the file is not there"),
-        Err(e) => return Err(failure(e, "looking at a data file", key.as_ref())),
+pub(super) struct Outside {
+    pub raw: String,
+    pub bytes: i64,
+    pub store: Arc<dyn ObjectStore>,
+    pub key: Path,
+}
+
+/// Looks at such files, several at once.
+pub(super) async fn look_outside(files: Vec<Outside>, width: usize, findings: &mut Findings) -> Result<()> {
+    let looks = stream::iter(files).map(|file| async move { (file.store.head(&file.key).await, file) });
+    let mut looks = std::pin::pin!(looks.buffered(width));
+    while let Some((found, Outside { raw, bytes, key, .. })) = looks.next().await {
+        match found {
+            Ok(meta) if i64::try_from(meta.size) == Ok(bytes) => {}
+            Ok(meta) => findings.add(FILE_SIZE, raw, format!("the log says {bytes} bytes, the file has {}", meta.size)),
+            Err(object_store::Error::NotFound { .. }) => findings.add(FILE_MISSING, raw, "the file is not there"),
+            Err(e) => return Err(failure(e, "looking at a data file", key.as_ref())),
+        }
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 mod alter;
 mod changes;
 mod demo;
+mod doctor;
 mod errors;
 mod formats;
 mod log_care;

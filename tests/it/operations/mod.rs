@@ -5,6 +5,7 @@ mod append;
 mod changes;
 mod create;
 mod delete;
+mod doctor;
 mod feed_law;
 mod log_cleanup;
 mod log_compact;

@@ -3,6 +3,7 @@
 mod alter;
 mod changes;
 mod differential;
+mod doctor;
 mod expressions;
 mod files;
 mod interop;

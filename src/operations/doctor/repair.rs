@@ -1,0 +1,283 @@
+//! Mends what can be mended without a guess: by commits, and by moving files to the quarantine. Kind: edge. Spec: DOC.
+//!
+//! Invariant: nothing is deleted, nothing is written over, no commit is changed; what a repair did is undone by `Doctor::undo` and, for
+//! its commit, by restoring the version before it.
+
+use super::finding::{Finding, Mend};
+use super::ledger::{Place, place};
+use super::{Doctor, quarantine};
+use crate::data::scan::FileTask;
+use crate::error::{Code, Error, Result};
+use crate::features::TableState;
+use crate::log::{Add, Version};
+use crate::operations::overwrite::remove_of;
+use crate::operations::{Plan, Report, refused, since};
+use crate::snapshot::{FileQuery, Snapshot};
+use crate::storage::failure;
+use crate::table::Table;
+use crate::transaction::{CommitOutcome, Committed, OperationInfo, ReadScope};
+use futures::TryStreamExt;
+use object_store::ObjectStoreExt;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+const OPERATION: &str = "REPAIR";
+
+/// What a repair will do. Serialise it, look at it, hand it to `Doctor::execute`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RepairPlan {
+    summary: Plan,
+    /// Paths inside the table that go to the quarantine.
+    moves: Vec<String>,
+    /// Live files that a commit names again or takes out, by path inside the table.
+    files: BTreeMap<String, Change>,
+    row_mark: Option<i64>,
+    /// Findings that nothing here mends.
+    left: u64,
+}
+
+/// What a commit does about one live file.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum Change {
+    Drop,
+    Resize(i64),
+    Recount(i64),
+}
+
+impl RepairPlan {
+    /// What it does, counted.
+    pub fn summary(&self) -> &Plan {
+        &self.summary
+    }
+    /// How many findings it leaves: what is to be done about them, they say.
+    pub fn left(&self) -> u64 {
+        self.left
+    }
+    fn is_empty(&self) -> bool {
+        self.moves.is_empty() && self.files.is_empty() && self.row_mark.is_none()
+    }
+}
+
+impl Doctor {
+    /// What a repair would do about what `run` finds. Changes nothing. At most `each_max` findings of one code are mended at a time.
+    pub async fn plan(&self) -> Result<RepairPlan> {
+        let (table, meter) = self.table.metered();
+        let looking = Doctor { table, deep: self.deep, each_max: self.each_max };
+        let (findings, snapshot) = looking.examine().await?;
+        let found = findings.finish();
+        let mut plan = RepairPlan {
+            summary: Plan::new(OPERATION, snapshot.as_ref().map(|s| s.version())),
+            moves: Vec::new(),
+            files: BTreeMap::new(),
+            row_mark: None,
+            left: 0,
+        };
+        for finding in &found {
+            if !plan.take(&looking.table, snapshot.as_ref(), finding).await? {
+                plan.left += 1;
+            }
+        }
+        plan.price();
+        tracing::debug!(requests = ?meter.spent().requests, findings = found.len(), "a repair was planned");
+        Ok(plan)
+    }
+
+    /// Carries a plan out: files of the log first, then one commit, then what nobody names. `LB-CONFLICT` when the table has moved on
+    /// since: plan anew. What was done before an error stays done.
+    pub async fn execute(&self, plan: RepairPlan) -> Result<Report> {
+        let env = self.table.env();
+        let started = env.now();
+        let (table, meter) = self.table.metered();
+        let folder = quarantine::folder_name(env);
+        let mut actual = Plan::new(OPERATION, plan.summary.read_version);
+        let (log, data): (Vec<&String>, Vec<&String>) = plan.moves.iter().partition(|path| path.starts_with("_delta_log/"));
+        if !plan.is_empty() {
+            still_stands(&table, plan.summary.read_version).await?;
+        }
+        for path in log {
+            quarantine::put(&table, &folder, path, &mut actual).await?;
+        }
+        let committed = match plan.files.is_empty() && plan.row_mark.is_none() {
+            true => None,
+            false => Some(commit(&table, &plan, &mut actual).await?),
+        };
+        for path in data {
+            quarantine::put(&table, &folder, path, &mut actual).await?;
+        }
+        let mut metrics: Map<String, Value> = actual.actions.iter().map(|(kind, amount)| (format!("num_{kind}"), amount.count.into())).collect();
+        metrics.insert("findingsLeft".to_owned(), plan.left.into());
+        if actual.actions.contains_key("quarantine") {
+            metrics.insert("quarantine".to_owned(), folder.into());
+        }
+        let (version, attempts, warnings) =
+            committed.map_or((None, 0, Vec::new()), |done| (Some(done.version), done.attempts, done.warnings));
+        Ok(Report {
+            version,
+            operation: OPERATION.to_owned(),
+            attempts,
+            duration_ms: since(env, started),
+            metrics,
+            warnings,
+            planned: Some(plan.summary),
+            actual: Some(actual.metered(meter.spent())),
+        })
+    }
+
+    /// Plans and carries out.
+    pub async fn repair(&self) -> Result<Report> {
+        let plan = self.plan().await?;
+        self.execute(plan).await
+    }
+
+    /// Moves everything of one quarantine folder back to where it was. What is there again meanwhile is left, and the report's warnings
+    /// say so. The commit of a repair is undone by restoring the version before it. `LB-INPUT` when there is no such folder.
+    pub async fn undo(&self, folder: &str) -> Result<Report> {
+        let env = self.table.env();
+        let started = env.now();
+        let (table, meter) = self.table.metered();
+        let mut actual = Plan::new("UNDO REPAIR", None);
+        let warnings = quarantine::take_back(&table, folder, &mut actual).await?;
+        let metrics = actual.actions.iter().map(|(kind, amount)| (format!("num_{kind}"), amount.count.into())).collect();
+        let actual = Some(actual.metered(meter.spent()));
+        let operation = "UNDO REPAIR".to_owned();
+        Ok(Report { version: None, operation, attempts: 0, duration_ms: since(env, started), metrics, warnings, planned: None, actual })
+    }
+}
+
+impl RepairPlan {
+    /// Whether it mends this finding.
+    async fn take(&mut self, table: &Table, snapshot: Option<&Arc<Snapshot>>, finding: &Finding) -> Result<bool> {
+        let Some(mend) = &finding.mend else { return Ok(false) };
+        let object = &finding.object;
+        let file = || match place(table.root(), object) {
+            Ok(Place::Inside(path)) => Some(path),
+            _ => None,
+        };
+        match (mend, snapshot) {
+            (Mend::Quarantine, _) => {
+                if self.moves.contains(object) {
+                    return Ok(true);
+                }
+                let bytes = match table.root().store().head(&table.root().key(object)).await {
+                    Ok(meta) => meta.size,
+                    Err(object_store::Error::NotFound { .. }) => return Ok(false),
+                    Err(e) => return Err(failure(e, "looking at an object", object)),
+                };
+                self.moves.push(object.clone());
+                self.summary.act("quarantine", bytes);
+                self.summary.item(object, bytes, finding.code);
+            }
+            (Mend::RaiseRowMark(mark), Some(_)) => {
+                self.row_mark = self.row_mark.max(Some(*mark));
+                self.summary.act("domain", 0);
+                self.summary.item(object, 0, finding.code);
+            }
+            (Mend::Drop, Some(_)) => self.change(object.clone(), Change::Drop, finding),
+            (Mend::Resize(bytes), Some(snapshot)) => {
+                if !reads_as_parquet(snapshot, object, *bytes).await {
+                    return Ok(false);
+                }
+                self.change(object.clone(), Change::Resize(*bytes), finding);
+            }
+            (Mend::Recount(rows), Some(_)) => {
+                let Some(path) = file() else { return Ok(false) };
+                self.change(path, Change::Recount(*rows), finding);
+            }
+            (_, None) => return Ok(false),
+        }
+        Ok(true)
+    }
+    fn change(&mut self, path: String, change: Change, finding: &Finding) {
+        // A file that goes needs nothing else.
+        if matches!(self.files.get(&path), Some(Change::Drop)) || self.files.get(&path) == Some(&change) {
+            return;
+        }
+        self.summary.act(if change == Change::Drop { "remove" } else { "add" }, 0);
+        self.summary.item(&path, 0, finding.code);
+        self.files.insert(path, change);
+    }
+    fn price(&mut self) {
+        let moves = self.moves.len() as u64;
+        let requests = &mut self.summary.requests;
+        (requests.copy, requests.delete) = (moves, moves);
+        requests.put = u64::from(!self.files.is_empty() || self.row_mark.is_some());
+    }
+}
+
+/// Whether a file of another size than the log says is a Parquet file with as many rows as the log says, if it says so.
+async fn reads_as_parquet(snapshot: &Arc<Snapshot>, path: &str, bytes: i64) -> bool {
+    let Ok(changes) = matching(snapshot, &BTreeMap::from([(path.to_owned(), Change::Resize(bytes))])).await else { return false };
+    let [(add, records, _)] = changes.as_slice() else { return false };
+    let Ok(mut task) = FileTask::of_add(add) else { return false };
+    (task.size, task.num_records) = (bytes.unsigned_abs(), None);
+    let Ok(scan) = snapshot.scan().build() else { return false };
+    let rows = scan.physical_rows(&task).await.ok().and_then(|rows| i64::try_from(rows).ok());
+    rows.is_some() && records.is_none_or(|records| rows == Some(records))
+}
+
+/// The live files of these paths.
+async fn matching(snapshot: &Arc<Snapshot>, wanted: &BTreeMap<String, Change>) -> Result<Vec<(Add, Option<i64>, Change)>> {
+    let root = snapshot.table().root();
+    let mut found = Vec::new();
+    let mut files = snapshot.files(FileQuery::default().full());
+    while let Some(batch) = files.try_next().await? {
+        for row in 0..batch.len() {
+            let Ok(Place::Inside(path)) = place(root, batch.path(row)) else { continue };
+            if let Some(change) = wanted.get(&path) {
+                found.push((batch.add(row), batch.num_records(row), *change));
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// A plan is carried out on the version that it was made for: an object that nobody named may be named by now.
+async fn still_stands(table: &Table, version: Option<Version>) -> Result<()> {
+    let newest = match table.snapshot().await {
+        Ok(snapshot) => Some(snapshot.version()),
+        Err(_) => version,
+    };
+    match newest == version {
+        true => Ok(()),
+        false => Err(Error::new(Code::CONFLICT, "the table has moved on since the repair was planned")
+            .with("planned", version.map_or("none".to_owned(), |v| v.to_string()))
+            .with("found", newest.map_or("none".to_owned(), |v| v.to_string()))
+            .help("plan the repair anew")),
+    }
+}
+
+/// One commit for everything that files and row ids need.
+async fn commit(table: &Table, plan: &RepairPlan, actual: &mut Plan) -> Result<Committed> {
+    let snapshot = table.snapshot().await?;
+    let now = table.env().now().millis();
+    let changes = matching(&snapshot, &plan.files).await?;
+    let mut transaction = snapshot.begin(OperationInfo { operation: OPERATION.to_owned(), ..OperationInfo::default() });
+    transaction.read(ReadScope::Files(changes.iter().map(|(add, ..)| add.path.clone()).collect()));
+    for (add, records, change) in changes {
+        match change {
+            Change::Drop => {
+                actual.act("remove", add.size.unsigned_abs());
+                transaction.remove(remove_of(add, records, now));
+                continue;
+            }
+            Change::Resize(bytes) => transaction.add(Add { size: bytes, data_change: false, ..add }),
+            Change::Recount(rows) => {
+                let bounds = if add.deletion_vector.is_some() { ",\"tightBounds\":false" } else { "" };
+                let stats = Some(format!("{{\"numRecords\":{rows}{bounds}}}"));
+                transaction.add(Add { stats, data_change: false, ..add })
+            }
+        };
+        actual.act("add", 0);
+    }
+    if let Some(mark) = plan.row_mark {
+        actual.act("domain", 0);
+        transaction.set_domain(TableState::row_id_domain(mark));
+    }
+    match transaction.commit().await? {
+        CommitOutcome::Committed(done) => Ok(done),
+        CommitOutcome::Conflicted(conflict) => Err(refused(&conflict)),
+    }
+}

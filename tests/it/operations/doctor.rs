@@ -1,0 +1,229 @@
+//! The doctor: every kind of damage of `fixtures/broken` is found by its code, no healthy table has a finding, repairs mend and can be undone.
+
+use super::row_changes::{Row, batch, made};
+use super::*;
+use crate::support::folders::copy_folder;
+use futures::TryStreamExt;
+use lakebed::{Clock, Code, Finding, Severity, Timestamp, Version};
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+const DAY_MS: i64 = 86_400_000;
+
+#[derive(Debug)]
+struct At(i64);
+
+impl Clock for At {
+    fn now(&self) -> Timestamp {
+        Timestamp(self.0)
+    }
+}
+
+fn fixtures(kind: &str) -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(kind);
+    let mut all: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    all.sort();
+    all
+}
+
+/// When the newest file of a folder was written.
+fn newest(folder: &Path) -> i64 {
+    let of = |entry: std::fs::DirEntry| match entry.path().is_dir() {
+        true => newest(&entry.path()),
+        false => entry.metadata().unwrap().modified().unwrap().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis() as i64,
+    };
+    std::fs::read_dir(folder).unwrap().map(|entry| of(entry.unwrap())).max().unwrap_or(0)
+}
+
+/// A table as it looks some days after its newest file.
+fn later(folder: &Path, days: i64) -> Table {
+    let env = Env::system().with_clock(Arc::new(At(newest(folder) + days * DAY_MS)));
+    Table::at(folder.to_str().unwrap()).env(env).open().unwrap()
+}
+
+fn codes(found: &[Finding]) -> BTreeSet<String> {
+    found.iter().map(|f| f.code.strip_prefix("LB-DOC-").unwrap().to_owned()).collect()
+}
+
+// spec: DOC-3, DOC-4, DOC-5, DOC-6, DOC-7, DOC-8, DOC-9, DOC-10, DOC-11
+#[tokio::test(flavor = "multi_thread")]
+async fn every_kind_of_damage_is_found_by_its_code_and_nothing_else_is() {
+    let (mut wrong, mut kinds, mut cases) = (Vec::new(), BTreeSet::new(), 0);
+    for case in fixtures("broken") {
+        let name = case.file_name().unwrap().to_str().unwrap().to_owned();
+        let expected: Value = serde_json::from_str(&std::fs::read_to_string(case.join("expected.json")).unwrap()).unwrap();
+        let wanted: BTreeSet<String> = expected["doctor"].as_array().unwrap().iter().map(|c| c.as_str().unwrap().to_owned()).collect();
+        let table = later(&case.join("table"), expected["days"].as_i64().unwrap_or(0));
+        match table.doctor().deep(true).run().await {
+            Ok(found) if codes(&found) == wanted => cases += usize::from(!wanted.is_empty()),
+            // Where there is no log at all there is no table to be examined.
+            Err(e) if e.code() == Code::TABLE && name == "no-log" => {}
+            other => wrong.push(format!("{name}: expected {wanted:?}, got {:?}", other.map(|found| {
+                found.iter().map(|f| format!("{} {}: {}", f.code, f.object, f.message)).collect::<Vec<_>>()
+            }))),
+        }
+        kinds.extend(wanted);
+    }
+    assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(cases >= 80, "only {cases} damaged tables");
+    assert!(kinds.len() >= 50, "only {} kinds of damage: {kinds:?}", kinds.len());
+}
+
+// spec: DOC-1
+#[tokio::test(flavor = "multi_thread")]
+async fn no_table_that_other_engines_wrote_has_a_finding() {
+    let mut wrong = Vec::new();
+    let mut folders: Vec<(String, PathBuf)> = Vec::new();
+    for case in fixtures("golden") {
+        let name = case.file_name().unwrap().to_str().unwrap().to_owned();
+        folders.push((name, if case.join("table").exists() { case.join("table") } else { case }));
+    }
+    // For looking by hand at other collections.
+    for folder in std::env::var("LAKEBED_DOCTOR_FOLDERS").unwrap_or_default().split(':').filter(|f| !f.is_empty()) {
+        folders.push((folder.to_owned(), PathBuf::from(folder)));
+    }
+    for (name, folder) in &folders {
+        let table = later(folder, 0);
+        match table.doctor().deep(true).run().await {
+            Ok(found) if found.is_empty() => {}
+            other => wrong.push(format!("{name}: {:#?}", other.map(|found| found.into_iter().take(3).collect::<Vec<_>>()))),
+        }
+    }
+    assert!(folders.len() > 50, "only {} tables", folders.len());
+    assert!(wrong.is_empty(), "{} of {} wrong:\n{}", wrong.len(), folders.len(), wrong.join("\n"));
+}
+
+fn row(id: i64) -> Row {
+    Row { id: Some(id), n: Some(id), p: Some("p".to_owned()) }
+}
+
+async fn ids(table: &Table) -> Vec<i64> {
+    let batches: Vec<RecordBatch> =
+        table.snapshot().await.unwrap().scan().columns(["id"]).build().unwrap().stream().try_collect().await.unwrap();
+    let mut ids: Vec<i64> =
+        batches.iter().flat_map(|b| b.column(0).as_primitive::<Int64Type>().values().to_vec()).collect();
+    ids.sort_unstable();
+    ids
+}
+
+/// Every object of a folder with its bytes.
+fn contents(folder: &Path, inside: &str) -> BTreeMap<String, Vec<u8>> {
+    let mut all = BTreeMap::new();
+    for entry in std::fs::read_dir(folder.join(inside)).into_iter().flatten() {
+        let entry = entry.unwrap();
+        let name = if inside.is_empty() { String::new() } else { format!("{inside}/") } + entry.file_name().to_str().unwrap();
+        if entry.path().is_dir() {
+            all.extend(contents(folder, &name));
+        } else {
+            all.insert(name, std::fs::read(entry.path()).unwrap());
+        }
+    }
+    all
+}
+
+// spec: DOC-12, DOC-13, DOC-14
+#[tokio::test]
+async fn a_repair_shows_its_plan_mends_without_deleting_and_can_be_undone() {
+    let place = made(&[], &[]).await;
+    for id in 1..=3 {
+        append(&place.table, vec![batch(&[row(id)])]).run().await.unwrap();
+    }
+    place.table.checkpoint().run().await.unwrap();
+    let root = place.folder.path();
+    let gone = place.named_files().into_iter().next().unwrap();
+    let lost = std::fs::read(root.join(&gone)).unwrap();
+    std::fs::remove_file(root.join(&gone)).unwrap();
+    std::fs::write(root.join("stray.parquet"), b"nobody names me").unwrap();
+    std::fs::write(root.join("_delta_log/_last_checkpoint"), b"{\"version\":").unwrap();
+    let table = later(root, 30);
+
+    let found = table.doctor().run().await.unwrap();
+    assert_eq!(codes(&found), BTreeSet::from(["FILE-MISSING", "HINT", "ORPHAN"].map(str::to_owned)));
+    assert_eq!(found[0].severity, Severity::Error);
+    let before = contents(root, "");
+    let plan = table.doctor().plan().await.unwrap();
+    assert_eq!(contents(root, ""), before, "a plan changes nothing");
+    assert_eq!((plan.left(), plan.summary().amount("quarantine").count, plan.summary().amount("remove").count), (0, 2, 1));
+    let text = serde_json::to_string(&plan).unwrap();
+    let report = table.doctor().execute(serde_json::from_str(&text).unwrap()).await.unwrap();
+    assert_eq!((report.version, report.operation.as_str()), (Some(Version(4)), "REPAIR"));
+    assert_eq!(report.planned.unwrap().actions.keys().collect::<Vec<_>>(), report.actual.unwrap().actions.keys().collect::<Vec<_>>());
+
+    let after = contents(root, "");
+    let bytes = |files: &BTreeMap<String, Vec<u8>>| files.values().cloned().collect::<BTreeSet<_>>();
+    assert!(bytes(&before).is_subset(&bytes(&after)), "no bytes are lost");
+    assert!(before.keys().filter(|name| name.ends_with(".json")).all(|name| after.get(name) == before.get(name)), "no commit changes");
+    assert!(table.doctor().run().await.unwrap().is_empty());
+    assert_eq!(ids(&table).await.len(), 2);
+    // The same plan once more: the table has moved on.
+    let stale = table.doctor().execute(serde_json::from_str(&text).unwrap()).await.unwrap_err();
+    assert_eq!(stale.code(), Code::CONFLICT);
+
+    let folder = report.metrics["quarantine"].as_str().unwrap();
+    std::fs::write(root.join("_delta_log/_last_checkpoint"), b"{\"version\":3,\"size\":5}").unwrap();
+    let undone = table.doctor().undo(folder).await.unwrap();
+    assert_eq!(undone.warnings.len(), 1, "what is there again is left: {:?}", undone.warnings);
+    assert_eq!(std::fs::read(root.join("stray.parquet")).unwrap(), b"nobody names me");
+    assert_eq!(table.doctor().undo("20200101T000000000Z-00000000").await.unwrap_err().code(), Code::INPUT);
+    // The commit is undone by going back to the version before it, once the file is there again.
+    std::fs::write(root.join(&gone), lost).unwrap();
+    let older = table.snapshot_at(lakebed::At::Version(Version(3))).await.unwrap();
+    assert_eq!(older.scan().build().unwrap().count().await.unwrap(), 3);
+}
+
+/// Damaged tables that a repair makes healthy, and what it leaves of the others.
+// spec: DOC-12
+#[tokio::test(flavor = "multi_thread")]
+async fn repairs_mend_what_they_can_and_never_make_it_worse() {
+    let mended = [
+        "torn-newest-commit", "empty-newest-commit", "commit-of-zero-bytes-values", "checkpoint-truncated", "checkpoint-of-zero-bytes",
+        "multipart-checkpoint-incomplete", "hint-torn", "hint-checksum-wrong", "hint-names-a-missing-checkpoint", "checksum-malformed",
+        "compaction-that-is-not-reconciled", "compaction-lost-a-file", "compaction-beyond-the-log", "compaction-torn", "data-file-missing",
+        "size-in-the-log-is-wrong", "checkpoint-lacks-a-file", "checkpoint-brings-a-removed-file-back", "checkpoint-with-other-metadata",
+        "checkpoint-of-another-schema", "checksum-counts-wrong", "older-checksum-counts-wrong", "checksum-of-other-metadata",
+        "checksum-of-another-commit", "checksum-of-a-version-that-is-not-there", "row-mark-below-live-rows", "least-value-above-the-greatest",
+        "more-nulls-than-rows", "rows-outside-of-their-bounds", "nulls-that-statistics-deny", "more-rows-in-the-log-than-in-the-file", "orphans",
+        "sidecar-that-no-checkpoint-names",
+    ];
+    let mut wrong = Vec::new();
+    for case in fixtures("broken") {
+        let name = case.file_name().unwrap().to_str().unwrap().to_owned();
+        if name == "no-log" {
+            continue;
+        }
+        let expected: Value = serde_json::from_str(&std::fs::read_to_string(case.join("expected.json")).unwrap()).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        copy_folder(&case.join("table"), folder.path());
+        let table = later(folder.path(), expected["days"].as_i64().unwrap_or(0));
+        let before = table.doctor().deep(true).run().await.unwrap();
+        let repaired = table.doctor().deep(true).repair().await;
+        let after = later(folder.path(), 0).doctor().deep(true).run().await.unwrap();
+        let is_mended = mended.contains(&name.as_str());
+        if is_mended && (repaired.is_err() || !after.is_empty()) || !codes(&after).is_subset(&codes(&before)) {
+            let told = |found: &[Finding]| found.iter().map(|f| format!("{} {}: {}", f.code, f.object, f.message)).collect::<Vec<_>>();
+            wrong.push(format!("{name}: {repaired:?}; before {:?}, after {:?}", told(&before), told(&after)));
+        }
+    }
+    assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+// spec: DOC-2
+#[tokio::test]
+async fn a_table_with_vectors_changes_and_checkpoints_of_ours_is_healthy() {
+    let properties = [("delta.enableDeletionVectors", "true"), ("delta.enableChangeDataFeed", "true"), ("delta.enableRowTracking", "true")];
+    let place = made(&["p"], &properties).await;
+    append(&place.table, vec![batch(&[row(1), row(2), row(3)])]).run().await.unwrap();
+    append(&place.table, vec![batch(&[row(4), row(5)])]).run().await.unwrap();
+    place.table.delete().filter(lakebed::Expr::sql("id = 2").unwrap()).run().await.unwrap();
+    place.table.update().set("n", lakebed::Expr::sql("n + 1").unwrap()).filter(lakebed::Expr::sql("id = 4").unwrap()).run().await.unwrap();
+    place.table.checkpoint().run().await.unwrap();
+    for days in [0, 400] {
+        let found = later(place.folder.path(), days).doctor().deep(true).run().await.unwrap();
+        assert!(found.is_empty(), "{days} days later: {found:#?}");
+    }
+    // A thousand findings of one code are enough, and the limit is the caller's.
+    for i in 0..5 {
+        std::fs::write(place.folder.path().join(format!("stray-{i}")), b"x").unwrap();
+    }
+    assert_eq!(later(place.folder.path(), 400).doctor().each_max(2).run().await.unwrap().len(), 3);
+}
