@@ -17,6 +17,9 @@ impl Clock for At {
     fn now(&self) -> Timestamp {
         Timestamp(self.0)
     }
+    fn sleep(&self, _: std::time::Duration) -> futures::future::BoxFuture<'static, ()> {
+        Box::pin(futures::future::ready(()))
+    }
 }
 
 fn fixtures(kind: &str) -> Vec<PathBuf> {
