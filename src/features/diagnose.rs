@@ -134,7 +134,8 @@ fn features(state: &TableState, found: &mut Vec<(Nonsense, String, String)>) {
             }
             continue;
         }
-        let mut needed = BTreeSet::from([spec.feature]);
+        // What catalogs ask for beside this one is Spark's wish and not the protocol's.
+        let mut needed: BTreeSet<_> = Some(spec.feature).filter(|feature| *feature != TableFeature::CatalogManaged).into_iter().collect();
         close(&mut needed);
         for missing in needed.into_iter().filter(|feature| !state.is_supported(*feature)) {
             let what = format!("the feature needs {}, which the protocol does not list", missing.spec().name);

@@ -193,8 +193,11 @@ pub(super) async fn hint(table: &Table, layout: &Layout, findings: &mut Findings
         }
         Ok(_) => None,
     };
-    if let Some(what) = wrong {
-        findings.mend(HINT, in_log(LAST_CHECKPOINT), what, Mend::Quarantine);
+    match (wrong, layout.latest) {
+        (Some(what), Some(_)) => findings.mend(HINT, in_log(LAST_CHECKPOINT), what, Mend::Quarantine),
+        // It is all that is left of the log.
+        (Some(what), None) => findings.add(HINT, in_log(LAST_CHECKPOINT), what),
+        (None, _) => {}
     }
     Ok(())
 }

@@ -2,7 +2,8 @@
 //!
 //! The scan that answers queries reads them, file by file; of each file only counts are kept.
 
-use super::finding::{DATA, DATA_NULL, DATA_ROWS, DATA_RULE, DATA_STATS, Findings, Kind, Mend};
+use super::checkpoints::is_damage;
+use super::finding::{DATA, DATA_NULL, DATA_ROWS, DATA_RULE, DATA_STATS, Findings, Kind, Mend, UNREADABLE};
 use crate::data::scan::{FileTask, Scan};
 use crate::error::{Code, Result};
 use crate::expr::BoundExpr;
@@ -42,7 +43,18 @@ pub(super) async fn read_all(snapshot: &Arc<Snapshot>, findings: &mut Findings) 
         async move { Ok((add.path.clone(), questions.ask(task, add).await?)) }
     });
     let mut answers = answers.try_buffer_unordered(threads);
-    while let Some((path, answer)) = answers.try_next().await? {
+    loop {
+        let (path, answer) = match answers.try_next().await {
+            Ok(Some(answered)) => answered,
+            Ok(None) => return Ok(()),
+            // An entry of the log that cannot be read was told by those who look at files.
+            Err(e) if is_damage(&e) && findings.any_error() => return Ok(()),
+            Err(e) if is_damage(&e) => {
+                findings.add(UNREADABLE, "data files", format!("the files of the table cannot be read: {}", e.message()));
+                return Ok(());
+            }
+            Err(e) => return Err(e),
+        };
         for (kind, what, mend) in answer {
             match mend {
                 Some(mend) => findings.mend(kind, path.clone(), what, mend),
@@ -50,7 +62,6 @@ pub(super) async fn read_all(snapshot: &Arc<Snapshot>, findings: &mut Findings) 
             }
         }
     }
-    Ok(())
 }
 
 impl Questions {

@@ -158,6 +158,9 @@ impl Findings {
     pub fn any_error(&self) -> bool {
         self.found.iter().any(|f| f.severity == Severity::Error)
     }
+    pub fn has_any(&self, kind: Kind) -> bool {
+        self.counts.contains_key(kind.code)
+    }
     pub fn has(&self, kind: Kind, object: &str) -> bool {
         self.found.iter().any(|f| f.code == kind.code && f.object == object)
     }

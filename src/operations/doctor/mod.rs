@@ -113,6 +113,11 @@ impl Doctor {
         if let Some(facts) = facts {
             tell_nonsense(facts, &mut findings);
         }
+        if let Some(Err(e)) = snapshot.as_ref().map(|s| s.state().check_readable())
+            && !findings.has_any(finding::FEATURE_UNKNOWN)
+        {
+            findings.add(finding::FEATURE_UNKNOWN, "protocol", e.message().to_owned());
+        }
         if let Some(e) = failed.filter(|_| !findings.any_error()) {
             findings.add(finding::UNREADABLE, "_delta_log", format!("the newest version does not load: {e}"));
         }
@@ -124,7 +129,8 @@ impl Doctor {
             self.newest_checksum(&snapshot, files, bytes, &mut findings).await?;
         }
         // What nobody names is an orphan only when everybody was asked.
-        let orphans = if is_newest && whole.is_some() { Some(snapshot.state().deleted_file_retention_ms().unwrap_or(i64::MAX)) } else { None };
+        let all_named = self.name_removed(&snapshot, &mut ledger).await?;
+        let orphans = if is_newest && all_named && whole.is_some() { Some(snapshot.state().deleted_file_retention_ms().unwrap_or(i64::MAX)) } else { None };
         objects::compare(table, ledger, orphans, &snapshot, &mut findings).await?;
         if snapshot.state().highest_row_id().is_some() && whole.is_some() {
             row_ids::overlaps(&snapshot, &mut findings).await?;
@@ -176,7 +182,8 @@ impl Doctor {
                     Ok(piece) => piece,
                     Err(e) if checkpoints::is_damage(&e) => {
                         let object = in_log(&file.name);
-                        match Some(file.version) == newest && Some(file.version) == layout.latest && file.version.0 > 0 {
+                        let is_last = Some(file.version) == newest && Some(file.version) == layout.latest && file.version.0 > 0;
+                        match is_last && self.is_torn(file.version).await? {
                             true => findings.mend(finding::COMMIT_TORN, object, e.to_string(), Mend::Quarantine),
                             false => findings.add(finding::COMMIT_TORN, object, e.to_string()),
                         }
@@ -191,6 +198,13 @@ impl Doctor {
             }
         }
         Ok(())
+    }
+
+    /// Whether a commit that does not decode breaks off, so that no engine can ever have read it. What ends as a commit does may mean
+    /// something to another engine.
+    async fn is_torn(&self, version: Version) -> Result<bool> {
+        let body = self.table.log().read_commit(version).await?.unwrap_or_default();
+        Ok(body.trim_ascii_end().last() != Some(&b'}'))
     }
 
     /// What a commit names is no orphan, whether it is live or not. Paths that must not be followed are told where they matter.
@@ -278,8 +292,22 @@ impl Doctor {
             }
             files::vectors(root, env, vectors, findings).await?;
         }
+        check.finish(findings);
+        Ok(Some((count, bytes)))
+    }
+
+    /// What was removed is no orphan as long as the log remembers it; false when the log cannot be asked for all of that.
+    async fn name_removed(&self, snapshot: &Arc<Snapshot>, ledger: &mut Ledger) -> Result<bool> {
+        let root = self.table.root();
         let mut removed = snapshot.tombstones();
-        while let Some(batch) = removed.try_next().await? {
+        loop {
+            let batch = match removed.try_next().await {
+                Ok(Some(batch)) => batch,
+                Ok(None) => return Ok(true),
+                // The checkpoint that breaks here was told with the others.
+                Err(e) if checkpoints::is_damage(&e) => return Ok(false),
+                Err(e) => return Err(e),
+            };
             for remove in batch {
                 let vector = remove.deletion_vector.as_ref().and_then(vector::file_name);
                 for raw in std::iter::once(remove.path).chain(vector) {
@@ -289,8 +317,6 @@ impl Doctor {
                 }
             }
         }
-        check.finish(findings);
-        Ok(Some((count, bytes)))
     }
 
     /// Checksums that commits contradict: counted again before anything is said, for commits do not say everything.
@@ -331,7 +357,13 @@ fn differ(version: Version, told: (i64, i64), counted: (i64, i64), findings: &mu
 async fn read_checksum(table: &Table, file: Option<&LogFile>) -> Result<Option<Result<Checksum, String>>> {
     let Some(file) = file else { return Ok(None) };
     let body = crate::storage::get(table.root().store().as_ref(), &table.root().log_key(&file.name)).await?;
-    Ok(body.map(|body| Checksum::parse(&body)))
+    Ok(body.filter(|body| !is_of_old_release(body)).map(|body| Checksum::parse(&body)))
+}
+
+/// Early releases counted files and bytes and named neither protocol nor metadata: such a checksum says nothing that is used.
+fn is_of_old_release(body: &[u8]) -> bool {
+    let parsed: Option<serde_json::Map<String, serde_json::Value>> = serde_json::from_slice(body).ok();
+    parsed.is_some_and(|crc| crc.get("numFiles").is_some_and(|n| n.is_u64()) && !crc.contains_key("metadata") && !crc.contains_key("protocol"))
 }
 
 /// What protocol, metadata and domains say together.

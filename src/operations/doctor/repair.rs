@@ -4,11 +4,13 @@
 //! its commit, by restoring the version before it.
 
 use super::finding::{Finding, Mend};
+use super::layout::in_log;
 use super::ledger::{Place, place};
 use super::{Doctor, quarantine};
 use crate::data::scan::FileTask;
 use crate::error::{Code, Error, Result};
 use crate::features::TableState;
+use crate::log::hint::LAST_CHECKPOINT;
 use crate::log::{Add, Version};
 use crate::operations::overwrite::remove_of;
 use crate::operations::{Plan, Report, refused, since};
@@ -80,6 +82,7 @@ impl Doctor {
                 plan.left += 1;
             }
         }
+        plan.let_hint_go(&looking.table).await?;
         plan.price();
         tracing::debug!(requests = ?meter.spent().requests, findings = found.len(), "a repair was planned");
         Ok(plan)
@@ -189,6 +192,23 @@ impl RepairPlan {
             (_, None) => return Ok(false),
         }
         Ok(true)
+    }
+    /// A hint must not lead to a checkpoint that goes.
+    async fn let_hint_go(&mut self, table: &Table) -> Result<()> {
+        let hint = in_log(LAST_CHECKPOINT);
+        if self.moves.contains(&hint) || !self.moves.iter().any(|path| path.starts_with("_delta_log/") && path.contains(".checkpoint.")) {
+            return Ok(());
+        }
+        match table.root().store().head(&table.root().key(&hint)).await {
+            Ok(meta) => {
+                self.summary.act("quarantine", meta.size);
+                self.summary.item(&hint, meta.size, "it may lead to a checkpoint that goes");
+                self.moves.push(hint);
+                Ok(())
+            }
+            Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(e) => Err(failure(e, "looking at an object", &hint)),
+        }
     }
     fn change(&mut self, path: String, change: Change, finding: &Finding) {
         // A file that goes needs nothing else.

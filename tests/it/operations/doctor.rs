@@ -186,7 +186,8 @@ async fn repairs_mend_what_they_can_and_never_make_it_worse() {
         "checkpoint-of-another-schema", "checksum-counts-wrong", "older-checksum-counts-wrong", "checksum-of-other-metadata",
         "checksum-of-another-commit", "checksum-of-a-version-that-is-not-there", "row-mark-below-live-rows", "least-value-above-the-greatest",
         "more-nulls-than-rows", "rows-outside-of-their-bounds", "nulls-that-statistics-deny", "more-rows-in-the-log-than-in-the-file", "orphans",
-        "sidecar-that-no-checkpoint-names",
+        "sidecar-that-no-checkpoint-names", "newest-checkpoint-broken-older-one-good", "checkpoint-form-that-the-protocol-does-not-allow",
+        "checkpoint-says-that-it-is-of-another-version",
     ];
     let mut wrong = Vec::new();
     for case in fixtures("broken") {
