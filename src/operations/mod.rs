@@ -31,7 +31,6 @@ pub use checkpoint::Checkpoint;
 pub use create::Create;
 pub use delete::Delete;
 pub use doctor::{Doctor, Finding, RepairPlan, Severity};
-pub use doctor::{Doctor, Finding, Severity};
 pub use log_cleanup::{LogCleanup, LogCleanupPlan};
 pub use log_compact::LogCompaction;
 pub use merge::Merge;

@@ -344,9 +344,6 @@ pub enum Command {
         #[arg(value_name = "TABLE")]
         table: String,
     },
-<<<<<<< HEAD
-    /// Looks into the log and cares for it
-=======
     /// Looks for damage and says it with stable codes; exits with 6 when there is any
     #[command(after_help = "Example: lakebed doctor ./events --deep")]
     Doctor {
@@ -366,8 +363,7 @@ pub enum Command {
         #[arg(long, value_name = "FOLDER", conflicts_with_all = ["deep", "repair", "dry_run"])]
         undo: Option<String>,
     },
-    /// Looks into the log
->>>>>>> a51d886 (doctor: repair with a plan, quarantine and undo; 66 more broken tables)
+    /// Looks into the log and cares for it
     #[command(subcommand, after_help = "Example: lakebed log dump ./events --from 10")]
     Log(LogCommand),
     /// Runs a guided tour on a small data set that comes with lakebed
