@@ -65,7 +65,9 @@ pub(crate) fn diagnose(protocol: &Protocol, metadata: &Metadata, domains: &[Doma
             records(&state, &mut found);
         }
         // What is left when the protocol, the schema and the partitioning are sound.
-        Err(e) if found.len() == before && resolve(protocol).is_ok() => found.push((Nonsense::Mapping, "schemaString".to_owned(), told(&e))),
+        Err(e) if found.len() == before && resolve(protocol).is_ok() => {
+            found.push((Nonsense::Mapping, "schemaString".to_owned(), told(&e)))
+        }
         Err(_) => {}
     }
     found
@@ -204,7 +206,8 @@ impl TableState {
     pub(crate) fn marks_taken_back(&self, after: &TableState) -> Vec<(bool, String, String)> {
         let mut found = Vec::new();
         for field in &after.schema().fields {
-            let last = |state: &TableState| state.sequence(&field.name).ok().and_then(|(_, sequence)| sequence.last.map(|last| (sequence, last)));
+            let last =
+                |state: &TableState| state.sequence(&field.name).ok().and_then(|(_, sequence)| sequence.last.map(|last| (sequence, last)));
             if let (Some((_, before)), Some((sequence, now))) = (last(self), last(after))
                 && sequence.is_beyond(before, now)
             {

@@ -39,11 +39,7 @@ fn everything_that_is_wrong_is_said_at_once() {
     let all = kinds(&unknown, &asked);
     assert_eq!(
         all,
-        [
-            found(Nonsense::Unknown, "fromTheFuture"),
-            found(Nonsense::Unlisted, "changeDataFeed"),
-            found(Nonsense::Requires, "clustering")
-        ]
+        [found(Nonsense::Unknown, "fromTheFuture"), found(Nonsense::Unlisted, "changeDataFeed"), found(Nonsense::Requires, "clustering")]
     );
     let torn = Metadata { schema_string: "{".to_owned(), ..metadata(&plain(), &[]) };
     assert_eq!(kinds(&protocol(1, 2, &[], &[]), &torn), [found(Nonsense::Schema, "schemaString")]);

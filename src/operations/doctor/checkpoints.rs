@@ -76,7 +76,9 @@ pub(super) async fn small_actions(
     let is_uuid = matches!(checkpoint.files.first().map(|f| &f.kind), Some(LogFileKind::UuidCheckpoint { .. }));
     let allowed = TableState::new(protocol.clone(), metadata.clone(), Vec::new()).map_or(true, |state| state.allows_v2_checkpoints());
     let wrong = match mark {
-        Some(version) if u64::try_from(version) != Ok(checkpoint.version.0) => Some(format!("the checkpoint says that it is of version {version}")),
+        Some(version) if u64::try_from(version) != Ok(checkpoint.version.0) => {
+            Some(format!("the checkpoint says that it is of version {version}"))
+        }
         _ if (mark.is_some() || is_uuid) && !allowed => Some("the protocol of the table does not allow such a checkpoint".to_owned()),
         None if is_uuid => Some("a checkpoint of this name must say of which version it is".to_owned()),
         _ => None,
@@ -176,10 +178,14 @@ async fn differing(at: &Arc<Snapshot>, without: &Arc<Snapshot>, paths: &PathForm
     let lists = [
         ("only in the checkpoint", only(checkpoint, replay)),
         ("only in the commits", only(replay, checkpoint)),
-        ("described differently", checkpoint.iter().filter(|(k, v)| replay.get(*k).is_some_and(|w| w != *v)).map(|(k, _)| name(k)).collect()),
+        (
+            "described differently",
+            checkpoint.iter().filter(|(k, v)| replay.get(*k).is_some_and(|w| w != *v)).map(|(k, _)| name(k)).collect(),
+        ),
     ];
     let told = lists.iter().filter(|(_, names)| !names.is_empty());
-    let told = told.map(|(what, names)| format!("{} {what} ({})", names.len(), names.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ")));
+    let told =
+        told.map(|(what, names)| format!("{} {what} ({})", names.len(), names.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ")));
     Ok(format!("the checkpoint does not hold the files that the commits make: {}", told.collect::<Vec<_>>().join("; ")))
 }
 
@@ -213,9 +219,10 @@ pub(super) async fn against_commits(table: &Table, layout: &Layout, file: &LogFi
     if !compaction::is_reconciled(&actions) {
         return Ok(wrong("the compaction is not reconciled: it speaks twice of a file, or holds what only commits may".to_owned()));
     }
-    let covered = layout.runs.iter().any(|run| {
-        run.first().is_some_and(|first| first.version <= file.version) && run.last().is_some_and(|last| last.version >= to)
-    });
+    let covered = layout
+        .runs
+        .iter()
+        .any(|run| run.first().is_some_and(|first| first.version <= file.version) && run.last().is_some_and(|last| last.version >= to));
     if !covered {
         return Ok(());
     }

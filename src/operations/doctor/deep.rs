@@ -169,12 +169,7 @@ struct Seen {
 }
 
 /// Every leaf column with its physical path and its position.
-fn collect(
-    logical: &Struct,
-    physical: &Struct,
-    at: &mut (Vec<String>, Vec<usize>),
-    found: &mut dyn FnMut(&[String], &[usize], &DataType),
-) {
+fn collect(logical: &Struct, physical: &Struct, at: &mut (Vec<String>, Vec<usize>), found: &mut dyn FnMut(&[String], &[usize], &DataType)) {
     for (i, (l, p)) in logical.fields.iter().zip(&physical.fields).enumerate() {
         at.0.push(p.name.clone());
         at.1.push(i);

@@ -1,7 +1,7 @@
 //! What the log says of live files. Kind: pure, but for vectors, which are read. Spec: DOC.
 
 use super::finding::{
-    Findings, FILE_SIZE, Kind, Mend, PARTITION_VALUE, PATH, PATH_FOREIGN, ROW_IDS_MISSING, ROW_MARK, STATS_BOUNDS, STATS_COUNT, STATS_TEXT,
+    FILE_SIZE, Findings, Kind, Mend, PARTITION_VALUE, PATH, PATH_FOREIGN, ROW_IDS_MISSING, ROW_MARK, STATS_BOUNDS, STATS_COUNT, STATS_TEXT,
     VECTOR, VECTOR_MISSING, VECTOR_RANGE,
 };
 use crate::data::vector;
@@ -71,7 +71,8 @@ impl FileCheck {
                 say(findings, STATS_BOUNDS, &add.path, what, recount.clone());
             }
             for (leaf, counts) in self.reader.leaves().iter().zip(&stats.leaves) {
-                let too_many = counts.nulls.is_valid(row) && stats.records.is_valid(row) && counts.nulls.value(row) > stats.records.value(row);
+                let too_many =
+                    counts.nulls.is_valid(row) && stats.records.is_valid(row) && counts.nulls.value(row) > stats.records.value(row);
                 if too_many {
                     let what = format!("{} has more nulls than the file has rows", leaf.path.join("."));
                     say(findings, STATS_BOUNDS, &add.path, what, recount.clone());

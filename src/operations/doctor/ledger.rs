@@ -102,8 +102,7 @@ impl Ledger {
         self.rows = 0;
         let paths: ArrayRef = Arc::new(self.paths.finish());
         let [a, b] = &mut self.numbers;
-        let columns: Vec<ArrayRef> =
-            vec![Arc::clone(&paths), Arc::new(self.kinds.finish()), Arc::new(a.finish()), Arc::new(b.finish())];
+        let columns: Vec<ArrayRef> = vec![Arc::clone(&paths), Arc::new(self.kinds.finish()), Arc::new(a.finish()), Arc::new(b.finish())];
         let batch = RecordBatch::try_new(Arc::clone(&self.schema), columns)?;
         self.parts.push(&batch, &Keys::of(&[paths], &[false], batch.num_rows())?)
     }

@@ -130,7 +130,11 @@ impl Doctor {
         }
         // What nobody names is an orphan only when everybody was asked.
         let all_named = self.name_removed(&snapshot, &mut ledger).await?;
-        let orphans = if is_newest && all_named && whole.is_some() { Some(snapshot.state().deleted_file_retention_ms().unwrap_or(i64::MAX)) } else { None };
+        let orphans = if is_newest && all_named && whole.is_some() {
+            Some(snapshot.state().deleted_file_retention_ms().unwrap_or(i64::MAX))
+        } else {
+            None
+        };
         objects::compare(table, ledger, orphans, &snapshot, &mut findings).await?;
         if snapshot.state().highest_row_id().is_some() && whole.is_some() {
             row_ids::overlaps(&snapshot, &mut findings).await?;
@@ -209,7 +213,8 @@ impl Doctor {
 
     /// What a commit names is no orphan, whether it is live or not. Paths that must not be followed are told where they matter.
     fn name_files(&self, file: &LogFile, piece: &TailPiece, ledger: &mut Ledger) -> Result<()> {
-        let committed = piece.actions.iter().find_map(|a| if let Action::CommitInfo(i) = a { i.0.get("timestamp")?.as_i64() } else { None });
+        let committed =
+            piece.actions.iter().find_map(|a| if let Action::CommitInfo(i) = a { i.0.get("timestamp")?.as_i64() } else { None });
         let mut say = |raw: &str, mention: Mention| match place(self.table.root(), raw) {
             Ok(Place::Inside(path)) => ledger.say(&path, mention),
             _ => Ok(()),
@@ -363,7 +368,9 @@ async fn read_checksum(table: &Table, file: Option<&LogFile>) -> Result<Option<R
 /// Early releases counted files and bytes and named neither protocol nor metadata: such a checksum says nothing that is used.
 fn is_of_old_release(body: &[u8]) -> bool {
     let parsed: Option<serde_json::Map<String, serde_json::Value>> = serde_json::from_slice(body).ok();
-    parsed.is_some_and(|crc| crc.get("numFiles").is_some_and(|n| n.is_u64()) && !crc.contains_key("metadata") && !crc.contains_key("protocol"))
+    parsed.is_some_and(|crc| {
+        crc.get("numFiles").is_some_and(|n| n.is_u64()) && !crc.contains_key("metadata") && !crc.contains_key("protocol")
+    })
 }
 
 /// What protocol, metadata and domains say together.

@@ -86,8 +86,10 @@ struct Rules {
 impl Rules {
     fn judge(&self, entry: &Entry, findings: &mut Findings) {
         let path = entry.path.as_str();
-        let stored = entry.mentions.iter().find_map(|m| if let Mention::Stored { bytes, modified } = m { Some((*bytes, *modified)) } else { None });
-        let live: Vec<i64> = entry.mentions.iter().filter_map(|m| if let Mention::Live { bytes } = m { Some(*bytes) } else { None }).collect();
+        let stored =
+            entry.mentions.iter().find_map(|m| if let Mention::Stored { bytes, modified } = m { Some((*bytes, *modified)) } else { None });
+        let live: Vec<i64> =
+            entry.mentions.iter().filter_map(|m| if let Mention::Live { bytes } = m { Some(*bytes) } else { None }).collect();
         if live.len() > 1 {
             findings.add(FILE_TWICE, path, format!("the file is live {} times, with different deletion vectors", live.len()));
         }

@@ -1,8 +1,7 @@
 use super::*;
 
 fn judged(path: &str, mentions: &[Mention]) -> Vec<(&'static str, String)> {
-    let rules =
-        Rules { orphans_before: Some(100), changes_since: 100, partitions: vec!["_p=".to_owned()], foreign_metadata: true };
+    let rules = Rules { orphans_before: Some(100), changes_since: 100, partitions: vec!["_p=".to_owned()], foreign_metadata: true };
     let mut findings = Findings::new(10);
     rules.judge(&Entry { path: path.to_owned(), mentions: mentions.to_vec() }, &mut findings);
     findings.finish().into_iter().map(|f| (f.code, f.message)).collect()

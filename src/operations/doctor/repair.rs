@@ -110,7 +110,8 @@ impl Doctor {
         for path in data {
             quarantine::put(&table, &folder, path, &mut actual).await?;
         }
-        let mut metrics: Map<String, Value> = actual.actions.iter().map(|(kind, amount)| (format!("num_{kind}"), amount.count.into())).collect();
+        let mut metrics: Map<String, Value> =
+            actual.actions.iter().map(|(kind, amount)| (format!("num_{kind}"), amount.count.into())).collect();
         metrics.insert("findingsLeft".to_owned(), plan.left.into());
         if actual.actions.contains_key("quarantine") {
             metrics.insert("quarantine".to_owned(), folder.into());

@@ -61,9 +61,10 @@ async fn every_kind_of_damage_is_found_by_its_code_and_nothing_else_is() {
             Ok(found) if codes(&found) == wanted => cases += usize::from(!wanted.is_empty()),
             // Where there is no log at all there is no table to be examined.
             Err(e) if e.code() == Code::TABLE && name == "no-log" => {}
-            other => wrong.push(format!("{name}: expected {wanted:?}, got {:?}", other.map(|found| {
-                found.iter().map(|f| format!("{} {}: {}", f.code, f.object, f.message)).collect::<Vec<_>>()
-            }))),
+            other => wrong.push(format!(
+                "{name}: expected {wanted:?}, got {:?}",
+                other.map(|found| { found.iter().map(|f| format!("{} {}: {}", f.code, f.object, f.message)).collect::<Vec<_>>() })
+            )),
         }
         kinds.extend(wanted);
     }
@@ -103,8 +104,7 @@ fn row(id: i64) -> Row {
 async fn ids(table: &Table) -> Vec<i64> {
     let batches: Vec<RecordBatch> =
         table.snapshot().await.unwrap().scan().columns(["id"]).build().unwrap().stream().try_collect().await.unwrap();
-    let mut ids: Vec<i64> =
-        batches.iter().flat_map(|b| b.column(0).as_primitive::<Int64Type>().values().to_vec()).collect();
+    let mut ids: Vec<i64> = batches.iter().flat_map(|b| b.column(0).as_primitive::<Int64Type>().values().to_vec()).collect();
     ids.sort_unstable();
     ids
 }
@@ -179,14 +179,41 @@ async fn a_repair_shows_its_plan_mends_without_deleting_and_can_be_undone() {
 #[tokio::test(flavor = "multi_thread")]
 async fn repairs_mend_what_they_can_and_never_make_it_worse() {
     let mended = [
-        "torn-newest-commit", "empty-newest-commit", "commit-of-zero-bytes-values", "checkpoint-truncated", "checkpoint-of-zero-bytes",
-        "multipart-checkpoint-incomplete", "hint-torn", "hint-checksum-wrong", "hint-names-a-missing-checkpoint", "checksum-malformed",
-        "compaction-that-is-not-reconciled", "compaction-lost-a-file", "compaction-beyond-the-log", "compaction-torn", "data-file-missing",
-        "size-in-the-log-is-wrong", "checkpoint-lacks-a-file", "checkpoint-brings-a-removed-file-back", "checkpoint-with-other-metadata",
-        "checkpoint-of-another-schema", "checksum-counts-wrong", "older-checksum-counts-wrong", "checksum-of-other-metadata",
-        "checksum-of-another-commit", "checksum-of-a-version-that-is-not-there", "row-mark-below-live-rows", "least-value-above-the-greatest",
-        "more-nulls-than-rows", "rows-outside-of-their-bounds", "nulls-that-statistics-deny", "more-rows-in-the-log-than-in-the-file", "orphans",
-        "sidecar-that-no-checkpoint-names", "newest-checkpoint-broken-older-one-good", "checkpoint-form-that-the-protocol-does-not-allow",
+        "torn-newest-commit",
+        "empty-newest-commit",
+        "commit-of-zero-bytes-values",
+        "checkpoint-truncated",
+        "checkpoint-of-zero-bytes",
+        "multipart-checkpoint-incomplete",
+        "hint-torn",
+        "hint-checksum-wrong",
+        "hint-names-a-missing-checkpoint",
+        "checksum-malformed",
+        "compaction-that-is-not-reconciled",
+        "compaction-lost-a-file",
+        "compaction-beyond-the-log",
+        "compaction-torn",
+        "data-file-missing",
+        "size-in-the-log-is-wrong",
+        "checkpoint-lacks-a-file",
+        "checkpoint-brings-a-removed-file-back",
+        "checkpoint-with-other-metadata",
+        "checkpoint-of-another-schema",
+        "checksum-counts-wrong",
+        "older-checksum-counts-wrong",
+        "checksum-of-other-metadata",
+        "checksum-of-another-commit",
+        "checksum-of-a-version-that-is-not-there",
+        "row-mark-below-live-rows",
+        "least-value-above-the-greatest",
+        "more-nulls-than-rows",
+        "rows-outside-of-their-bounds",
+        "nulls-that-statistics-deny",
+        "more-rows-in-the-log-than-in-the-file",
+        "orphans",
+        "sidecar-that-no-checkpoint-names",
+        "newest-checkpoint-broken-older-one-good",
+        "checkpoint-form-that-the-protocol-does-not-allow",
         "checkpoint-says-that-it-is-of-another-version",
     ];
     let mut wrong = Vec::new();
