@@ -57,7 +57,7 @@ elif op == "delete":
     print(open_table().delete(args[1])["num_deleted_rows"])
 elif op == "update":
     column, expression = args[1].split("=", 1)
-    print(open_table().update({column: expression}, args[3])["num_updated_rows"])
+    print(open_table().update(updates={column: expression}, predicate=args[3])["num_updated_rows"])
 elif op == "merge":
     import pyarrow.parquet as pq
 
