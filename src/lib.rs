@@ -38,11 +38,11 @@ pub use log::{
     Ratified, Remove, StagedCommit, Txn, VectorDescriptor, Version,
 };
 pub use operations::{
-    Alter, Alteration, Amount, Append, ChangeFeed, Changes, Checkpoint, Cost, Create, Delete, Doctor, Finding, Group, LogCleanup,
+    Alter, Alteration, Amount, Append, ChangeFeed, Changes, Checkpoint, Cost, Create, Delete, Doctor, Finding, Gain, Group, LogCleanup,
     LogCleanupPlan, LogCompaction, Merge, Optimize, OptimizePlan, Plan, PlanItem, Prices, RepairPlan, Report, SaveMode, Severity, Update,
 };
 pub use schema::{DataType, Field, FieldPath, NewColumn, Position, Scalar, Struct, column_path};
-pub use snapshot::{At, CountEffort, Counts, FileBatch, FileQuery, HistoryEntry, Snapshot};
+pub use snapshot::{At, CountEffort, Counts, FileBatch, FileLayout, FileQuery, HistoryEntry, Skipping, Snapshot};
 #[cfg(feature = "sql")]
 pub use sql::{Answer, Rows, Session};
 pub use storage::{Durability, Meter, PutOutcome, Requests, Spent, StorageOptions, TableRoot};

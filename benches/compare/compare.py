@@ -135,6 +135,10 @@ def ops():
              prepare=small, same=False, written=True)
     yield Op("scan of 6,001,215 rows, 1 % of them deleted by vectors", "CPU ≤ 1.1 × without",
              {"lakebed": lb("scan", DATA / "lines-deleted", ""), "lakebed, nothing deleted": lb("scan", DATA / "lines-vectors", "")}, same=False)
+    curve = ["l_shipdate,l_partkey,l_suppkey", 6 << 20]
+    yield Op("z-order of 6,001,215 rows in 16 files by shipdate, partkey and suppkey, about 39 files", "CPU ≤ 1/2 of deltalake, memory ≤ 512 MiB, also done with 128 MiB",
+             {"lakebed": lb("zorder", "{t}", *curve, "384"), "lakebed, 128 MiB": lb("zorder", "{t}", *curve, "128"), "deltalake": peer("zorder", "{t}", *curve)},
+             prepare={"lakebed": copy_of("lines-plain"), "lakebed, 128 MiB": copy_of("lines-plain"), "deltalake": copy_of("lines-plain")}, same=False, written=True)
     for name, columns, where in [("all 16 columns", "", None), ("a selective range", "", RANGE), ("three columns", "l_orderkey,l_partkey,l_extendedprice", None)]:
         yield Op(f"scan of 6,001,215 rows: {name}", "CPU ≤ 1.05 of deltalake",
                  {"lakebed": lb("scan", lines, columns, *([where] if where else [])), "deltalake": peer("scan", lines, columns, *([where] if where else [])),

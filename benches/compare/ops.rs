@@ -6,7 +6,7 @@
 use arrow::array::{Int64Array, RecordBatch};
 use arrow::datatypes::{DataType, Field, Schema};
 use futures::{StreamExt, TryStreamExt};
-use lakebed::{At, CountEffort, Durability, Expr, FileQuery, Result, Snapshot, StorageOptions, Table, Version};
+use lakebed::{At, CountEffort, Durability, Env, Expr, FileQuery, Result, Snapshot, StorageOptions, Table, Version, column_path};
 use std::sync::Arc;
 
 #[global_allocator]
@@ -78,6 +78,18 @@ async fn run(op: &str, args: &[String]) -> Result<u64> {
             let newer = snapshot.refresh().await?;
             assert_eq!(newer.version().0, newest + 5);
             Ok(cpu_micros() - before)
+        }
+        // Lays the rows out by these columns, in files of so many bytes, within so many MiB; the number of files. How many files a range of
+        // one row in a hundred then reads goes to stderr.
+        "zorder" => {
+            let number = |at: usize| args[at].parse::<u64>().expect("a number");
+            let env = Env::system().with_memory_limit(number(3) << 20);
+            let table = Table::at(&args[0]).env(env).open()?;
+            table.optimize().zorder_by(args[1].split(',')).target_size(number(2)).run().await?;
+            let columns = args[1].split(',').map(column_path).collect::<Result<Vec<_>>>()?;
+            let layout = table.snapshot().await?.layout(FileQuery::default(), Some(&columns)).await?;
+            eprintln!("{layout:?}");
+            Ok(layout.files)
         }
         "scan" => {
             let snapshot = table.snapshot().await?;

@@ -65,6 +65,10 @@ elif op == "merge":
     print(merge.when_matched_update_all().when_not_matched_insert_all().execute()["num_target_rows_inserted"])
 elif op == "optimize":
     print(open_table().optimize.compact(target_size=128 << 20)["numFilesRemoved"])
+elif op == "zorder":
+    t = open_table()
+    t.optimize.z_order(args[0].split(","), target_size=int(args[1]))
+    print(len(t.file_uris()))
 elif op == "append-rows":
     import deltalake
 

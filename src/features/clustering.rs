@@ -113,6 +113,10 @@ fn has_stats(columns: &StatsColumns, schema: &Struct, path: &[String]) -> bool {
 }
 
 impl TableState {
+    /// Whether new files have statistics of a column, by its logical path.
+    pub(crate) fn has_stats(&self, column: &[String]) -> Result<bool> {
+        Ok(has_stats(&self.stats_columns()?, self.schema(), column))
+    }
     /// The logical paths of the clustering columns; `None` when the table is not clustered. `LB-LOG-STATE` when the table's record of
     /// them is not one, or names a column that is not there.
     pub fn clustering_columns(&self) -> Result<Option<Vec<FieldPath>>> {

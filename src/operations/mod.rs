@@ -34,7 +34,7 @@ pub use doctor::{Doctor, Finding, RepairPlan, Severity};
 pub use log_cleanup::{LogCleanup, LogCleanupPlan};
 pub use log_compact::LogCompaction;
 pub use merge::Merge;
-pub use optimize::{Group, Optimize, OptimizePlan};
+pub use optimize::{Gain, Group, Optimize, OptimizePlan};
 pub use plan::{Amount, Plan, PlanItem};
 pub use prices::{Cost, Prices};
 pub use update::Update;

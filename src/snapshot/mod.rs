@@ -5,6 +5,7 @@ mod cleanup;
 mod counts;
 mod files;
 mod history;
+mod layout;
 mod load;
 mod refresh;
 mod stand_in;
@@ -13,6 +14,8 @@ mod stats;
 pub(crate) use cleanup::{ExpiredLog, StoreClock};
 pub use files::{FileBatch, FileQuery};
 pub use history::HistoryEntry;
+pub use layout::{FileLayout, Skipping};
+pub(crate) use layout::expected;
 pub(crate) use history::{adjusted, own_time, version_at};
 pub(crate) use stats::{bounds_of, may_hold};
 

@@ -144,7 +144,8 @@ pub(crate) fn bounds_of(reader: &StatsReader, files: &FileRows) -> FileStats {
     widen(stats, reader.leaves())
 }
 
-fn physical_path(state: &TableState, path: &FieldPath) -> Option<(Vec<String>, DataType)> {
+/// The physical names and type of a leaf column.
+pub(super) fn physical_path(state: &TableState, path: &FieldPath) -> Option<(Vec<String>, DataType)> {
     let (mut logical, mut physical) = (state.schema(), state.physical_schema());
     let mut names = Vec::new();
     for (i, name) in path.iter().enumerate() {

@@ -47,6 +47,7 @@ pub async fn info(session: &Session, at: &TableAt, exact: bool) -> Result<()> {
         }
     };
     let mut facts = facts(&snapshot, counts.as_ref()).await?;
+    facts.insert("layout".to_owned(), layout(&snapshot, FileQuery::default(), counts.as_ref(), exact).await?);
     if session.output.is_table() {
         let columns = state.schema().fields.iter().map(|f| {
             let required = if f.nullable { "" } else { " not null" };
@@ -84,6 +85,18 @@ async fn facts(snapshot: &Arc<Snapshot>, counts: Option<&Counts>) -> Result<Map<
     })))
 }
 
+/// Files whose layout is told without being asked for.
+const LAYOUT_FILES: u64 = 10_000;
+
+/// How files lie: small ones, deleted rows, and how far skipping gets by each column. Null where telling it would take long.
+async fn layout(snapshot: &Arc<Snapshot>, query: FileQuery, counts: Option<&Counts>, exact: bool) -> Result<Value> {
+    let few = counts.is_some_and(|counts| counts.files <= LAYOUT_FILES);
+    if snapshot.state().check_readable().is_err() || !(few || exact) {
+        return Ok(Value::Null);
+    }
+    Ok(json!(snapshot.layout(query, None).await?))
+}
+
 /// Logical names, nested ones with dots; what cannot be told is left out, so that the rest can be.
 fn clustering_columns(state: &TableState) -> Vec<String> {
     state.clustering_columns().ok().flatten().unwrap_or_default().iter().map(|path| path.join(".")).collect()
@@ -114,6 +127,7 @@ pub async fn files(session: &Session, at: &TableAt, filter: Option<&str>) -> Res
     if let Some(filter) = filter {
         query = query.filter(filter.bind(state.schema())?);
     }
+    let same = query.clone();
     let names: Vec<(&str, &str)> =
         state.partition_columns().iter().filter_map(|name| Some((name.as_str(), state.physical_name(name)?))).collect();
     let mut out = session.output.records(FILE_KEYS, &[]).wrapped("files");
@@ -127,7 +141,9 @@ pub async fn files(session: &Session, at: &TableAt, filter: Option<&str>) -> Res
         }
     }
     let total = if filtered { files_total(&snapshot).await? } else { kept };
-    out.finish_with(into_map(json!({"files_total": total, "files_kept": kept, "bytes_kept": bytes})))
+    let counts = Counts { files: kept, ..Counts::default() };
+    let layout = layout(&snapshot, same, Some(&counts), false).await?;
+    out.finish_with(into_map(json!({"files_total": total, "files_kept": kept, "bytes_kept": bytes, "layout": layout})))
 }
 
 fn file(batch: &FileBatch, row: usize, partition: &[(&str, &str)]) -> Map<String, Value> {

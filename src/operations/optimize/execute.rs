@@ -56,7 +56,7 @@ pub(crate) async fn execute(base: &Arc<Snapshot>, mut plan: OptimizePlan, settin
     let mut run = Run::new(base.table(), &plan, settings);
     let mut running = FuturesUnordered::new();
     let (mut ready, mut bytes) = (Vec::new(), 0u64);
-    let at_once = groups_at_once(&env);
+    let at_once = if plan.layout.is_alone() { 1 } else { groups_at_once(&env) };
     let failure = loop {
         while running.len() < at_once
             && let Some(work) = waiting.pop_front()

@@ -6,17 +6,21 @@
 //!
 //! Invariant: the rows of the table are the same before and after every commit.
 
+mod along;
 mod auto;
 mod bins;
 mod carry;
+mod cluster;
 mod commit;
 mod execute;
+mod gain;
 mod layout;
 mod pack;
 mod plan;
 mod rewrite;
 mod sizes;
 
+pub use gain::Gain;
 pub use plan::{Group, OptimizePlan};
 
 pub(super) use auto::join_after;
@@ -52,6 +56,9 @@ pub(super) struct Asked {
     pub filter: Option<Expr>,
     pub target: Option<u64>,
     pub purge: bool,
+    pub zorder_by: Vec<String>,
+    pub full: bool,
+    pub cube_bytes: Option<u64>,
     pub commit_bytes: Option<u64>,
 }
 
@@ -78,6 +85,22 @@ impl Optimize {
     /// Instead of joining small files, writes every file that has a deletion vector without its deleted rows.
     pub fn purge(mut self) -> Self {
         self.asked.purge = true;
+        self
+    }
+    /// Orders the rows of each partition by all of these columns at once, so that files can be skipped by any of them. Rewrites every
+    /// file, whenever it is asked for. Not for a table that declares clustering columns: there every run orders rows by those.
+    pub fn zorder_by<S: Into<String>>(mut self, columns: impl IntoIterator<Item = S>) -> Self {
+        self.asked.zorder_by = columns.into_iter().map(Into::into).collect();
+        self
+    }
+    /// On a table that declares clustering columns: takes along files that were clustered by other columns or by another program.
+    pub fn full(mut self) -> Self {
+        self.asked.full = true;
+        self
+    }
+    /// On a table that declares clustering columns: what was clustered together stays when it has so many bytes; 100 GiB unless set.
+    pub fn cube_bytes(mut self, bytes: u64) -> Self {
+        self.asked.cube_bytes = Some(bytes);
         self
     }
     /// Commits whenever old files of so many bytes are replaced; 16 GiB unless set. Work that is committed survives whatever follows.

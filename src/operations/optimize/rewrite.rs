@@ -11,9 +11,10 @@ use crate::log::Add;
 use crate::snapshot::Snapshot;
 use crate::table::Table;
 use arrow::array::RecordBatch;
-use futures::TryStreamExt;
 use futures::stream::BoxStream;
+use futures::{Stream, StreamExt, TryStreamExt};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Files of at most so many bytes are fetched in one request, and several before their turn.
 pub(super) const WHOLE_BYTES: u64 = 1 << 20;
@@ -44,13 +45,39 @@ pub(super) fn whole_rows(base: &Arc<Snapshot>) -> Result<Scan> {
 /// The group with its rows joined as they are; `settles` when the new files are as large as they are to become.
 pub(super) async fn copied(base: &Arc<Snapshot>, scan: &Scan, group: Group, target: u64, settles: bool) -> Result<Rewritten> {
     let tasks = group.files.iter().map(task).collect::<Result<Vec<_>>>()?;
-    let rows = scan.read_in_order(tasks, FILES_AHEAD);
+    let counts = Counts::new(&group);
+    let rows = counts.watch(scan.read_in_order(tasks, FILES_AHEAD)).map_ok(|(_, batch)| batch);
     // One file of what fits into one, even when it grows a little.
-    let (mut adds, counts) = written(base, &group, rows, target.saturating_mul(2)).await?;
+    let mut adds = written(base, &group, rows.boxed(), &counts, target.saturating_mul(2)).await?;
     if settles {
         adds.iter_mut().for_each(|add| settle(add, target));
     }
-    Ok(Rewritten { adds, order: Some(counts), group })
+    Ok(Rewritten { adds, order: Some(counts.read()), group })
+}
+
+/// How many rows of each file of a group have been read.
+#[derive(Clone)]
+pub(super) struct Counts(Arc<[AtomicU64]>);
+
+impl Counts {
+    pub(super) fn new(group: &Group) -> Counts {
+        Counts(group.files.iter().map(|_| AtomicU64::new(0)).collect())
+    }
+    /// The same rows, each batch with the place of its file, counted as they pass.
+    pub(super) fn watch(
+        &self,
+        rows: BoxStream<'static, Result<(usize, RecordBatch)>>,
+    ) -> impl Stream<Item = Result<(usize, RecordBatch)>> + Send + use<> {
+        let counts = self.clone();
+        rows.inspect_ok(move |(at, batch)| {
+            if let Some(count) = counts.0.get(*at) {
+                count.fetch_add(batch.num_rows() as u64, Ordering::Relaxed);
+            }
+        })
+    }
+    fn read(&self) -> Vec<u64> {
+        self.0.iter().map(|count| count.load(Ordering::Relaxed)).collect()
+    }
 }
 
 /// The task that reads a file of a group.
@@ -58,25 +85,24 @@ pub(super) fn task(file: &Add) -> Result<FileTask> {
     Ok(FileTask { num_records: file.num_records().and_then(|n| u64::try_from(n).ok()), ..FileTask::of_add(file)? })
 }
 
-/// Writes rows of the files of a group, each batch with the place of its file, in the order in which they come; the new files in that
-/// order, and how many rows came of each file. Nothing is left after a failure.
+/// Writes rows of the files of a group in the order in which they come, which `counts` has watched; the new files in that order. Nothing
+/// is left after a failure.
 pub(super) async fn written(
     base: &Arc<Snapshot>,
     group: &Group,
-    rows: BoxStream<'static, Result<(usize, RecordBatch)>>,
+    rows: BoxStream<'static, Result<RecordBatch>>,
+    counts: &Counts,
     file_bytes: u64,
-) -> Result<(Vec<Add>, Vec<u64>)> {
+) -> Result<Vec<Add>> {
     let options = WriteOptions { target_file_size: Some(file_bytes), ..WriteOptions::default() };
     let mut writer = DataWriter::new(base.table(), Arc::clone(base.state()), options)?;
-    let counts = match copy(group, rows, &mut writer).await {
-        Ok(counts) => counts,
-        Err(e) => {
-            writer.abort().await;
-            return Err(e);
-        }
-    };
+    if let Err(e) = copy(group, rows, counts, &mut writer).await {
+        writer.abort().await;
+        return Err(e);
+    }
+    let read = counts.read().iter().sum::<u64>();
     let mut adds = writer.finish().await?;
-    let (read, found) = (counts.iter().sum::<u64>(), adds.iter().map(|add| add.num_records().unwrap_or(-1)).sum::<i64>());
+    let found = adds.iter().map(|add| add.num_records().unwrap_or(-1)).sum::<i64>();
     if i64::try_from(read) != Ok(found) {
         discard(base.table(), &adds).await;
         return Err(lost(read, found));
@@ -84,17 +110,14 @@ pub(super) async fn written(
     // By the names of files alone: folders may be random.
     adds.sort_by(|a, b| name(a).cmp(name(b)));
     adds.iter_mut().for_each(|add| add.data_change = false);
-    Ok((adds, counts))
+    Ok(adds)
 }
 
-async fn copy(group: &Group, mut rows: BoxStream<'static, Result<(usize, RecordBatch)>>, writer: &mut DataWriter) -> Result<Vec<u64>> {
-    let mut counts = vec![0; group.files.len()];
-    while let Some((at, batch)) = rows.try_next().await? {
-        if let Some(count) = counts.get_mut(at) {
-            *count += batch.num_rows() as u64;
-        }
+async fn copy(group: &Group, mut rows: BoxStream<'static, Result<RecordBatch>>, counts: &Counts, writer: &mut DataWriter) -> Result<()> {
+    while let Some(batch) = rows.try_next().await? {
         writer.write_from(batch, RowOrigin::Table).await?;
     }
+    let counts = counts.read();
     for (file, read) in group.files.iter().zip(&counts) {
         let Some(rows) = file.num_records() else { continue };
         let alive = rows.saturating_sub(file.deletion_vector.as_ref().map_or(0, |v| v.cardinality));
@@ -110,7 +133,7 @@ async fn copy(group: &Group, mut rows: BoxStream<'static, Result<(usize, RecordB
     if read != writer.rows() {
         return Err(lost(read, i64::try_from(writer.rows()).unwrap_or(i64::MAX)));
     }
-    Ok(counts)
+    Ok(())
 }
 
 fn lost(read: u64, written: i64) -> Error {

@@ -23,6 +23,7 @@ const INFO: &[&str] = &[
     "writer_features",
     "properties",
     "schema",
+    "layout",
 ];
 const HISTORY: &[&str] = &[
     "version",
@@ -59,6 +60,8 @@ fn info_has_exactly_its_keys_in_every_format() {
     assert_eq!((&info["partition_columns"], &info["clustering_columns"]), (&json!(["day"]), &json!([])));
     assert_eq!((&info["description"], &info["name"]), (&json!("events"), &Value::Null));
     assert_eq!(info["schema"]["fields"][0]["name"], "id");
+    assert_eq!((&info["layout"]["small_files"], &info["layout"]["deleted_row_share"]), (&json!(2), &json!(0.0)));
+    assert_eq!(info["layout"]["columns"][0], json!({"column": "id", "depth": 1.0, "files_of_one_percent": 1.01}));
     assert_eq!((&info["min_reader_version"], &info["min_writer_version"]), (&json!(1), &json!(2)));
     assert_eq!(shell.lines(&["info", "t"]), std::slice::from_ref(&info));
     assert_eq!(shell.json(&["info", "t", "--exact"])["num_records"], 2);
@@ -180,7 +183,7 @@ fn count_counts_what_is_there() {
 fn files_lists_what_skipping_keeps() {
     let shell = Shell::with_table();
     let all = shell.json(&["files", "t"]);
-    assert_eq!(keys(&all), ["files", "files_total", "files_kept", "bytes_kept"]);
+    assert_eq!(keys(&all), ["files", "files_total", "files_kept", "bytes_kept", "layout"]);
     let kept = shell.json(&["files", "t", "--where", "day = '2026-01-02'"]);
     assert_eq!((&kept["files_total"], &kept["files_kept"]), (&json!(2), &json!(1)));
     let file = &kept["files"][0];

@@ -16,6 +16,7 @@ mod overwrite;
 mod replace;
 mod row_changes;
 mod update;
+mod zorder;
 
 use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{Int64Type, SchemaRef};

@@ -2,6 +2,7 @@
 
 mod alter;
 mod changes;
+mod clustering;
 mod differential;
 mod doctor;
 mod expressions;
@@ -10,7 +11,6 @@ mod interop;
 mod merge;
 mod optimize;
 mod processes;
-mod races;
 mod rows;
 mod sql;
 mod statistics;
