@@ -6,6 +6,7 @@ use super::statement::{TableName, table, unsupported};
 use super::text::Words;
 use crate::error::Result;
 use crate::operations::Report;
+use crate::schema::paths::{column_list, quoted_path};
 
 /// How files of a table are to lie.
 #[derive(Debug)]
@@ -13,16 +14,17 @@ pub(super) struct Optimize {
     table: TableName,
     filter: Option<String>,
     purge: bool,
+    zorder_by: Vec<String>,
+    full: bool,
 }
 
 /// What follows OPTIMIZE.
 pub(super) fn optimize(words: &mut Words<'_>) -> Result<Optimize> {
     let table = table(words)?;
+    let full = words.take("full");
     let filter = filter(words, &["zorder"])?;
-    if words.peek("zorder") {
-        return Err(unsupported("OPTIMIZE ZORDER BY"));
-    }
-    Ok(Optimize { table, filter, purge: false })
+    let zorder_by = if words.take("zorder by") { columns(words)? } else { Vec::new() };
+    Ok(Optimize { table, filter, purge: false, zorder_by, full })
 }
 
 /// What follows REORG TABLE.
@@ -34,7 +36,14 @@ pub(super) fn reorg(words: &mut Words<'_>) -> Result<Optimize> {
     if !applied.trim().eq_ignore_ascii_case("purge") {
         return Err(unsupported(&format!("REORG TABLE APPLY ({applied})")));
     }
-    Ok(Optimize { table, filter, purge: true })
+    Ok(Optimize { table, filter, purge: true, zorder_by: Vec::new(), full: false })
+}
+
+/// The columns after ZORDER BY, with or without parentheses around them.
+fn columns(words: &mut Words<'_>) -> Result<Vec<String>> {
+    let list = if words.peek_open() { words.parenthesized()? } else { words.rest() };
+    let columns = column_list(list).filter(|columns| !columns.is_empty()).ok_or_else(|| words.expected("columns"))?;
+    Ok(columns.iter().map(|path| quoted_path(path)).collect())
 }
 
 /// `WHERE …` up to one of these words, if it is there.
@@ -53,6 +62,12 @@ pub(super) async fn run(session: &Session, asked: &Optimize) -> Result<Report> {
     }
     if asked.purge {
         optimize = optimize.purge();
+    }
+    if !asked.zorder_by.is_empty() {
+        optimize = optimize.zorder_by(asked.zorder_by.iter().cloned());
+    }
+    if asked.full {
+        optimize = optimize.full();
     }
     optimize.run().await
 }

@@ -5,8 +5,9 @@ use crate::failure::Result;
 use crate::session::{Session, predicate, prices};
 use clap::Args;
 use lakebed::Version;
+use serde_json::json;
 
-/// Lays files out anew: joins small ones, writes those with many deleted rows without these
+/// Lays files out anew: joins small ones, writes those with many deleted rows without these; orders rows by several columns at once
 #[derive(Args)]
 #[command(after_help = "Example: lakebed optimize ./events --where \"day >= '2026-01-01'\" --dry-run --prices aws")]
 pub struct Optimize {
@@ -19,6 +20,12 @@ pub struct Optimize {
     /// Writes every file that has deleted rows without them, and joins nothing else
     #[arg(long)]
     purge: bool,
+    /// Orders the rows of each partition by these columns at once, so that files can be skipped by any of them
+    #[arg(long, value_name = "A,B", value_delimiter = ',', conflicts_with = "purge")]
+    zorder_by: Vec<String>,
+    /// On a table that declares clustering columns: also files that were clustered by others
+    #[arg(long, conflicts_with_all = ["purge", "zorder_by"])]
+    full: bool,
     /// The size of files; default: the table's `delta.targetFileSize`, else 128MiB
     #[arg(long, value_name = "SIZE", value_parser = size)]
     target_size: Option<u64>,
@@ -45,6 +52,12 @@ pub async fn run(session: &Session, asked: &Optimize) -> Result<()> {
     if asked.purge {
         optimize = optimize.purge();
     }
+    if !asked.zorder_by.is_empty() {
+        optimize = optimize.zorder_by(asked.zorder_by.iter().cloned());
+    }
+    if asked.full {
+        optimize = optimize.full();
+    }
     if let Some(bytes) = asked.target_size {
         optimize = optimize.target_size(bytes);
     }
@@ -55,11 +68,13 @@ pub async fn run(session: &Session, asked: &Optimize) -> Result<()> {
         optimize = optimize.if_version(Version(version));
     }
     if asked.dry_run {
-        let plan = {
+        let (plan, gains) = {
             let _bar = session.progress.busy("looking at files");
-            optimize.plan().await?
+            let plan = optimize.plan().await?;
+            let gains = optimize.gains(&plan).await?;
+            (plan, gains)
         };
-        return session.output.plan(plan.summary(), prices.as_ref());
+        return session.output.plan_with(plan.summary(), prices.as_ref(), [("skipping", json!(gains))]);
     }
     let _writing = session.stop.writing();
     let report = {

@@ -136,7 +136,12 @@ impl Output {
     }
     /// What an operation would do, and what that costs.
     pub fn plan(self, plan: &Plan, prices: Option<&Prices>) -> Result<()> {
+        self.plan_with(plan, prices, [])
+    }
+    /// The same with what only this operation tells.
+    pub fn plan_with<const N: usize>(self, plan: &Plan, prices: Option<&Prices>, more: [(&str, Value); N]) -> Result<()> {
         let mut shown = into_map(json!(plan));
+        shown.extend(more.map(|(key, value)| (key.to_owned(), value)));
         if let Some(prices) = prices {
             shown.insert("cost".to_owned(), json!(prices.cost(plan)));
         }
