@@ -150,7 +150,8 @@ pub(super) async fn after_commit(base: &Arc<Snapshot>, added: &[Add]) -> Result<
     let mut files = base.scan().columns(Vec::<String>::new()).build()?.files();
     let mut kept = Vec::new();
     while let Some((task, add)) = files.try_next().await? {
-        let Some(count) = small.get_mut(&key(&add.partition_values)) else { continue };
+        // What is clustered stays together.
+        let Some(count) = small.get_mut(&key(&add.partition_values)).filter(|_| add.clustering_provider.is_none()) else { continue };
         let file = cut(add, task.num_records);
         *count += usize::from(size(&file) < target / 2 && !is_settled(&file, target));
         kept.push(file);
