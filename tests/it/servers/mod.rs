@@ -11,6 +11,7 @@ mod interop;
 mod merge;
 mod optimize;
 mod processes;
+mod races;
 mod rows;
 mod sql;
 mod statistics;
