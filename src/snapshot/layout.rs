@@ -4,7 +4,7 @@
 //! Judged by the log alone. The rows of a file are taken to be spread evenly between its least and its greatest value. Invariant: a file
 //! whose bounds are unknown counts as read by every look-up.
 
-use super::stats::physical_path;
+use super::stats::{bounds_of, physical_path};
 use super::{FileQuery, Snapshot};
 use crate::error::Result;
 use crate::log::stats::{LeafStats, StatsLeaf, StatsReader, leaves_of};
@@ -84,12 +84,7 @@ impl Snapshot {
                 deleted = deleted.saturating_add(batch.vector(row).map_or(0, |v| v.cardinality.unsigned_abs()));
                 rows = rows.zip(batch.num_records(row)).map(|(all, n)| all.saturating_add(n.unsigned_abs()));
             }
-            let stats = match (batch.rows().stats_parsed(), batch.rows().stats()) {
-                (_, Some(texts)) if texts.null_count() == 0 => reader.read_json(texts),
-                (Some(parsed), _) => reader.read_parsed(parsed),
-                (None, Some(texts)) => reader.read_json(texts),
-                (None, None) => reader.unknown(batch.len()),
-            };
+            let stats = bounds_of(&reader, batch.rows());
             for (spans, leaf) in spans.iter_mut().zip(&stats.leaves) {
                 let records: Vec<Option<i64>> = (0..batch.len()).map(|row| batch.num_records(row)).collect();
                 spans.push(leaf, &records)?;
