@@ -14,6 +14,7 @@ mod failures;
 mod features;
 mod golden;
 mod hostile;
+mod kills;
 mod log_snapshot;
 mod operations;
 mod outcomes;

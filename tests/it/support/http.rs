@@ -1,5 +1,6 @@
 //! A small HTTP server on loopback whose answers a test scripts, and an S3 made of it.
 
+use chrono::DateTime;
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -148,17 +149,25 @@ pub fn unfinished(objects: &Objects) -> Vec<String> {
     objects.lock().unwrap().keys().filter_map(|k| k.strip_prefix('!')).filter(|k| !k.contains('#')).map(str::to_owned).collect()
 }
 
-/// What an S3 answers. An upload in parts is kept under `!key` and its parts under `!key#00001`; there is one a key.
+/// What an S3 answers whose objects are all of one age.
 pub fn plain_s3(ask: &Ask, objects: &Objects) -> Say {
+    dated_s3(ask, objects, &|_| 1_795_219_200)
+}
+
+/// What an S3 answers; `born` gives the time of a path in seconds. An upload in parts is kept under `!key` and its parts under `!key#00001`;
+/// there is one a key.
+pub fn dated_s3(ask: &Ask, objects: &Objects, born: &dyn Fn(&str) -> i64) -> Say {
     let mut objects = objects.lock().unwrap();
     let (upload, query) = (format!("!{}", ask.path), ask.query.as_str());
     match ask.method.as_str() {
         "POST" if query.contains("delete") => {
             let body = String::from_utf8(ask.body.clone()).unwrap();
-            for key in body.split("<Key>").skip(1).filter_map(|k| k.split_once("</Key>")) {
-                objects.remove(&format!("{}/{}", ask.path.trim_end_matches('/'), key.0));
+            let mut gone = String::new();
+            for (key, _) in body.split("<Key>").skip(1).filter_map(|k| k.split_once("</Key>")) {
+                objects.remove(&format!("{}/{key}", ask.path.trim_end_matches('/')));
+                gone.push_str(&format!("<Deleted><Key>{key}</Key></Deleted>"));
             }
-            return xml("<DeleteResult/>".to_owned());
+            return xml(format!("<DeleteResult>{gone}</DeleteResult>"));
         }
         "POST" if query.contains("uploads") => {
             objects.insert(upload, vec![]);
@@ -183,7 +192,14 @@ pub fn plain_s3(ask: &Ask, objects: &Objects) -> Say {
         }
         _ => {}
     }
-    let etag = |body: &[u8]| vec![("etag", format!("\"{:x}\"", crc(body))), ("last-modified", "Sat, 21 Nov 2026 00:00:00 GMT".to_owned())];
+    let time = |path: &str, format: &str| DateTime::from_timestamp(born(path), 0).unwrap().format(format).to_string();
+    let modified = time(&ask.path, "%a, %d %b %Y %H:%M:%S GMT");
+    let etag = |body: &[u8]| vec![("etag", format!("\"{:x}\"", crc(body))), ("last-modified", modified.clone())];
+    if let Some(source) = ask.headers.get("x-amz-copy-source") {
+        let Some(body) = objects.get(&format!("/{}", source.trim_start_matches('/'))).cloned() else { return status(404) };
+        objects.insert(ask.path.clone(), body);
+        return xml("<CopyObjectResult><ETag>\"1\"</ETag></CopyObjectResult>".to_owned());
+    }
     match ask.method.as_str() {
         "PUT" if ask.header("if-none-match") == "*" && objects.contains_key(&ask.path) => status(412),
         "PUT" => {
@@ -198,7 +214,8 @@ pub fn plain_s3(ask: &Ask, objects: &Objects) -> Say {
             let contents: String = keys
                 .map(|k| {
                     let size = objects[&format!("{bucket}{k}")].len();
-                    format!("<Contents><Key>{k}</Key><LastModified>2026-11-21T00:00:00Z</LastModified><ETag>\"1\"</ETag><Size>{size}</Size></Contents>")
+                    let time = time(&format!("{bucket}{k}"), "%Y-%m-%dT%H:%M:%SZ");
+                    format!("<Contents><Key>{k}</Key><LastModified>{time}</LastModified><ETag>\"1\"</ETag><Size>{size}</Size></Contents>")
                 })
                 .collect();
             Say::Status(
