@@ -21,17 +21,42 @@ use tokio::sync::OnceCell;
 /// How far before a chosen version its checkpoint is looked for at first: one page of a listing.
 const LOOK_BACK: u64 = 256;
 
+/// What a version is loaded for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    Facts,
+    /// The checkpoint will be read: where it is small, a checksum in its place would be one request more.
+    Files,
+}
+
+/// A checkpoint of so many bytes is fetched whole.
+const SMALL_CHECKPOINT: u64 = 4 << 20;
+
 /// The newest version, or `target`.
 pub(super) async fn load(table: &Table, target: Option<Version>) -> Result<Arc<Snapshot>> {
     load_without(table, target, BTreeSet::new(), Vec::new()).await
+}
+
+/// The newest version, for who lists its files next.
+pub(super) async fn load_for_files(table: &Table) -> Result<Arc<Snapshot>> {
+    load_as(table, None, (BTreeSet::new(), Vec::new()), Purpose::Files).await
 }
 
 /// The same; `broken` names checkpoints that are known to be unusable.
 pub(super) async fn load_without(
     table: &Table,
     target: Option<Version>,
-    mut broken: BTreeSet<String>,
-    mut warnings: Vec<String>,
+    broken: BTreeSet<String>,
+    warnings: Vec<String>,
+) -> Result<Arc<Snapshot>> {
+    load_as(table, target, (broken, warnings), Purpose::Facts).await
+}
+
+async fn load_as(
+    table: &Table,
+    target: Option<Version>,
+    (mut broken, mut warnings): (BTreeSet<String>, Vec<String>),
+    purpose: Purpose,
 ) -> Result<Arc<Snapshot>> {
     let log = table.log();
     let mut listing = match target {
@@ -61,7 +86,7 @@ pub(super) async fn load_without(
         };
         let mut notes = Vec::new();
         let checkpoint = segment.checkpoint.as_ref().map(|c| c.name().to_owned());
-        match (read(table, segment, &mut notes).await, checkpoint) {
+        match (read(table, segment, purpose, &mut notes).await, checkpoint) {
             (Ok(mut snapshot), _) => {
                 warnings.append(&mut notes);
                 snapshot.warnings = warnings;
@@ -89,13 +114,13 @@ enum Base {
     Checkpoint(Vec<Action>),
 }
 
-async fn read(table: &Table, segment: LogSegment, warnings: &mut Vec<String>) -> Result<Snapshot> {
+async fn read(table: &Table, segment: LogSegment, purpose: Purpose, warnings: &mut Vec<String>) -> Result<Snapshot> {
     let (log, env) = (table.log(), table.env());
     let mut tail_warnings = Vec::new();
     let first_file = FirstFile::default();
     let (tail, mut base) = futures::try_join!(
         read_tail(log, env, &segment, &mut tail_warnings).boxed(),
-        read_base(table, &segment, &first_file, warnings).boxed()
+        read_base(table, &segment, purpose, &first_file, warnings).boxed()
     )?;
     warnings.append(&mut tail_warnings);
     if let (Base::Checksum(version, checksum), Some(checkpoint)) = (&base, &segment.checkpoint)
@@ -151,9 +176,16 @@ async fn read(table: &Table, segment: LogSegment, warnings: &mut Vec<String>) ->
 }
 
 /// With a checkpoint, the newest checksum if it is valid, else the checkpoint's own small actions.
-async fn read_base(table: &Table, segment: &LogSegment, first_file: &FirstFile, warnings: &mut Vec<String>) -> Result<Base> {
+async fn read_base(
+    table: &Table,
+    segment: &LogSegment,
+    purpose: Purpose,
+    first_file: &FirstFile,
+    warnings: &mut Vec<String>,
+) -> Result<Base> {
     let Some(checkpoint) = &segment.checkpoint else { return Ok(Base::Nothing) };
-    if let Some(file) = segment.checksums.first() {
+    let is_read_anyway = purpose == Purpose::Files && checkpoint.size() <= SMALL_CHECKPOINT;
+    if let Some(file) = segment.checksums.first().filter(|_| !is_read_anyway) {
         match read_checksum(table, file).await {
             // A protocol with table features may have domains, which this checksum does not list.
             Ok(crc) if crc.domain_metadata.is_none() && crc.protocol.min_writer_version >= 7 => {}

@@ -14,9 +14,9 @@ mod stats;
 pub(crate) use cleanup::{ExpiredLog, StoreClock};
 pub use files::{FileBatch, FileQuery};
 pub use history::HistoryEntry;
-pub use layout::{FileLayout, Skipping};
-pub(crate) use layout::expected;
 pub(crate) use history::{adjusted, own_time, version_at};
+pub(crate) use layout::expected;
+pub use layout::{FileLayout, Skipping};
 pub(crate) use stats::{bounds_of, may_hold};
 
 use crate::env::Timestamp;
@@ -96,6 +96,13 @@ impl Table {
             At::Version(version) => load::load(self, Some(version)).await,
             At::Timestamp(time) => load::load(self, Some(history::version_at(self, time).await?)).await,
         }
+    }
+}
+
+impl Table {
+    /// The newest version, for who lists its files next: the same, in a request less where the checkpoint is small.
+    pub(crate) async fn snapshot_for_files(&self) -> Result<Arc<Snapshot>> {
+        load::load_for_files(self).await
     }
 }
 

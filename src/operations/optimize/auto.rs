@@ -26,7 +26,7 @@ async fn joined(table: &Table, base: Option<&Arc<Snapshot>>, added: &[Add]) -> R
     if !base.state().joins_after_commits()? {
         return Ok(Vec::new());
     }
-    let newest = match table.snapshot().await {
+    let newest = match table.snapshot_for_files().await {
         Ok(newest) if newest.state().joins_after_commits()? => newest,
         Ok(_) => return Ok(Vec::new()),
         Err(e) => return Err(e),

@@ -111,7 +111,7 @@ impl Optimize {
     /// What `run` would do. Reads the log, and no data. `LB-INPUT` for a filter over other than partition columns, `LB-CONFLICT` when
     /// the table is not at the version asked for, `LB-FEATURE-WRITE`. Memory: an action for each file that would be rewritten.
     pub async fn plan(&self) -> Result<OptimizePlan> {
-        let base = self.table.snapshot().await?;
+        let base = self.table.snapshot_for_files().await?;
         plan::plan(&base, &self.asked, &self.settings).await
     }
     /// Carries a plan out, on the version that it stands on: the plan of `plan`, perhaps read from where it was kept, or a part of it.
@@ -125,7 +125,7 @@ impl Optimize {
         let started = self.table.env().now();
         let (table, meter) = self.table.metered();
         let version = plan.read_version();
-        let base = table.snapshot().await?;
+        let base = table.snapshot_for_files().await?;
         let base = if base.version() == version { base } else { table.snapshot_at(At::Version(version)).await? };
         let before = meter.spent();
         let done = execute(&base, plan.clone(), &self.settings).await?;
@@ -135,7 +135,7 @@ impl Optimize {
     pub async fn run(self) -> Result<Report> {
         let started = self.table.env().now();
         let (table, meter) = self.table.metered();
-        let base = table.snapshot().await?;
+        let base = table.snapshot_for_files().await?;
         let plan = plan::plan(&base, &self.asked, &self.settings).await?;
         let before = meter.spent();
         let done = execute(&base, plan.clone(), &self.settings).await?;

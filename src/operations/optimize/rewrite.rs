@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Files of at most so many bytes are fetched in one request, and several before their turn.
 pub(super) const WHOLE_BYTES: u64 = 1 << 20;
-const FILES_AHEAD: usize = 8;
+const FILES_AHEAD: usize = 16;
 
 /// A group whose rows are in new files, which no commit names yet.
 #[derive(Debug)]

@@ -49,7 +49,10 @@ fn rows_are_ordered_and_the_plan_tells_what_skipping_gains() {
     assert_eq!(gains.iter().map(|g| &g["column"]).collect::<Vec<_>>(), ["id", "s"]);
     assert!(gains[0]["before"].as_f64() > gains[0]["after"].as_f64(), "{plan}");
     let report = shell.json(&["optimize", "t", "--zorder-by", "id,s"]);
-    assert_eq!((&report["operation"], &report["planned"]["actions"]["remove"]), (&json!("OPTIMIZE"), &report["actual"]["actions"]["remove"]));
+    assert_eq!(
+        (&report["operation"], &report["planned"]["actions"]["remove"]),
+        (&json!("OPTIMIZE"), &report["actual"]["actions"]["remove"])
+    );
     assert_eq!(shell.lines(&["scan", "t"]).len(), before);
     for words in [&["--full"][..], &["--zorder-by", "day"]] {
         let refused = shell.run(&[&["optimize", "t", "--format", "json"], words].concat());

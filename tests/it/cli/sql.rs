@@ -24,7 +24,7 @@ fn sql_errors_carry_their_codes() {
     let shell = Shell::with_table();
     for (statement, code, exit) in [
         ("SELECT nope FROM delta.`t`", "LB-SQL", 1),
-        ("OPTIMIZE delta.`t`", "LB-SQL", 1),
+        ("OPTIMIZE delta.`t` WHERE", "LB-SQL", 1),
         ("SELECT 1 / 0", "LB-SQL", 1),
         ("SELECT * FROM delta.`t` VERSION AS OF 9", "LB-VERSION", 4),
         ("SELECT * FROM delta.`nowhere`", "LB-TABLE", 4),
