@@ -115,6 +115,10 @@ codes! {
     STORE = "LB-STORE", Storage;
     /// A location or a storage option is wrong.
     STORE_CONFIG = "LB-STORE-CONFIG", InvalidInput;
+    /// A retention is shorter than what the table promises.
+    RETENTION = "LB-RETENTION", InvalidInput;
+    /// Vacuum would have deleted what the table needs, or cannot tell.
+    VACUUM_UNSAFE = "LB-VACUUM-UNSAFE", Storage;
     /// There is no such version.
     VERSION = "LB-VERSION", NotFound;
     /// Changes that were asked for are not there any more.

@@ -80,6 +80,14 @@ def copy_of(name):
     return prepare
 
 
+def linked(name):
+    """A copy whose files are links, so that 100,000 of them are made quickly and deleting them harms nothing."""
+    def prepare(scratch):
+        subprocess.run(["cp", "-al", DATA / name, scratch / "t"], check=True)
+        return scratch / "t"
+    return prepare
+
+
 def fresh(scratch):
     return scratch / "t"
 
@@ -139,6 +147,9 @@ def ops():
     yield Op("z-order of 6,001,215 rows in 16 files by shipdate, partkey and suppkey, about 39 files", "CPU ≤ 1/2 of deltalake, memory ≤ 512 MiB, also done with 128 MiB",
              {"lakebed": lb("zorder", "{t}", *curve, "384"), "lakebed, 128 MiB": lb("zorder", "{t}", *curve, "128"), "deltalake": peer("zorder", "{t}", *curve)},
              prepare={"lakebed": copy_of("lines-plain"), "lakebed, 128 MiB": copy_of("lines-plain"), "deltalake": copy_of("lines-plain")}, same=False, written=True)
+    yield Op("vacuum of 100,000 dead files on local disk", "CPU ≤ 1/2 of deltalake, memory ≤ 200 MiB",
+             {"lakebed": [LAKEBED, "vacuum", "{t}", "-q"], "deltalake": peer("vacuum", "{t}"),
+              "bare walk and unlink": peer("unlink", "{t}")}, prepare=linked("dead"), same=False)
     for name, columns, where in [("all 16 columns", "", None), ("a selective range", "", RANGE), ("three columns", "l_orderkey,l_partkey,l_extendedprice", None)]:
         yield Op(f"scan of 6,001,215 rows: {name}", "CPU ≤ 1.05 of deltalake",
                  {"lakebed": lb("scan", lines, columns, *([where] if where else [])), "deltalake": peer("scan", lines, columns, *([where] if where else [])),

@@ -6,7 +6,8 @@
   million/          a table whose classic checkpoint (statistics as JSON) names 1,000,000 files, and ten commits after it
   tail/             2,000 JSON commits without a checkpoint, 100,000 files
   long/             10,000 commits with a checkpoint every 100
-The files of the last three exist in the log only: nothing here reads rows of them.
+The files of these three exist in the log only: nothing here reads rows of them.
+  dead/             100,000 files that were removed long ago, and 100 that were not, in 336 partitions; they hold no rows
 """
 import glob
 import json
@@ -161,8 +162,23 @@ def long(path):
             checkpoint(log, v, live)
 
 
+def dead(path):
+    log, rng, old = path / "_delta_log", random.Random(4), 1_700_000_000_000
+    log.mkdir()
+    adds = [add(rng, k, DAYS[k % len(DAYS)]) for k in range(100_100)]
+    for action in adds:
+        file = path / action["add"]["path"]
+        file.parent.mkdir(exist_ok=True)
+        file.write_bytes(b"x" * 100)
+        os.utime(file, (old / 1000, old / 1000))
+    gone = [{"remove": {"path": a["add"]["path"], "deletionTimestamp": old + 1, "dataChange": True, "extendedFileMetadata": True,
+                        "partitionValues": a["add"]["partitionValues"], "size": 100}} for a in adds[100:]]
+    commit(log, 0, head() + adds)
+    commit(log, 1, gone)
+
+
 if __name__ == "__main__":
-    for maker in (lineitem, lines_small, merge_source, million, tail, long):
+    for maker in (lineitem, lines_small, merge_source, million, tail, long, dead):
         target = once(maker.__name__)
         if target:
             maker(target)

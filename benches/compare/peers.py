@@ -58,6 +58,17 @@ elif op == "delete":
 elif op == "update":
     column, expression = args[1].split("=", 1)
     print(open_table().update(updates={column: expression}, predicate=args[3])["num_updated_rows"])
+elif op == "vacuum":
+    print(len(open_table().vacuum(retention_hours=168, dry_run=False, full=True)))
+elif op == "unlink":
+    gone = 0
+    for folder, _, names in os.walk(table):
+        for name in names:
+            path = os.path.join(folder, name)
+            if name.endswith(".parquet") and os.stat(path).st_mtime < 1_750_000_000:
+                os.unlink(path)
+                gone += 1
+    print(gone)
 elif op == "merge":
     import pyarrow.parquet as pq
 

@@ -203,7 +203,7 @@ fn write_unique_id(v: VectorKey<'_>, out: &mut Vec<u8>) {
 }
 
 /// Multiply and fold, eight bytes at a time: quick on the ~100 bytes of a path. Collisions only cost a comparison.
-fn hash(seed: u64, bytes: &[u8]) -> u64 {
+pub(crate) fn hash(seed: u64, bytes: &[u8]) -> u64 {
     let fold = |a: u64, b: u64| {
         let wide = u128::from(a) * u128::from(b);
         (wide as u64) ^ ((wide >> 64) as u64)

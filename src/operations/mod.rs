@@ -23,6 +23,7 @@ mod row_changes;
 mod row_ids;
 mod run;
 mod update;
+mod vacuum;
 
 pub use alter::{Alter, Alteration};
 pub use append::{Append, SaveMode};
@@ -38,6 +39,7 @@ pub use optimize::{Gain, Group, Optimize, OptimizePlan};
 pub use plan::{Amount, Plan, PlanItem};
 pub use prices::{Cost, Prices};
 pub use update::Update;
+pub use vacuum::{Dead, DeadFile, INVENTORY_COLUMNS, Vacuum, VacuumMode, VacuumPlan};
 
 use crate::env::{Env, Timestamp};
 use crate::error::{Code, Error, Result};

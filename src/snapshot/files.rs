@@ -155,11 +155,11 @@ impl Snapshot {
         let snapshot = Arc::clone(self);
         let start = async move {
             let mut seen = SeenFiles::new(snapshot.table().root().url());
-            let mut removed = Vec::new();
-            for piece in snapshot.tail().pieces().iter().rev() {
-                for action in piece.actions.iter().rev() {
+            let mut removed = Live::new();
+            for (p, piece) in snapshot.tail().pieces().iter().enumerate().rev() {
+                for (a, action) in piece.actions.iter().enumerate().rev() {
                     match action {
-                        Action::Remove(r) if seen.insert(r.into()) => removed.push(r.clone()),
+                        Action::Remove(r) if seen.insert(r.into()) => removed.push((p as u32, a as u32)),
                         Action::Add(a) => _ = seen.insert(a.into()),
                         _ => {}
                     }
@@ -167,7 +167,16 @@ impl Snapshot {
             }
             let seen = Arc::new(seen);
             let checkpoint = parts(&snapshot).and_then(move |part| part.removes(Arc::clone(&seen))).try_flatten();
-            Ok::<_, Error>(stream::iter([Ok(removed)]).chain(checkpoint))
+            let chunks: Vec<Live> = removed.chunks(BATCH_ROWS).map(<[_]>::to_vec).collect();
+            let tail = stream::iter(chunks).map(move |chunk| {
+                let pieces = snapshot.tail().pieces();
+                let remove = |(p, a): &(u32, u32)| match pieces[*p as usize].actions.get(*a as usize) {
+                    Some(Action::Remove(remove)) => Some(remove.clone()),
+                    _ => None,
+                };
+                Ok(chunk.iter().filter_map(remove).collect())
+            });
+            Ok::<_, Error>(tail.chain(checkpoint))
         };
         stream::once(start).try_flatten().boxed()
     }
@@ -187,7 +196,7 @@ pub(super) struct Reading {
     pruner: Option<FilePruner>,
 }
 
-/// Where the tail's live files stand: piece and action.
+/// Where the tail's live files, or its removals, stand: piece and action.
 pub(super) type Live = Vec<(u32, u32)>;
 
 /// Newest first. Inside one commit the later line wins, as it would in forward order. (REC-21, REC-22)

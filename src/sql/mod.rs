@@ -23,6 +23,7 @@ mod spark;
 mod statement;
 mod text;
 mod tokens;
+mod vacuum;
 
 use crate::env::Env;
 use crate::error::{Code, Error, Result};

@@ -10,6 +10,7 @@ use crate::expr::Expr;
 use crate::operations::{Alteration, Report};
 use crate::schema::{Struct, column_path};
 use crate::table::Table;
+use futures::FutureExt;
 use serde_json::json;
 
 pub(super) async fn run(session: &Session, text: &str) -> Result<Answer> {
@@ -50,6 +51,7 @@ pub(super) async fn run(session: &Session, text: &str) -> Result<Answer> {
         Statement::Alter { table, action } => Answer::Report(session.table(&table)?.alter(alteration(&action)?).run().await?),
         Statement::Optimize(asked) => Answer::Report(optimize::run(session, &asked).await?),
         Statement::Truncate(table) => Answer::Report(session.table(&table)?.delete().run().await?),
+        Statement::Vacuum(vacuum) => vacuum.run(session).boxed().await?,
         Statement::Comment { table, text } => {
             Answer::Report(session.table(&table)?.alter(Alteration::Comment(text.unwrap_or_default())).run().await?)
         }

@@ -4,6 +4,7 @@
 
 use super::optimize::{self, Optimize};
 use super::text::Words;
+use super::vacuum::{self, Vacuum};
 use crate::error::{Code, Error, Result};
 use datafusion::sql::sqlparser::tokenizer::Token;
 
@@ -84,6 +85,7 @@ pub(super) enum Statement {
     },
     Optimize(Optimize),
     Truncate(TableName),
+    Vacuum(Vacuum),
     Comment {
         table: TableName,
         text: Option<String>,
@@ -140,7 +142,7 @@ pub(super) struct Merge {
 }
 
 /// What is not there yet, by the words that begin it.
-const LATER: &[&str] = &["vacuum", "restore", "convert", "generate", "fsck", "analyze", "copy", "undrop"];
+const LATER: &[&str] = &["restore", "convert", "generate", "fsck", "analyze", "copy", "undrop"];
 
 /// Reads one statement. `LB-SQL` with the position of what does not parse; what is no statement of this build is named.
 pub(super) fn parse(text: &str) -> Result<Statement> {
@@ -200,6 +202,8 @@ pub(super) fn parse(text: &str) -> Result<Statement> {
         Statement::Optimize(optimize::reorg(&mut words)?)
     } else if words.take("truncate table") {
         Statement::Truncate(table(&mut words)?)
+    } else if words.take("vacuum") {
+        Statement::Vacuum(vacuum::vacuum(&mut words)?)
     } else if words.take("comment on table") {
         let table = table(&mut words)?;
         words.need("is")?;
@@ -208,7 +212,7 @@ pub(super) fn parse(text: &str) -> Result<Statement> {
     } else {
         return Err(words.expected("a statement").help(
             "there are SELECT, EXPLAIN, DESCRIBE, SHOW TBLPROPERTIES, SHOW COLUMNS, CREATE TABLE, REPLACE TABLE, INSERT, DELETE, UPDATE, \
-             MERGE, ALTER TABLE, OPTIMIZE, REORG TABLE, TRUNCATE TABLE and COMMENT ON TABLE",
+             MERGE, ALTER TABLE, OPTIMIZE, REORG TABLE, TRUNCATE TABLE, VACUUM and COMMENT ON TABLE",
         ));
     };
     words.finish()?;

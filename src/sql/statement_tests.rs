@@ -8,7 +8,9 @@ fn refusal(text: &str) -> String {
 fn statements_that_do_not_parse_say_where() {
     // spec: SQL-9
     let cases = [
-        ("VACUUM t", "VACUUM is not supported"),
+        ("VACUUM t RETAIN 5 DAYS", "expected hours"),
+        ("VACUUM t SOON", "expected FULL, LITE, USING INVENTORY, RETAIN or DRY RUN"),
+        ("VACUUM t LITE USING INVENTORY i", "takes no inventory"),
         ("optimize t zorder by (a)", "OPTIMIZE ZORDER BY is not supported"),
         ("CREATE TABLE t SHALLOW CLONE s", "CLONE is not supported"),
         ("GRANT x", "expected a statement, found `GRANT x` (position: 1)"),

@@ -5,6 +5,7 @@
 //!
 //! Invariant: no operation touches a file outside the root, also not through a symbolic link.
 
+mod delete;
 mod publish;
 mod upload;
 mod walk;
@@ -193,17 +194,7 @@ impl ObjectStore for LocalStore {
         .await
     }
     fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
-        let store = self.clone();
-        locations
-            .then(move |location| {
-                let store = store.clone();
-                async move {
-                    let key = location?;
-                    let gone = key.clone();
-                    store.run(move |disk| disk.delete(&gone)).await.map(|()| key)
-                }
-            })
-            .boxed()
+        delete::delete_all(self.clone(), locations)
     }
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
         walk::list(self.clone(), prefix.cloned().unwrap_or_default(), None)

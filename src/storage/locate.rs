@@ -14,6 +14,8 @@ use crate::error::{Code, Error, Result};
 use object_store::ObjectStore;
 use object_store::memory::InMemory;
 use object_store::path::Path;
+use percent_encoding::percent_decode_str;
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::{Component, PathBuf};
 use std::sync::{Arc, LazyLock, Mutex};
@@ -195,6 +197,25 @@ impl TableRoot {
         match target(raw, &self.inner.roots, &self.inner.allowed)? {
             Target::Inside(segments) => Ok((Arc::clone(&self.inner.store), self.key(&segments.join("/")))),
             Target::Allowed(index, segments) => self.other(index, &segments, raw),
+        }
+    }
+    /// The decoded path below the table's root that a path of the log names; `None` when it names another place. What cannot be opened
+    /// (a dot segment, say) keeps its decoded text.
+    pub(crate) fn inside<'a>(&self, raw: &'a str) -> Option<Cow<'a, str>> {
+        let absolute = raw.starts_with('/') || scheme(raw).is_some();
+        if !absolute {
+            return Some(percent_decode_str(raw).decode_utf8_lossy());
+        }
+        match target(raw, &self.inner.roots, &[]) {
+            Ok(Target::Inside(segments)) => Some(Cow::Owned(segments.join("/"))),
+            _ => None,
+        }
+    }
+    /// The name inside the table of an object that a listing shows; `None` for one that lies elsewhere.
+    pub(crate) fn name_of<'a>(&self, key: &'a Path) -> Option<&'a str> {
+        match self.inner.prefix.as_ref() {
+            "" => Some(key.as_ref()),
+            prefix => key.as_ref().strip_prefix(prefix)?.strip_prefix('/'),
         }
     }
     fn other(&self, index: usize, segments: &[String], raw: &str) -> Result<(Arc<dyn ObjectStore>, Path)> {

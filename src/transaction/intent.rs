@@ -26,6 +26,11 @@ impl Intent {
     pub(crate) fn removes_anything(&self) -> bool {
         !self.removes.is_empty() || !self.row_deletes.is_empty()
     }
+    /// Whether it says nothing but that it happened.
+    pub(crate) fn is_empty(&self) -> bool {
+        let facts = self.protocol.is_none() && self.metadata.is_none() && self.apps.is_empty() && self.domains.is_empty();
+        facts && self.adds.is_empty() && self.cdcs.is_empty() && !self.removes_anything()
+    }
     /// Whether all it does is to move rows between files.
     pub(crate) fn only_rearranges(&self) -> bool {
         let changes = !self.row_deletes.is_empty() || self.adds.iter().any(|a| a.data_change) || self.removes.iter().any(|r| r.data_change);

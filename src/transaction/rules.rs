@@ -27,7 +27,7 @@ impl Isolation {
     /// The level of a transaction on a table of this state.
     pub(crate) fn of(intent: &Intent, state: &TableState) -> Isolation {
         match state.property("delta.isolationLevel") {
-            _ if intent.only_rearranges() => Isolation::Snapshot,
+            _ if intent.only_rearranges() || intent.is_empty() => Isolation::Snapshot,
             Some(level) if level.eq_ignore_ascii_case("WriteSerializable") => Isolation::WriteSerializable,
             _ => Isolation::Serializable,
         }

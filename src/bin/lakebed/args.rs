@@ -2,6 +2,7 @@
 
 use crate::alter::Alter;
 use crate::optimize::Optimize;
+use crate::vacuum::Vacuum;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use std::path::PathBuf;
@@ -337,6 +338,9 @@ pub enum Command {
     #[command(after_help = "Example: lakebed alter ./events rename-column city town")]
     Alter(Alter),
     Optimize(Optimize),
+    /// Deletes files that no version within the retention needs
+    #[command(after_help = "Example: lakebed vacuum ./events --retain 240h --dry-run")]
+    Vacuum(Vacuum),
     /// Writes a checkpoint of the newest version
     #[command(after_help = "Example: lakebed checkpoint ./events")]
     Checkpoint {

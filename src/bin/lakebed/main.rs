@@ -21,6 +21,7 @@ mod session;
 #[cfg(feature = "sql")]
 mod sql;
 mod stop;
+mod vacuum;
 
 use args::{Cli, Command, Global, LogCommand, LogFormat, When};
 use clap::{CommandFactory, Parser};
@@ -169,6 +170,7 @@ async fn command(session: &Session, command: &Command) -> Result<()> {
         }
         Command::Alter(alter) => alter::run(session, alter).await,
         Command::Optimize(asked) => optimize::run(session, asked).await,
+        Command::Vacuum(vacuum) => vacuum::run(session, vacuum).await,
         Command::Checkpoint { table } => change::checkpoint(session, table).await,
         Command::Doctor { table, deep, repair, dry_run, undo } => {
             let asked = doctor::Asked { deep: *deep, repair: *repair, dry_run: *dry_run, undo: undo.as_deref() };

@@ -47,7 +47,7 @@ pub async fn merge(session: &Session, table: &str, wanted: Wanted<'_>) -> Result
 }
 
 /// The rows of a file, when the name is one of a file; else those of a table.
-async fn source(session: &Session, name: &str, typed: &Struct) -> Result<InputRows> {
+pub async fn source(session: &Session, name: &str, typed: &Struct) -> Result<InputRows> {
     const FILES: &[&str] = &["parquet", "csv", "ndjson", "jsonl", "json", "arrow", "feather"];
     let ending = Path::new(name).extension().map(|e| e.to_string_lossy().to_lowercase());
     let is_file = name == "-" || ending.is_some_and(|e| FILES.contains(&e.as_str())) && !Path::new(name).is_dir();

@@ -248,13 +248,6 @@ impl Disk {
         let existing = if keep { Existing::Keep } else { Existing::Replace };
         self.publisher.publish(staged, &target, existing, to).map(|_| ())
     }
-    pub(super) fn delete(&self, key: &Path) -> Result<()> {
-        let file = self.file_of(key);
-        let folder = file.parent().unwrap_or(&self.root);
-        let folder = std::fs::canonicalize(folder).map_err(|e| io_error(e, key))?;
-        self.inside(folder, key)?;
-        std::fs::remove_file(file).map_err(|e| io_error(e, key))
-    }
 }
 
 /// A folder that cannot be made is a failed write, never a missing object.

@@ -1,6 +1,7 @@
 //! Local listings, in the order of keys. Kind: edge. Spec: STO.
 //!
-//! Folders are read only when the walk reaches them, so whoever stops early pays for nothing behind.
+//! Folders are read only when the walk reaches them, so whoever stops early pays for nothing behind. Invariant: a file is listed under its
+//! own folder only, never under a link to that folder, so that no key is a second name of another.
 
 use super::{Disk, LocalStore, io_error, object_meta};
 use futures::StreamExt;
@@ -54,7 +55,7 @@ pub(super) fn list(store: LocalStore, prefix: Path, offset: Option<Path>) -> Box
 
 impl Disk {
     /// What a folder holds, in key order, without what lies wholly at or before `offset`. A folder that is not there holds nothing;
-    /// links that lead elsewhere and names that are no keys are passed over.
+    /// links to folders, links that lead elsewhere and names that are no keys are passed over.
     fn children(&self, folder: &str, offset: Option<&str>) -> Result<Vec<Entry>> {
         let key = parse(folder)?;
         let path = self.file_of(&key);
@@ -72,14 +73,10 @@ impl Disk {
                 continue;
             }
             let kind = entry.file_type().map_err(|e| io_error(e, &key))?;
-            let is_folder = if kind.is_symlink() {
-                match parse(&child).and_then(|key| self.existing(&key)) {
-                    Ok(real) => real.is_dir(),
-                    Err(_) => continue,
-                }
-            } else {
-                kind.is_dir()
-            };
+            if kind.is_symlink() && !parse(&child).and_then(|key| self.existing(&key)).is_ok_and(|real| real.is_file()) {
+                continue;
+            }
+            let is_folder = kind.is_dir();
             if is_folder {
                 child.push('/');
             }

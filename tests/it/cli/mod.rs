@@ -13,6 +13,7 @@ pub mod races;
 mod row_changes;
 mod signals;
 mod sql;
+mod vacuum;
 mod write;
 
 use serde_json::Value;

@@ -16,6 +16,8 @@ mod overwrite;
 mod replace;
 mod row_changes;
 mod update;
+mod vacuum;
+mod vacuum_model;
 mod zorder;
 
 use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringArray};

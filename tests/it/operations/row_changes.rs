@@ -75,7 +75,7 @@ async fn changes(table: &Table, version: u64) -> (Vec<Row>, Vec<Row>) {
     (went, came)
 }
 
-fn rows_in(b: &RecordBatch) -> Vec<Row> {
+pub fn rows_in(b: &RecordBatch) -> Vec<Row> {
     let (id, n, p) = (b.column(0).as_primitive::<Int64Type>(), b.column(1).as_primitive::<Int64Type>(), b.column(2).as_string::<i32>());
     id.iter().zip(n.iter()).zip(p.iter()).map(|((id, n), p)| Row { id, n, p: p.map(str::to_owned) }).collect()
 }

@@ -16,6 +16,7 @@ mod rows;
 mod sql;
 mod statistics;
 mod stores;
+mod vacuum;
 mod values;
 
 use lakebed::{StorageOptions, Table};

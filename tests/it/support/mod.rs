@@ -1,5 +1,6 @@
 //! What the tests of several rooms share.
 
+pub mod aged;
 pub mod catalog;
 #[cfg(feature = "server-tests")]
 pub mod changes;
