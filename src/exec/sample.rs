@@ -101,10 +101,6 @@ impl Sampler {
     fn chance(&self) -> f64 {
         ((self.env.random_u64() >> 11) + 1) as f64 / (1u64 << 53) as f64
     }
-    /// Rows seen.
-    pub fn rows(&self) -> u64 {
-        self.seen
-    }
     /// Cuts each column into ranges of equally many rows, whose ranks have `bits` bits. A value that fills more than a range has one of
     /// its own.
     pub fn finish(self, bits: u32) -> Ranges {

@@ -97,7 +97,7 @@ fn a_bounded_sample_of_many_rows_cuts_them_evenly_wherever_they_stand() {
     for from in (0..rows).step_by(8_000) {
         sampler.push(&batch(from)).expect("sampled");
     }
-    assert_eq!(sampler.rows(), rows as u64);
+    assert_eq!(sampler.seen, rows as u64);
     let kept = sampler.kept.iter().map(|v| match v {
         Values::Words(v) => v.len(),
         Values::Bytes(v) => v.len(),

@@ -16,7 +16,6 @@ use crate::schema::paths::quoted_path;
 use crate::snapshot::Snapshot;
 use arrow::array::{ArrayRef, RecordBatch, UInt64Array};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 use std::sync::Arc;
 

@@ -4,7 +4,7 @@ use super::row_changes::{Row, batch, made, rows};
 use super::*;
 use crate::support::random::Random;
 use futures::TryStreamExt;
-use lakebed::{Alteration, Code, Expr, HiddenColumn, Version};
+use lakebed::{Alteration, Code, Expr, HiddenColumn, SeededEntropy, Version};
 use serde_json::json;
 
 const VECTORS: (&str, &str) = ("delta.enableDeletionVectors", "true");
@@ -27,6 +27,7 @@ async fn at_39_files_a_point_or_a_small_range_of_any_of_three_columns_reads_few_
     const BELOW: u64 = 1_000_000;
     let folder = tempfile::tempdir().unwrap();
     let env = Env::system().with_threads(2).with_memory_limit(24 << 20).with_spill_folder(folder.path().join("spill"));
+    let env = env.with_entropy(Arc::new(SeededEntropy::new(5)));
     let table = Table::at(folder.path().join("t").to_str().unwrap()).env(env.clone()).open().unwrap();
     let mut random = Random::new(11);
     // A small target closes a file with its second batch of 8,192 rows.
@@ -46,8 +47,8 @@ async fn at_39_files_a_point_or_a_small_range_of_any_of_three_columns_reads_few_
             ranges += range;
             many += usize::from(range > 16);
         }
-        // A range across the middle of the table reads more: twice in a hundred.
-        assert!(points <= 16 * 50 && ranges <= 16 * 50 && many <= 7, "{column}: {points} {ranges} of 50, {many} above 16");
+        // On average; a range across a plane on which the curve turns reads more.
+        assert!(points <= 15 * 50 && ranges <= 16 * 50 && many <= 15, "{column}: {points} {ranges} of 50, {many} above 16");
     }
     let layout = table.snapshot().await.unwrap().layout(lakebed::FileQuery::default(), None).await.unwrap();
     assert_eq!((layout.files, layout.columns.len(), layout.deleted_row_share), (39, 3, Some(0.0)));
