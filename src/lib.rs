@@ -40,7 +40,7 @@ pub use log::{
 pub use operations::{
     Alter, Alteration, Amount, Append, ChangeFeed, Changes, Checkpoint, Cost, Create, Dead, DeadFile, Delete, Doctor, Finding, Gain, Group,
     INVENTORY_COLUMNS, LogCleanup, LogCleanupPlan, LogCompaction, Merge, Optimize, OptimizePlan, Plan, PlanItem, Prices, RepairPlan, Report,
-    SaveMode, Severity, Update, Vacuum, VacuumMode, VacuumPlan,
+    SaveMode, Severity, Truncate, Update, Vacuum, VacuumMode, VacuumPlan,
 };
 pub use schema::{DataType, Field, FieldPath, NewColumn, Position, Scalar, Struct, column_path};
 pub use snapshot::{At, CountEffort, Counts, FileBatch, FileLayout, FileQuery, HistoryEntry, Skipping, Snapshot};

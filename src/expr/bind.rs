@@ -19,6 +19,11 @@ pub(super) fn bind(node: &Node, schema: &Struct) -> Result<Typed> {
     Binder { schema, now: None, fills: true }.bind(node, 0)
 }
 
+/// `bind` where the current time may be asked for: it is `now`.
+pub(super) fn bind_at(node: &Node, schema: &Struct, now: Timestamp) -> Result<Typed> {
+    Binder { schema, now: Some(now), fills: true }.bind(node, 0)
+}
+
 /// Binds the `node` of a rule. `now` is what the current time is, where it may be asked for.
 pub(super) fn bind_rule(node: &Node, schema: &Struct, now: Option<Timestamp>) -> Result<Typed> {
     Binder { schema, now, fills: false }.bind(node, 0)

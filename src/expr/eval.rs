@@ -52,6 +52,10 @@ impl Expr {
     pub fn bind(&self, schema: &Struct) -> Result<BoundExpr> {
         BoundExpr::new(bind::bind(&self.node, schema)?, schema)
     }
+    /// `bind`, with the time that functions of the current time give.
+    pub(crate) fn bind_at(&self, schema: &Struct, now: Timestamp) -> Result<BoundExpr> {
+        BoundExpr::new(bind::bind_at(&self.node, schema, now)?, schema)
+    }
     /// Binds a rule of a table, in which text that is compared with a column of CHAR stays as it is. `LB-EXPR` as `bind`.
     pub(crate) fn bind_rule(&self, schema: &Struct) -> Result<BoundExpr> {
         BoundExpr::new(bind::bind_rule(&self.node, schema, None)?, schema)

@@ -320,6 +320,10 @@ impl Expr {
     pub(crate) fn cast(&self, to: &DataType) -> Expr {
         Expr { node: self.node.clone().cast(to.clone()) }
     }
+    /// Whether this is the word DEFAULT alone, which stands for a column's default where no column is called so.
+    pub(crate) fn is_default(&self) -> bool {
+        matches!(&self.node, Node::Column(path) if matches!(path.as_slice(), [name] if name.eq_ignore_ascii_case("default")))
+    }
     /// The path of a column; `None` for any other expression.
     pub(crate) fn into_path(self) -> Option<FieldPath> {
         if let Node::Column(path) = self.node { Some(path) } else { None }

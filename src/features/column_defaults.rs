@@ -65,6 +65,20 @@ fn write_stages(state: &TableState, plan: &mut WritePlan) -> Result<()> {
     Ok(())
 }
 
+impl TableState {
+    /// What DEFAULT stands for in a column, as text: NULL when it has none. `LB-EXPR` when the default is no text.
+    pub(crate) fn default_text(&self, column: &str) -> Result<&str> {
+        self.schema().field(column).and_then(text).unwrap_or(Ok("NULL"))
+    }
+    /// What DEFAULT stands for where a value is assigned to this path. `LB-EXPR` for a part of a column: only the whole has a default.
+    pub(crate) fn default_value(&self, path: &[String]) -> Result<Expr> {
+        match path {
+            [column] => Expr::sql(self.default_text(column)?).map_err(|e| e.with("column", column)),
+            _ => Err(Error::new(Code::EXPR, "only a whole column has a default").with("column", path.join("."))),
+        }
+    }
+}
+
 #[cfg(test)]
 #[path = "column_defaults_tests.rs"]
 mod tests;

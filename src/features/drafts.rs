@@ -5,7 +5,7 @@
 use super::TableState;
 use super::sequence::Sequence;
 use crate::env::Env;
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
 use crate::expr::Expr;
 use crate::log::{DomainMetadata, StringMap};
 use crate::schema::{Field, FieldPath, Struct};
@@ -128,9 +128,15 @@ impl WritePlan {
         }
         Ok(found)
     }
-    /// Whether the table numbers the rows of this column.
-    pub(crate) fn gives_numbers(&self, column: &str) -> bool {
-        self.fills.iter().any(|fill| fill.column == column && matches!(fill.value, FillValue::Number(_)))
+    /// Refuses values for a column that the table numbers: always for rows that are there, for new ones where it accepts none.
+    /// `LB-CONSTRAINT`.
+    pub(crate) fn check_given(&self, column: &str, is_new: bool) -> Result<()> {
+        let refuses = |value: &FillValue| matches!(value, FillValue::Number(sequence) if !(is_new && sequence.accepts_given));
+        if !self.fills.iter().any(|fill| fill.column == column && refuses(&fill.value)) {
+            return Ok(());
+        }
+        let what = if is_new { "so rows cannot bring others" } else { "so they cannot be changed" };
+        Err(Error::new(Code::CONSTRAINT, format!("the table itself gives the values of the column, {what}")).with("column", column))
     }
     /// The columns that rows may lack, whatever the schema says.
     pub(crate) fn made(&self) -> Vec<String> {

@@ -28,9 +28,14 @@ fn the_conformance_page_is_what_the_registry_says() {
     let mut text = String::from(
         "# Table features\n\nWritten from `src/features` by a test (`LAKEBED_BLESS=1 cargo test --lib features::tests`); do not edit.\n\n\
          R: readers must understand it, W: writers must. A feature that is only recognised stops writes while it is active, and reads\n\
-         when readers must understand it. \"Append\" stands for creating, appending and overwriting.\n\n\
-         | feature (other names) | who | implied by | read | append |\n|---|---|---|---|---|\n",
+         when readers must understand it. Enable: what switches it on. Drop: whether `DROP FEATURE` takes it off. Spark: the tests in\n\
+         `tests/it/servers/matrix.rs` make tables with it, by Spark and by lakebed, and let the other one change them.\n\n\
+         | feature (other names) | who | implied by | read | write | enable | drop | Spark |\n|---|---|---|---|---|---|---|---|\n",
     );
+    let matrix = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/servers/matrix.rs");
+    let matrix = std::fs::read_to_string(matrix).expect("the matrix of features beside Spark");
+    let cases = matrix.lines().filter_map(|line| line.trim().strip_prefix("name: \"").or_else(|| line.split("Case { name: \"").nth(1)));
+    let tested: std::collections::HashSet<&str> = cases.flat_map(|rest| rest.split('"').next().unwrap_or_default().split(' ')).collect();
     for spec in ALL {
         let aliases = spec.aliases.iter().map(|alias| format!("`{alias}`")).collect::<Vec<_>>().join(", ");
         let aliases = if aliases.is_empty() { aliases } else { format!(" ({aliases})") };
@@ -40,12 +45,20 @@ fn the_conformance_page_is_what_the_registry_says() {
         });
         let who = if spec.scope == spec::Scope::Writer { "W" } else { "RW" };
         let read = if spec.is_readable() { "yes" } else { "refused" };
-        let append = match spec.support {
+        let write = match spec.support {
             spec::Support::Full => "yes",
             _ if !spec.is_readable() => "refused",
             _ => "while inactive",
         };
-        text += &format!("| `{}`{aliases} | {who} | {legacy} | {read} | {append} |\n", spec.name);
+        let enable = match (&spec.active, spec.support) {
+            (_, spec::Support::Read | spec::Support::Recognised) => String::new(),
+            (spec::Active::WhenProperty(key), _) => format!("`{key}`"),
+            (spec::Active::WhenSupported, _) => "its name".to_owned(),
+            (spec::Active::When(_), _) => "schema or properties".to_owned(),
+        };
+        let drop = if spec.hooks.downgrade.is_some() { "yes" } else { "" };
+        let spark = if tested.contains(spec.name) { "yes" } else { "" };
+        text += &format!("| `{}`{aliases} | {who} | {legacy} | {read} | {write} | {enable} | {drop} | {spark} |\n", spec.name);
     }
     page("conformance.md", &text);
 }

@@ -3,6 +3,7 @@
 //! Invariant: every value is computed from the row as it was; columns that the table computes from a changed one are left out, so that
 //! the writer computes them anew.
 
+use crate::env::Timestamp;
 use crate::error::{Code, Error, Result};
 use crate::expr::{BoundExpr, Expr, col};
 use crate::features::TableState;
@@ -28,9 +29,9 @@ enum Value {
 }
 
 impl Assignments {
-    /// Binds assignments to paths. `LB-EXPR` names a column that does not exist, is assigned twice, or whose type does not take the
+    /// Binds assignments to paths; `now` is the time of the whole update, DEFAULT the column's default. `LB-EXPR` names a column that does not exist, is assigned twice, or whose type does not take the
     /// value; `LB-INPUT` when nothing is assigned; `LB-CONSTRAINT` for a column whose numbers the table gives.
-    pub(super) fn new(state: &TableState, sets: &[(String, Expr)]) -> Result<Assignments> {
+    pub(super) fn new(state: &TableState, sets: &[(String, Expr)], now: Timestamp) -> Result<Assignments> {
         let schema = state.schema();
         if sets.is_empty() {
             return Err(Error::new(Code::INPUT, "an update gives no column a value"));
@@ -39,15 +40,14 @@ impl Assignments {
         for (name, value) in sets {
             let named = |e: Error| e.with("column", name);
             let path = col(name).into_path().ok_or_else(|| named(Error::new(Code::EXPR, format!("`{name}` is no column"))))?;
-            assign(&mut columns, schema, &path, value, schema).map_err(named)?;
+            let default = if value.is_default() && schema.index_of("default").is_none() { Some(state.default_value(&path)?) } else { None };
+            let value = |field: &Field| stored(default.as_ref().unwrap_or(value), field, schema, now);
+            assign(&mut columns, schema, &path, &value).map_err(named)?;
         }
         let is_set = |i: usize| !matches!(columns[i], Value::Keep);
         let set: Vec<&str> = (0..columns.len()).filter(|i| is_set(*i)).map(|i| schema.fields[i].name.as_str()).collect();
         let plan = state.write_plan()?;
-        if let Some(column) = set.iter().find(|column| plan.gives_numbers(column)) {
-            return Err(Error::new(Code::CONSTRAINT, "the table itself gives the values of the column, so they cannot be changed")
-                .with("column", column));
-        }
+        set.iter().try_for_each(|column| plan.check_given(column, false))?;
         let computed = plan.depending_on(&set, schema)?;
         for (field, value) in schema.fields.iter().zip(&mut columns) {
             if matches!(value, Value::Keep) && computed.contains(&field.name) {
@@ -74,7 +74,7 @@ impl Assignments {
 }
 
 /// Puts a value at a path below these fields.
-fn assign(values: &mut [Value], fields: &Struct, path: &[String], value: &Expr, table: &Struct) -> Result<()> {
+fn assign(values: &mut [Value], fields: &Struct, path: &[String], value: &dyn Fn(&Field) -> Result<BoundExpr>) -> Result<()> {
     let Some((first, rest)) = path.split_first() else { return Err(Error::new(Code::EXPR, "a column has no name")) };
     let at = fields.index_of(first).ok_or_else(|| {
         let known: Vec<&str> = fields.fields.iter().map(|f| f.name.as_str()).collect();
@@ -86,7 +86,7 @@ fn assign(values: &mut [Value], fields: &Struct, path: &[String], value: &Expr, 
         if !matches!(values[at], Value::Keep) {
             return Err(twice());
         }
-        values[at] = Value::Of(stored(value, field, table)?);
+        values[at] = Value::Of(value(field)?);
         return Ok(());
     }
     let DataType::Struct(inner) = &field.data_type else {
@@ -96,19 +96,19 @@ fn assign(values: &mut [Value], fields: &Struct, path: &[String], value: &Expr, 
         values[at] = Value::Within(inner.fields.iter().map(|_| Value::Keep).collect());
     }
     match &mut values[at] {
-        Value::Within(values) => assign(values, inner, rest, value, table),
+        Value::Within(values) => assign(values, inner, rest, value),
         _ => Err(twice()),
     }
 }
 
 /// A value in the type of the field that stores it, converted as by CAST. Of nested types the writer takes the fields over by name.
-fn stored(value: &Expr, field: &Field, table: &Struct) -> Result<BoundExpr> {
-    let bound = value.bind(table)?;
+fn stored(value: &Expr, field: &Field, table: &Struct, now: Timestamp) -> Result<BoundExpr> {
+    let bound = value.bind_at(table, now)?;
     let (to, from) = (&field.data_type, bound.data_type());
     if to == from || *from == DataType::Void || is_nested(to) && is_nested(from) {
         return Ok(bound);
     }
-    value.cast(to).bind(table)
+    value.cast(to).bind_at(table, now)
 }
 
 fn is_nested(t: &DataType) -> bool {

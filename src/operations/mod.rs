@@ -22,6 +22,7 @@ mod replace;
 mod row_changes;
 mod row_ids;
 mod run;
+mod truncate;
 mod update;
 mod vacuum;
 
@@ -38,6 +39,7 @@ pub use merge::Merge;
 pub use optimize::{Gain, Group, Optimize, OptimizePlan};
 pub use plan::{Amount, Plan, PlanItem};
 pub use prices::{Cost, Prices};
+pub use truncate::Truncate;
 pub use update::Update;
 pub use vacuum::{Dead, DeadFile, INVENTORY_COLUMNS, Vacuum, VacuumMode, VacuumPlan};
 

@@ -35,8 +35,8 @@ impl Table {
 }
 
 impl Update {
-    /// Gives a column, or a field inside one (`a.b`), the value of an expression over the row as it was. The value is converted to the
-    /// column's type as by CAST.
+    /// Gives a column, or a field inside one (`a.b`), the value of an expression over the row as it was, or with `DEFAULT` its default.
+    /// The value is converted to the column's type as by CAST; the current time is that of the update.
     pub fn set(mut self, column: &str, value: Expr) -> Self {
         self.sets.push((column.to_owned(), value));
         self
@@ -63,7 +63,7 @@ impl Operation for Update {
     async fn stage(&self, base: &Arc<Snapshot>) -> Result<Staged> {
         let env = base.table().env();
         let started = env.now();
-        let assignments = Assignments::new(base.state(), &self.sets)?;
+        let assignments = Assignments::new(base.state(), &self.sets, started)?;
         let matcher = Matcher::new(base, self.predicate.as_ref())?;
         let changes = RowChanges::new(base, Does::Changes, self.settings.options.clone())?;
         let one = (&matcher, &assignments, &changes);

@@ -107,8 +107,12 @@ fn of_column(words: &mut Words<'_>) -> Result<Alteration> {
     if words.take("sync identity") {
         return Ok(Alteration::SyncIdentity(column));
     }
-    if words.peek("set default") || words.peek("drop default") {
-        return Err(unsupported("ALTER COLUMN … DEFAULT"));
+    if words.take("set default") {
+        let default = words.rest().to_owned();
+        return if default.is_empty() { Err(words.expected("a value")) } else { Ok(Alteration::SetDefault { column, default }) };
     }
-    Err(words.expected("TYPE, SET NOT NULL, DROP NOT NULL, COMMENT, FIRST, AFTER or SYNC IDENTITY"))
+    if words.take("drop default") {
+        return Ok(Alteration::DropDefault(column));
+    }
+    Err(words.expected("TYPE, SET and DROP NOT NULL, SET and DROP DEFAULT, COMMENT, FIRST, AFTER or SYNC IDENTITY"))
 }

@@ -50,7 +50,7 @@ pub(super) async fn run(session: &Session, text: &str) -> Result<Answer> {
         Statement::Merge(merge) => Answer::Report(sink::merge(session, &merge).await?),
         Statement::Alter { table, action } => Answer::Report(session.table(&table)?.alter(alteration(&action)?).run().await?),
         Statement::Optimize(asked) => Answer::Report(optimize::run(session, &asked).await?),
-        Statement::Truncate(table) => Answer::Report(session.table(&table)?.delete().run().await?),
+        Statement::Truncate(table) => Answer::Report(session.table(&table)?.truncate().run().await?),
         Statement::Vacuum(vacuum) => vacuum.run(session).boxed().await?,
         Statement::Comment { table, text } => {
             Answer::Report(session.table(&table)?.alter(Alteration::Comment(text.unwrap_or_default())).run().await?)

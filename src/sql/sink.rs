@@ -3,7 +3,7 @@
 use super::query::Planned;
 use super::shape::converted;
 use super::statement::{Insert, Merge};
-use super::text::without_qualifier;
+use super::text::{with_defaults, without_qualifier};
 use super::{Rows, Session};
 use crate::data::input::InputRows;
 use crate::error::{Code, Error, Result};
@@ -19,7 +19,10 @@ use std::sync::Arc;
 pub(super) async fn insert(session: &Session, insert: &Insert) -> Result<Report> {
     let table = session.table(&insert.table)?;
     let base = table.snapshot().await?;
-    let rows = Planned::new(session, &insert.source, false).await?.rows().await?;
+    let names = given_columns(insert, base.state().schema());
+    let default = |column: usize| names.get(column).map_or(Ok("NULL"), |name| base.state().default_text(name)).map(str::to_owned);
+    let source = with_defaults(&insert.source, default)?;
+    let rows = Planned::new(session, &source, false).await?.rows().await?;
     let rows = assigned(rows, insert, base.state().schema())?;
     let append = base.append(rows.schema, (session.watch)(rows.batches));
     let append = match replaced(insert)? {
@@ -70,6 +73,17 @@ enum Conversion {
     Arrow,
 }
 
+/// The value that a partition column has in all rows, if the statement says one.
+fn in_all_rows<'a>(insert: &'a Insert, name: &str) -> Option<&'a str> {
+    insert.partition.iter().find(|(partition, _)| partition.eq_ignore_ascii_case(name)).and_then(|(_, value)| value.as_deref())
+}
+
+/// The columns that rows give values to, in their order, where they are not found by name.
+fn given_columns(insert: &Insert, table: &Struct) -> Vec<String> {
+    let all = || table.fields.iter().map(|f| f.name.clone()).filter(|name| in_all_rows(insert, name).is_none()).collect();
+    insert.columns.clone().unwrap_or_else(all)
+}
+
 /// The rows under the names and types of the columns that they go into.
 fn assigned(rows: Rows, insert: &Insert, table: &Struct) -> Result<Rows> {
     let field = |name: &str| {
@@ -80,14 +94,12 @@ fn assigned(rows: Rows, insert: &Insert, table: &Struct) -> Result<Rows> {
                 .help(format!("its columns are: {}", known.join(", ")))
         })
     };
-    let given = |name: &str| insert.partition.iter().find(|(p, value)| p.eq_ignore_ascii_case(name) && value.is_some());
     for (name, _) in &insert.partition {
         field(name)?;
     }
-    let names: Vec<String> = match &insert.columns {
-        _ if insert.by_name => rows.schema.fields().iter().map(|f| f.name().clone()).collect(),
-        Some(columns) => columns.clone(),
-        None => table.fields.iter().map(|f| f.name.clone()).filter(|name| given(name).is_none()).collect(),
+    let names: Vec<String> = match insert.by_name {
+        true => rows.schema.fields().iter().map(|f| f.name().clone()).collect(),
+        false => given_columns(insert, table),
     };
     if names.len() != rows.schema.fields().len() {
         return Err(Error::new(

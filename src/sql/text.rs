@@ -70,6 +70,37 @@ pub(super) fn without_qualifier(text: &str, name: &str) -> Result<String> {
     Ok(out)
 }
 
+/// A list of VALUES with `default(column)` in place of every DEFAULT that stands as a value of its own; any other text as it is.
+pub(super) fn with_defaults(text: &str, default: impl Fn(usize) -> Result<String>) -> Result<String> {
+    let words = Words::new(text)?;
+    if !words.peek("values") {
+        return Ok(text.to_owned());
+    }
+    let mut out = String::with_capacity(text.len());
+    let (mut from, mut depth, mut column) = (0, 0usize, 0);
+    for (i, piece) in words.pieces.iter().enumerate() {
+        match &piece.token {
+            Token::LParen => {
+                depth += 1;
+                column = if depth == 1 { 0 } else { column };
+            }
+            Token::RParen => depth = depth.saturating_sub(1),
+            Token::Comma if depth == 1 => column += 1,
+            _ if depth == 1 && words.is(i, "default") => {
+                let ends = |at: usize| matches!(words.pieces.get(at).map(|p| &p.token), Some(Token::Comma | Token::LParen | Token::RParen));
+                if ends(i - 1) && ends(i + 1) {
+                    out.push_str(&text[from..piece.start]);
+                    out.push_str(&format!("({})", default(column)?));
+                    from = piece.end;
+                }
+            }
+            _ => {}
+        }
+    }
+    out.push_str(&text[from..]);
+    Ok(out)
+}
+
 impl<'a> Words<'a> {
     /// The statement without a semicolon at its end. `LB-SQL` when there is none, or more than one.
     pub fn new(text: &'a str) -> Result<Words<'a>> {

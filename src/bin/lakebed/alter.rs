@@ -55,6 +55,16 @@ pub enum Change {
     SetNotNull { column: String },
     /// Allows null
     DropNotNull { column: String },
+    /// Sets what new rows have in a column when they bring nothing for it
+    #[command(after_help = "Example: lakebed alter ./events set-default created 'current_timestamp()'")]
+    SetDefault {
+        column: String,
+        /// A constant expression, SQL of Spark's dialect
+        #[arg(value_name = "EXPR")]
+        default: String,
+    },
+    /// New rows that bring nothing for the column have null in it
+    DropDefault { column: String },
     /// Sets the comment of the table or of a column; an empty text drops it
     Comment {
         text: String,
@@ -120,6 +130,8 @@ impl Change {
             }
             Change::SetNotNull { column } => Alteration::SetNotNull(column_path(column)?),
             Change::DropNotNull { column } => Alteration::DropNotNull(column_path(column)?),
+            Change::SetDefault { column, default } => Alteration::SetDefault { column: column_path(column)?, default: default.clone() },
+            Change::DropDefault { column } => Alteration::DropDefault(column_path(column)?),
             Change::Comment { text, column: None } => Alteration::Comment(text.clone()),
             Change::Comment { text, column: Some(column) } => {
                 Alteration::CommentColumn { column: column_path(column)?, comment: text.clone() }

@@ -1,6 +1,7 @@
 //! One Parquet file being written: encoded on a thread of its own while the next batch is made, uploaded as it grows. Kind: edge.
 //! Spec: DAT.
 
+use super::schema::parquet_schema;
 use super::stats::{Observer, StatsPlan};
 use super::upload::Upload;
 use crate::env::{Env, Task};
@@ -67,6 +68,7 @@ impl DataFile {
     ) -> Result<DataFile> {
         // The schema that Arrow would add is no part of what the table says; readers go by Parquet's own types.
         let options = ArrowWriterOptions::new().with_properties(plan.properties.clone()).with_skip_arrow_metadata(true);
+        let options = options.with_parquet_schema(parquet_schema(schema)?);
         let parquet = ArrowWriter::try_new_with_options(Chunks::default(), schema.clone(), options).map_err(encode_failed)?;
         let state = Box::new(State { parquet, observer: plan.stats.observer() });
         Ok(DataFile { path, partition_values, upload, encoder: Encoder::Idle(state), env, threads, size: 0, encoding: 0, begun: false })
@@ -175,7 +177,7 @@ fn gone() -> Error {
     Error::new(Code::INTERNAL, "a data file was used after it had failed")
 }
 
-fn encode_failed(e: ParquetError) -> Error {
+pub(super) fn encode_failed(e: ParquetError) -> Error {
     Error::new(Code::INTERNAL, format!("rows could not be encoded as Parquet: {e}")).caused_by(e)
 }
 

@@ -12,6 +12,7 @@ mod open;
 mod options;
 mod partition;
 mod rule;
+mod schema;
 mod stages;
 mod stats;
 mod stats_text;

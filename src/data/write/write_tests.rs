@@ -396,3 +396,21 @@ async fn rows_of_five_hundred_partitions_in_turns_are_one_file_each_within_the_b
     let text = |r: u64| format!("{:064x}", r.wrapping_mul(0x9E37_79B9_7F4A_7C15));
     assert_eq!((rows[0].column(0).as_string::<i32>().value(0), rows[0].column(0).as_string::<i32>().value(1)), (&*text(17), &*text(517)));
 }
+
+// spec: VAR-4
+#[tokio::test]
+async fn variants_are_annotated_with_their_version_at_every_depth() {
+    let table = table_at("memory:///variants");
+    let inside = DataType::Struct(columns(&[("y", DataType::Variant)]));
+    let schema = columns(&[("id", DataType::Long), ("s", DataType::String), ("x", DataType::Variant), ("a", inside)]);
+    let mut writer = DataWriter::new(&table, state(schema, &[], &[]), WriteOptions::default()).unwrap();
+    writer.write(numbers(0, 3)).await.unwrap();
+    let adds = writer.finish().await.unwrap();
+    let reader = ParquetRecordBatchReaderBuilder::try_new(bytes_of(&table, &adds[0]).await).unwrap();
+    let root = reader.metadata().file_metadata().schema_descr().root_schema_ptr();
+    let [x, a] = [2, 3].map(|i| Arc::clone(&root.get_fields()[i]));
+    for variant in [&x, &a.get_fields()[0]] {
+        assert_eq!(variant.get_basic_info().logical_type_ref(), Some(&LogicalType::variant(Some(1))), "{}", variant.name());
+    }
+    assert_eq!(rows_of(&table, &adds[0]).await.iter().map(RecordBatch::num_rows).sum::<usize>(), 3);
+}

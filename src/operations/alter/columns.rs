@@ -182,6 +182,19 @@ pub(super) fn comment(state: &TableState, column: &[String], text: &str) -> Resu
     Ok(changed(schema, &at.path, &field))
 }
 
+/// The column with this default, or with none.
+pub(super) fn set_default(state: &TableState, column: &[String], default: Option<String>) -> Result<Plan> {
+    let at = state.schema().locate(column)?;
+    check_is_field(&at)?;
+    let mut field = at.field.clone();
+    match default {
+        None => _ = field.metadata.shift_remove(metadata_key::CURRENT_DEFAULT),
+        Some(text) => _ = field.metadata.insert(metadata_key::CURRENT_DEFAULT.to_owned(), text.into()),
+    }
+    let schema = state.schema().edited(&at.path, &mut |fields, i| fields[i].metadata = field.metadata.clone());
+    Ok(changed(schema, &at.path, &field))
+}
+
 pub(super) fn cluster_by(state: &TableState, columns: Vec<FieldPath>) -> Result<Plan> {
     let text = |columns: &[FieldPath]| columns.iter().map(|path| path.join(".")).collect::<Vec<_>>().join(",");
     let old = state.clustering_columns()?.unwrap_or_default();

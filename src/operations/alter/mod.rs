@@ -49,6 +49,13 @@ pub enum Alteration {
     /// Refused while a row has null there.
     SetNotNull(FieldPath),
     DropNotNull(FieldPath),
+    /// What new rows have in the column that bring nothing for it: a constant expression of SQL.
+    SetDefault {
+        column: FieldPath,
+        default: String,
+    },
+    /// New rows that bring nothing for the column have null in it.
+    DropDefault(FieldPath),
     /// The empty text drops the comment.
     CommentColumn {
         column: FieldPath,
@@ -180,6 +187,8 @@ async fn plan(base: &Arc<Snapshot>, alteration: Alteration) -> Result<Plan> {
         Alteration::MoveColumn { column, to } => columns::move_to(state, &column, &to),
         Alteration::SetNotNull(column) => rows::not_null(base, &column, columns::set_nullable(state, &column, false)?).await,
         Alteration::DropNotNull(column) => columns::set_nullable(state, &column, true),
+        Alteration::SetDefault { column, default } => columns::set_default(state, &column, Some(default)),
+        Alteration::DropDefault(column) => columns::set_default(state, &column, None),
         Alteration::CommentColumn { column, comment } => columns::comment(state, &column, &comment),
         Alteration::Comment(text) => Ok(properties::comment(text)),
         Alteration::SetProperties(properties) => properties::set(properties),

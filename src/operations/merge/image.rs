@@ -3,8 +3,10 @@
 //! Invariant: an image has the columns that the clause decides or keeps and no other; what it leaves out (columns that are not
 //! named, generated ones) is for the writer to fill.
 
+use crate::env::Timestamp;
 use crate::error::{Code, Error, Result};
 use crate::expr::{Assignments, BoundExpr, Expr, Sides, Sight};
+use crate::features::{TableState, WritePlan};
 use crate::schema::metadata_key::GENERATION_EXPRESSION;
 use crate::schema::{DataType, Field, FieldPath, Struct};
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions, StructArray, new_null_array};
@@ -38,12 +40,15 @@ enum Value {
 pub(super) struct Binding<'a> {
     pub sides: &'a Sides,
     pub joint: &'a Struct,
-    /// The table's columns as they will be.
-    pub table: &'a Struct,
+    /// The table as it will be.
+    pub state: &'a TableState,
+    pub writes: &'a WritePlan,
     /// Whether the table's schema follows the source's.
     pub evolves: bool,
     /// Hidden columns that rows which stay in the table carry along.
     pub carried: &'a [String],
+    /// The time of the whole merge.
+    pub now: Timestamp,
 }
 
 impl Binding<'_> {
@@ -51,11 +56,14 @@ impl Binding<'_> {
     pub fn update(&self, assignments: &Assignments, sight: Sight) -> Result<Image> {
         let mut columns = Vec::new();
         let mut left = self.assigned(assignments, sight)?;
-        for field in &self.table.fields {
+        for field in &self.state.schema().fields {
             let was_there = self.sides.target.schema.index_of(&field.name).is_some();
             let keep = matches!(assignments, Assignments::All);
             match take_under(&mut left, &field.name) {
-                own if !own.is_empty() => columns.push((field.clone(), self.value(field, own, keep)?)),
+                own if !own.is_empty() => {
+                    self.writes.check_given(&field.name, false)?;
+                    columns.push((field.clone(), self.value(field, own, keep)?));
+                }
                 // Computed anew from the other columns.
                 _ if field.metadata.contains_key(GENERATION_EXPRESSION) => {}
                 _ if was_there => columns.push((field.clone(), Value::Keep)),
@@ -72,9 +80,10 @@ impl Binding<'_> {
         if let Some((path, _)) = left.iter().find(|(path, _)| path.len() > 1) {
             return Err(Error::new(Code::EXPR, "INSERT gives values to whole columns").with("column", path.join(".")));
         }
-        for field in &self.table.fields {
+        for field in &self.state.schema().fields {
             let own = take_under(&mut left, &field.name);
             if !own.is_empty() {
+                self.writes.check_given(&field.name, true)?;
                 columns.push((field.clone(), self.value(field, own, false)?));
             }
         }
@@ -85,14 +94,24 @@ impl Binding<'_> {
     /// Paths with the resolved expressions that they get.
     fn assigned(&self, assignments: &Assignments, sight: Sight) -> Result<Vec<(FieldPath, Expr)>> {
         match assignments {
-            Assignments::List(list) => {
-                list.iter().map(|(path, value)| Ok((self.sides.assigned(path), self.sides.resolve(value, sight)?))).collect()
-            }
+            Assignments::List(list) => list
+                .iter()
+                .filter_map(|(path, value)| {
+                    let path = self.sides.assigned(path);
+                    let value = match self.is_default(value) {
+                        // What a new row lacks the writer fills.
+                        true if sight == Sight::Source => return None,
+                        true => self.state.default_value(&path),
+                        false => self.sides.resolve(value, sight),
+                    };
+                    Some(value.map(|value| (path, value)))
+                })
+                .collect(),
             Assignments::All => {
                 let source = &self.sides.source.schema;
                 let mut out = Vec::new();
                 let mut missing = Vec::new();
-                for field in &self.table.fields {
+                for field in &self.state.schema().fields {
                     match source.field(&field.name) {
                         Some(found) => out.push((vec![field.name.clone()], self.sides.source_value(&found.name))),
                         None if self.evolves => {}
@@ -111,9 +130,14 @@ impl Binding<'_> {
             }
         }
     }
+    /// DEFAULT, unless a column of either side is called so.
+    fn is_default(&self, value: &Expr) -> bool {
+        let is_column = |schema: &Struct| schema.index_of("default").is_some();
+        value.is_default() && !is_column(&self.sides.target.schema) && !is_column(&self.sides.source.schema)
+    }
     fn nothing_left(&self, left: &[(FieldPath, Expr)]) -> Result<()> {
         let Some((path, _)) = left.first() else { return Ok(()) };
-        let names: Vec<&str> = self.table.fields.iter().map(|f| f.name.as_str()).collect();
+        let names: Vec<&str> = self.state.schema().fields.iter().map(|f| f.name.as_str()).collect();
         Err(Error::new(Code::EXPR, format!("the table has no column `{}`", path.join(".")))
             .with("column", path.join("."))
             .help(format!("it has {}", names.join(", "))))
@@ -147,7 +171,7 @@ impl Binding<'_> {
     }
 
     fn whole(&self, field: &Field, value: &Expr, keep: bool) -> Result<Value> {
-        let bound = value.bind(self.joint)?;
+        let bound = value.bind_at(self.joint, self.now)?;
         match (&field.data_type, bound.data_type()) {
             (DataType::Struct(to), DataType::Struct(from)) => {
                 if !self.evolves {
@@ -156,7 +180,7 @@ impl Binding<'_> {
                 Ok(Value::Over { value: bound, keep })
             }
             (to, from) if from == to || *from == DataType::Void || !is_plain(to) || !is_plain(from) => Ok(Value::Of(bound)),
-            (to, _) => Ok(Value::Of(value.cast(to).bind(self.joint)?)),
+            (to, _) => Ok(Value::Of(value.cast(to).bind_at(self.joint, self.now)?)),
         }
     }
 }

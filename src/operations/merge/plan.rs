@@ -81,7 +81,9 @@ impl Wish {
         )?;
         let joint = sides.joint();
         let (state, metadata, protocol) = self.evolved(state, &sides, env)?;
-        let binding = Binding { sides: &sides, joint: &joint, table: state.schema(), evolves: self.evolves, carried: &carried };
+        let (writes, now) = (state.write_plan()?, env.now());
+        let binding =
+            Binding { sides: &sides, joint: &joint, state: &state, writes: &writes, evolves: self.evolves, carried: &carried, now };
         let on = sides.resolve(&self.on, Sight::Both)?;
         let (target_only, others) = sides.conjuncts(&on);
         let equalities = others.iter().filter_map(|c| sides.equality(c, &joint).transpose()).collect::<Result<Vec<_>>>()?;

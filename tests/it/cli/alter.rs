@@ -34,6 +34,9 @@ fn every_alteration_is_reached_from_the_command_line() {
     assert_eq!(alter(&["drop-feature", "checkConstraints"])["operation"], "DROP FEATURE");
     assert_eq!(alter(&["cluster-by", "id,s.x"])["operation"], "CLUSTER BY");
     assert_eq!(alter(&["cluster-by", "none"])["operation"], "CLUSTER BY");
+    assert_eq!(alter(&["set-default", "n", "6 * 7"])["operation"], "CHANGE COLUMN");
+    assert_eq!(alter(&["drop-default", "n"])["operation"], "CHANGE COLUMN");
+    assert_eq!(alter(&["drop-default", "n"])["version"], Value::Null);
     let info = shell.json(&["info", "t"]);
     assert_eq!(info["properties"]["delta.checkpointInterval"], json!("20"));
     let names: Vec<&Value> = info["schema"]["fields"].as_array().unwrap().iter().map(|f| &f["name"]).collect();
@@ -54,6 +57,7 @@ fn refusals_have_their_codes_and_exit_codes() {
         (&["set-not-null", "id"], 7, "LB-CONSTRAINT"),
         (&["add-constraint", "c", "id > 0"], 7, "LB-CONSTRAINT"),
         (&["add-feature", "nope"], 5, "LB-FEATURE-WRITE"),
+        (&["set-default", "id", "nope"], 1, "LB-EXPR"),
         (&["drop-feature", "appendOnly"], 5, "LB-FEATURE-WRITE"),
         (&["set-property", "a=b", "--if-version", "7"], 3, "LB-CONFLICT"),
     ] {

@@ -93,6 +93,22 @@ async fn true_false_and_null_share_out_the_rows() {
     }
 }
 
+// spec: ROW-14
+#[tokio::test]
+async fn truncating_removes_all_files_and_reads_none() {
+    let place = made(&["p"], &[("delta.enableDeletionVectors", "true")]).await;
+    append(&place.table, vec![batch(&[row(1, None, "a"), row(2, None, "a"), row(3, None, "b")])]).run().await.unwrap();
+    place.table.delete().filter(sql("id = 1")).run().await.unwrap();
+    for add in place.actions(1, "add") {
+        std::fs::write(place.folder.path().join(add["path"].as_str().unwrap()), b"gone").unwrap();
+    }
+    let report = place.table.truncate().run().await.unwrap();
+    assert_eq!((report.operation.as_str(), &report.metrics["numRemovedFiles"]), ("TRUNCATE", &json!(2)));
+    assert_eq!(place.actions(3, "commitInfo")[0]["operationParameters"], json!({}));
+    assert_eq!(rows(&place.table).await, []);
+    assert_eq!(place.table.truncate().run().await.unwrap().version, None);
+}
+
 // spec: ROW-10
 #[tokio::test]
 async fn append_only_table_keeps_its_rows() {

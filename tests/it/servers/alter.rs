@@ -46,10 +46,10 @@ fn constraint(name: &str, condition: &str) -> Alteration {
 
 /// The newest of each action that tells what the table is, and the last commit's words.
 #[derive(Debug, PartialEq)]
-struct Shape {
+pub struct Shape {
     schema: Value,
     partition_columns: Value,
-    configuration: Value,
+    pub configuration: Value,
     description: Value,
     protocol: (Value, Value, BTreeSet<String>, BTreeSet<String>),
 }
@@ -75,7 +75,7 @@ fn without_names(text: &str, seen: &mut BTreeMap<String, usize>) -> String {
     out + rest
 }
 
-fn shape(table: &Path) -> Shape {
+pub fn shape(table: &Path) -> Shape {
     let (mut metadata, mut protocol) = (Value::Null, Value::Null);
     for action in commits(table).into_iter().flatten() {
         metadata = action.get("metaData").cloned().unwrap_or(metadata);
@@ -91,6 +91,8 @@ fn shape(table: &Path) -> Shape {
         "delta.inCommitTimestampEnablementTimestamp",
         "delta.inCommitTimestampEnablementVersion",
         "delta.requireCheckpointProtectionBeforeVersion",
+        "delta.rowTracking.materializedRowIdColumnName",
+        "delta.rowTracking.materializedRowCommitVersionColumnName",
     ] {
         if let Some(value) = configuration.get_mut(key) {
             *value = json!("some");

@@ -8,6 +8,7 @@ mod doctor;
 mod expressions;
 mod files;
 mod interop;
+mod matrix;
 mod merge;
 mod optimize;
 mod processes;
