@@ -1,5 +1,6 @@
 //! `demo`: the main job on a small data set, told step by step. Kind: edge.
 
+mod care;
 mod changes;
 
 use crate::failure::{Failure, Result};
@@ -96,6 +97,18 @@ pub async fn run(session: &Session, folder: Option<&Path>) -> Result<()> {
     step(10, "Look into the log")?;
     log(&place.table).await?;
 
+    step(11, "Join small files")?;
+    care::compact(&place.table).await?;
+
+    step(12, "Order rows by several columns, so that files are skipped by each of them")?;
+    care::zorder(&place.table).await?;
+
+    step(13, "Delete what no version needs any more")?;
+    care::vacuum(&place.table).await?;
+
+    step(14, "Ask the doctor")?;
+    care::doctor(&place.table).await?;
+
     say(&format!("\nThe table stays in {location}. Look further (`cargo run --release --` stands for `lakebed` in a clone):"))?;
     for command in [
         format!("info {location}"),
@@ -106,6 +119,9 @@ pub async fn run(session: &Session, folder: Option<&Path>) -> Result<()> {
         format!("changes {location} --from 5"),
         format!("sql \"SELECT month, count(*) AS trips FROM trips GROUP BY month ORDER BY month\" --table trips={location}"),
         format!("log dump {location} --from 4"),
+        format!("optimize {location} --dry-run"),
+        format!("vacuum {location} --dry-run"),
+        format!("doctor {location} --deep"),
     ] {
         say(&format!("  lakebed {command}"))?;
     }
