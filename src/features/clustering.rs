@@ -117,6 +117,22 @@ impl TableState {
     pub(crate) fn has_stats(&self, column: &[String]) -> Result<bool> {
         Ok(has_stats(&self.stats_columns()?, self.schema(), column))
     }
+    /// The table's record of its clustering.
+    pub(super) fn clustering_domain(&self) -> Option<&DomainMetadata> {
+        self.domain(DOMAIN)
+    }
+    /// What makes this table clustered as `other`, an older version of it, is; `None` when it is so already.
+    pub(super) fn clustered_as(&self, other: &TableState) -> Option<DomainMetadata> {
+        match (self.domain(DOMAIN), other.domain(DOMAIN)) {
+            (Some(now), Some(then)) if now.configuration == then.configuration => None,
+            (_, Some(then)) => Some(then.clone()),
+            (Some(_), None) => {
+                let configuration = json!({ "clusteringColumns": [], "domainName": DOMAIN }).to_string();
+                Some(DomainMetadata { domain: DOMAIN.to_owned(), configuration, removed: false })
+            }
+            (None, None) => None,
+        }
+    }
     /// The logical paths of the clustering columns; `None` when the table is not clustered. `LB-LOG-STATE` when the table's record of
     /// them is not one, or names a column that is not there.
     pub fn clustering_columns(&self) -> Result<Option<Vec<FieldPath>>> {

@@ -44,6 +44,9 @@ fn stamp_commit(before: &TableState, _: &TableState, draft: &mut CommitDraft) ->
     Ok(())
 }
 
+/// Properties that say since when; they describe the log, not a version of the table.
+pub(super) const SINCE: [&str; 2] = [SINCE_VERSION, SINCE_TIME];
+
 impl TableState {
     /// Whether commits on this state carry their own time, so that the time of the commit before is needed.
     pub(crate) fn keeps_commit_times(&self) -> bool {

@@ -206,7 +206,7 @@ fn check(before: Option<&TableState>, after: &TableState) -> Result<()> {
 }
 
 /// The live domains after `changes`.
-fn live_domains(before: &TableState, changes: &[DomainMetadata]) -> Vec<DomainMetadata> {
+pub(super) fn live_domains(before: &TableState, changes: &[DomainMetadata]) -> Vec<DomainMetadata> {
     let kept = before.domains().iter().filter(|old| changes.iter().all(|new| new.domain != old.domain));
     kept.chain(changes.iter().filter(|new| !new.removed)).cloned().collect()
 }

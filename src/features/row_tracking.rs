@@ -7,6 +7,7 @@ use super::commit::CommitDraft;
 use super::drafts::{HiddenColumn, MovedColumn, TableDraft, WritePlan};
 use super::spec::{Active, FeatureSpec, Hooks, Scope, Support};
 use super::{Downgrade, TableFeature, TableState};
+use crate::env::Env;
 use crate::error::{Code, Error, Result};
 use crate::log::{Add, DomainMetadata, StringMap};
 use serde_json::Value;
@@ -40,6 +41,9 @@ pub(super) const SPEC: FeatureSpec = FeatureSpec {
     },
 };
 
+/// Properties that name the columns in which moved rows carry their ids, and how the names begin.
+const NAMED_COLUMNS: [(&str, &str); 2] = [(ID_COLUMN, "_row-id-col-"), (VERSION_COLUMN, "_row-commit-version-col-")];
+
 /// Names the columns in which moved rows carry their ids, once for the life of the table.
 pub(super) fn shape_table(draft: &mut TableDraft<'_>) -> Result<()> {
     let is_true = |draft: &TableDraft<'_>, key| draft.property(key).is_some_and(|value| value.trim().eq_ignore_ascii_case("true"));
@@ -49,12 +53,22 @@ pub(super) fn shape_table(draft: &mut TableDraft<'_>) -> Result<()> {
     if is_true(draft, SUSPENDED) {
         return Err(Error::new(Code::PROPERTY, format!("`{ENABLED}` and `{SUSPENDED}` cannot both be true")));
     }
-    for (key, prefix) in [(ID_COLUMN, "_row-id-col-"), (VERSION_COLUMN, "_row-commit-version-col-")] {
+    for (key, prefix) in NAMED_COLUMNS {
         if draft.property(key).is_none() {
             draft.set_property(key, format!("{prefix}{}", draft.env.new_uuid()));
         }
     }
     Ok(())
+}
+
+/// Gives a copy of a table columns of its own in which moved rows carry their ids; those of `copy`, when it has them.
+pub(super) fn name_columns_anew(properties: &mut StringMap, copy: Option<&TableState>, env: &Env) {
+    for (key, prefix) in NAMED_COLUMNS {
+        if let Some(name) = properties.get_mut(key) {
+            let kept = copy.and_then(|copy| copy.property(key)).map(str::to_owned);
+            *name = kept.unwrap_or_else(|| format!("{prefix}{}", env.new_uuid()));
+        }
+    }
 }
 
 const DOWNGRADE: Downgrade = Downgrade {

@@ -4,6 +4,7 @@
 
 use crate::log::Version;
 use crate::storage::{Requests, Spent};
+use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -58,6 +59,12 @@ impl Plan {
         if self.items.len() < ITEMS_MAX {
             self.items.push(PlanItem { path: path.to_owned(), bytes, reason: reason.to_owned() });
         }
+    }
+    /// Counts and names one file of the log.
+    pub(super) fn file(&mut self, kind: &str, path: &str, bytes: i64) {
+        let bytes = u64::try_from(bytes).unwrap_or(0);
+        self.act(kind, bytes);
+        self.item(&percent_decode_str(path).decode_utf8_lossy(), bytes, kind);
     }
     /// The objects of a kind.
     pub fn amount(&self, kind: &str) -> Amount {

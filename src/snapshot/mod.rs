@@ -3,6 +3,7 @@
 mod checkpoint;
 mod cleanup;
 mod counts;
+mod difference;
 mod files;
 mod history;
 mod layout;
@@ -12,6 +13,7 @@ mod stand_in;
 mod stats;
 
 pub(crate) use cleanup::{ExpiredLog, StoreClock};
+pub(crate) use difference::FileKeys;
 pub use files::{FileBatch, FileQuery};
 pub use history::HistoryEntry;
 pub(crate) use history::{adjusted, own_time, version_at};

@@ -5,6 +5,7 @@
 
 mod alter;
 mod calls;
+mod copies;
 mod describe;
 mod dialect;
 mod failure;

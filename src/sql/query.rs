@@ -102,7 +102,7 @@ async fn snapshot(session: &Session, table: &TableName, when: &When) -> Result<A
     table.snapshot_at(at).await
 }
 
-async fn at(session: &Session, when: &When) -> Result<At> {
+pub(super) async fn at(session: &Session, when: &When) -> Result<At> {
     Ok(match when {
         When::Latest => At::Latest,
         When::Version(version) => At::Version(Version(*version)),

@@ -4,7 +4,7 @@ use super::alter::alteration;
 use super::query::Planned;
 use super::statement::{CreateMode, CreateTable, Statement, TableName, parse, unsupported};
 use super::text::without_qualifier;
-use super::{Answer, Session, describe, optimize, sink};
+use super::{Answer, Session, copies, describe, optimize, sink};
 use crate::error::{Code, Error, Result};
 use crate::expr::Expr;
 use crate::operations::{Alteration, Report};
@@ -50,6 +50,7 @@ pub(super) async fn run(session: &Session, text: &str) -> Result<Answer> {
         Statement::Merge(merge) => Answer::Report(sink::merge(session, &merge).await?),
         Statement::Alter { table, action } => Answer::Report(session.table(&table)?.alter(alteration(&action)?).run().await?),
         Statement::Optimize(asked) => Answer::Report(optimize::run(session, &asked).await?),
+        Statement::Copying(copying) => Answer::Report(copies::run(session, *copying).await?),
         Statement::Truncate(table) => Answer::Report(session.table(&table)?.truncate().run().await?),
         Statement::Vacuum(vacuum) => vacuum.run(session).boxed().await?,
         Statement::Comment { table, text } => {

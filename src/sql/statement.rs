@@ -2,6 +2,7 @@
 //!
 //! What starts with `SELECT`, `WITH`, `VALUES`, `FROM`, `TABLE` or a parenthesis is a query and goes to the planner as it is.
 
+use super::copies::{self, Copying};
 use super::optimize::{self, Optimize};
 use super::text::Words;
 use super::vacuum::{self, Vacuum};
@@ -84,6 +85,7 @@ pub(super) enum Statement {
         action: String,
     },
     Optimize(Optimize),
+    Copying(Box<Copying>),
     Truncate(TableName),
     Vacuum(Vacuum),
     Comment {
@@ -142,7 +144,7 @@ pub(super) struct Merge {
 }
 
 /// What is not there yet, by the words that begin it.
-const LATER: &[&str] = &["restore", "convert", "generate", "fsck", "analyze", "copy", "undrop"];
+const LATER: &[&str] = &["fsck", "analyze", "copy", "undrop"];
 
 /// Reads one statement. `LB-SQL` with the position of what does not parse; what is no statement of this build is named.
 pub(super) fn parse(text: &str) -> Result<Statement> {
@@ -200,6 +202,12 @@ pub(super) fn parse(text: &str) -> Result<Statement> {
         Statement::Optimize(optimize::optimize(&mut words)?)
     } else if words.take("reorg table") {
         Statement::Optimize(optimize::reorg(&mut words)?)
+    } else if words.take("restore") {
+        Statement::Copying(Box::new(copies::restore(&mut words)?))
+    } else if words.take("convert to delta") {
+        Statement::Copying(Box::new(copies::convert(&mut words)?))
+    } else if words.take("generate") {
+        Statement::Copying(Box::new(copies::generate(&mut words)?))
     } else if words.take("truncate table") {
         Statement::Truncate(table(&mut words)?)
     } else if words.take("vacuum") {
@@ -212,7 +220,7 @@ pub(super) fn parse(text: &str) -> Result<Statement> {
     } else {
         return Err(words.expected("a statement").help(
             "there are SELECT, EXPLAIN, DESCRIBE, SHOW TBLPROPERTIES, SHOW COLUMNS, CREATE TABLE, REPLACE TABLE, INSERT, DELETE, UPDATE, \
-             MERGE, ALTER TABLE, OPTIMIZE, REORG TABLE, TRUNCATE TABLE, VACUUM and COMMENT ON TABLE",
+             MERGE, ALTER TABLE, RESTORE, CLONE, CONVERT TO DELTA, GENERATE, OPTIMIZE, REORG TABLE, TRUNCATE TABLE, VACUUM and COMMENT ON TABLE",
         ));
     };
     words.finish()?;
@@ -276,10 +284,11 @@ fn create(words: &mut Words<'_>, mode: CreateMode) -> Result<Statement> {
         properties: Vec::new(),
         query: None,
     };
-    for kind in ["shallow", "deep", "clone"] {
-        if words.peek(kind) {
-            return Err(unsupported("CLONE"));
-        }
+    if let Some(copying) = copies::clone(words, &create.table)? {
+        return match mode {
+            CreateMode::New => Ok(Statement::Copying(Box::new(copying))),
+            _ => Err(unsupported("CLONE with OR REPLACE or IF NOT EXISTS")),
+        };
     }
     if words.peek("like") {
         return Err(unsupported("CREATE TABLE … LIKE"));

@@ -8,7 +8,7 @@ use super::local::LocalStore;
 use super::meter::Meter;
 use super::options::StorageOptions;
 use super::probe;
-use super::resolve::{Origin, Place, Target, place_of_uri, scheme, split, target};
+use super::resolve::{Origin, Place, Target, place_of_uri, relative, scheme, split, target};
 use crate::env::Env;
 use crate::error::{Code, Error, Result};
 use object_store::ObjectStore;
@@ -217,6 +217,32 @@ impl TableRoot {
             "" => Some(key.as_ref()),
             prefix => key.as_ref().strip_prefix(prefix)?.strip_prefix('/'),
         }
+    }
+    /// A path of the log as a URI that logs elsewhere can name. Errors as `resolve`.
+    pub(crate) fn absolute(&self, raw: &str) -> Result<String> {
+        let inner = &*self.inner;
+        let (place, below) = match target(raw, &inner.roots, &inner.allowed)? {
+            Target::Inside(segments) => (inner.roots.first(), segments),
+            Target::Allowed(index, segments) => (inner.allowed.get(index), segments),
+        };
+        place.ok_or_else(|| Error::new(Code::INTERNAL, "a table root without a place"))?.uri(&below)
+    }
+    /// The same with the names as they are, without escapes: for readers that take lines for names. Errors as `resolve`.
+    pub(crate) fn absolute_name(&self, raw: &str) -> Result<String> {
+        let uri = self.absolute(raw)?;
+        Ok(percent_decode_str(&uri).decode_utf8_lossy().into_owned())
+    }
+    /// A path of the log relative to the table, when it lies inside; one that is relative stays as it is spelled. Errors as `resolve`.
+    pub(crate) fn relative(&self, raw: &str) -> Result<Option<String>> {
+        match target(raw, &self.inner.roots, &self.inner.allowed)? {
+            Target::Inside(_) if scheme(raw).is_none() && !raw.starts_with('/') => Ok(Some(raw.to_owned())),
+            Target::Inside(segments) => Ok(Some(relative(&segments))),
+            Target::Allowed(..) => Ok(None),
+        }
+    }
+    /// Whether both lie in one remote store, which can copy from one to the other by itself.
+    pub(crate) fn shares_store(&self, other: &TableRoot) -> bool {
+        self.inner.identity.is_some() && self.inner.identity == other.inner.identity
     }
     fn other(&self, index: usize, segments: &[String], raw: &str) -> Result<(Arc<dyn ObjectStore>, Path)> {
         let (Some(env), Some(place)) = (&self.inner.env, self.inner.allowed.get(index)) else {

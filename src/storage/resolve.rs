@@ -3,7 +3,7 @@
 //! Invariant: a path is decoded exactly once, and what comes out has no `.`, `..`, empty segment, control character or backslash.
 
 use crate::error::{Code, Error, Result};
-use percent_encoding::percent_decode_str;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use url::Url;
 
 /// Which store holds something.
@@ -51,6 +51,11 @@ impl Place {
             self.origin.same(&root.origin) && self.segments.len() > root.segments.len() && self.segments.starts_with(&root.segments);
         inside.then(|| &self.segments[root.segments.len()..])
     }
+    /// The URI of what lies at these segments below the place, as a log may name it.
+    pub fn uri(&self, below: &[String]) -> Result<String> {
+        let base = Place { origin: self.origin.clone(), segments: Vec::new() }.url()?;
+        Ok(format!("{base}{}", relative(self.segments.iter().chain(below))))
+    }
     /// The URL with which the place is shown; ends in `/`.
     pub fn url(&self) -> Result<Url> {
         let base = match &self.origin {
@@ -68,6 +73,31 @@ impl Place {
         url.path_segments_mut().map_err(|()| bad())?.pop_if_empty().extend(&self.segments).push("");
         Ok(url)
     }
+}
+
+/// What may not stand in a path segment of a URI as it is.
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b'!')
+    .remove(b'$')
+    .remove(b'&')
+    .remove(b'\'')
+    .remove(b'(')
+    .remove(b')')
+    .remove(b'*')
+    .remove(b'+')
+    .remove(b',')
+    .remove(b';')
+    .remove(b'=')
+    .remove(b':')
+    .remove(b'@');
+
+/// Decoded segments as a path of a log.
+pub(super) fn relative<'a>(segments: impl IntoIterator<Item = &'a String>) -> String {
+    segments.into_iter().map(|s| utf8_percent_encode(s, SEGMENT).to_string()).collect::<Vec<_>>().join("/")
 }
 
 /// The scheme of an absolute URI (`s3://…`, `file:/…`), in lower case. `time=…T03:06:40Z/…` has none, nor has `C:/…`.

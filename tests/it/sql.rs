@@ -83,7 +83,7 @@ macro_rules! files {
 
 // `types.slt`, `select.slt`, `insert.slt` and `names.slt`:
 // spec: SQL-1, SQL-5, SQL-6, SQL-7, SQL-11, MRG-17, ALT-13
-files! { select types time_travel skipping insert replace dml merge alter changes hidden describe errors defaults nulls names variants optimize vacuum }
+files! { select types copies time_travel skipping insert replace dml merge alter changes hidden describe errors defaults nulls names variants optimize vacuum }
 
 impl Lake {
     async fn ok(&self, sql: &str) -> Vec<arrow::array::RecordBatch> {

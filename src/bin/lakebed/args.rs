@@ -341,6 +341,84 @@ pub enum Command {
     /// Deletes files that no version within the retention needs
     #[command(after_help = "Example: lakebed vacuum ./events --retain 240h --dry-run")]
     Vacuum(Vacuum),
+    /// Takes the table back to an older version, by a new commit
+    #[command(after_help = "Example: lakebed restore ./events --version 12 --dry-run")]
+    #[command(group = clap::ArgGroup::new("to").required(true).args(["version", "timestamp"]))]
+    Restore {
+        /// Path or URL
+        #[arg(value_name = "TABLE")]
+        table: String,
+        /// This version
+        #[arg(long, value_name = "N")]
+        version: Option<u64>,
+        /// The newest version that is not younger, such as 2026-11-21T10:00:00Z
+        #[arg(long, value_name = "T")]
+        timestamp: Option<String>,
+        /// Shows what would come back and what would go, and does nothing
+        #[arg(long)]
+        dry_run: bool,
+        /// A note for the history
+        #[arg(long, value_name = "TEXT")]
+        user_metadata: Option<String>,
+        /// Refuses when the table is not at this version
+        #[arg(long, value_name = "N")]
+        if_version: Option<u64>,
+    },
+    /// Compares two versions: files, rows, columns, properties
+    #[command(after_help = "Example: lakebed diff ./events --from 5 --to 9")]
+    Diff {
+        /// Path or URL
+        #[arg(value_name = "TABLE")]
+        table: String,
+        /// The first version
+        #[arg(long, value_name = "V")]
+        from: u64,
+        /// The second version; default: the newest
+        #[arg(long, value_name = "V")]
+        to: Option<u64>,
+    },
+    /// Makes a copy of a table at a place that has none
+    #[command(after_help = "Example: lakebed clone s3://lake/events@v12 ./events --deep")]
+    #[command(group = clap::ArgGroup::new("kind").required(true).args(["shallow", "deep"]))]
+    Clone {
+        #[command(flatten)]
+        source: TableAt,
+        /// Path or URL of the copy
+        #[arg(value_name = "COPY")]
+        copy: String,
+        /// The copy names the files of the source; reading it needs --allow-root
+        #[arg(long)]
+        shallow: bool,
+        /// The copy has files of its own; made again, it is brought up to date
+        #[arg(long)]
+        deep: bool,
+        /// A property of the copy; may be repeated
+        #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
+        property: Vec<(String, String)>,
+    },
+    /// Makes a table of the Parquet files of a folder, where they lie
+    #[command(after_help = "Example: lakebed convert ./events --partition-schema 'day DATE, kind STRING'")]
+    Convert {
+        /// Path or URL of the folder
+        #[arg(value_name = "DIR")]
+        dir: String,
+        /// The partition columns with their types, in the order of the folders
+        #[arg(long, value_name = "COLUMNS")]
+        partition_schema: Option<String>,
+        /// Leaves statistics out
+        #[arg(long)]
+        no_statistics: bool,
+        /// A property of the table; may be repeated
+        #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
+        property: Vec<(String, String)>,
+    },
+    /// Writes symlink manifests, which list data files for engines that read no log
+    #[command(after_help = "Example: lakebed manifest s3://lake/events")]
+    Manifest {
+        /// Path or URL
+        #[arg(value_name = "TABLE")]
+        table: String,
+    },
     /// Writes a checkpoint of the newest version
     #[command(after_help = "Example: lakebed checkpoint ./events")]
     Checkpoint {

@@ -37,7 +37,7 @@ pub async fn changes(session: &Session, table: &str, wanted: Wanted<'_>) -> Resu
     out.finish()
 }
 
-fn end(version: Option<u64>, time: Option<&str>) -> Result<Option<At>> {
+pub fn end(version: Option<u64>, time: Option<&str>) -> Result<Option<At>> {
     match (version, time) {
         (Some(version), _) => Ok(Some(At::Version(Version(version)))),
         (None, Some(text)) => {

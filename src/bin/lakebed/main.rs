@@ -6,6 +6,7 @@ mod alter;
 mod args;
 mod change;
 mod changes;
+mod copies;
 mod demo;
 mod doctor;
 mod failure;
@@ -15,6 +16,7 @@ mod merge;
 mod optimize;
 mod output;
 mod progress;
+mod restore;
 mod row_changes;
 mod rows;
 mod session;
@@ -171,6 +173,17 @@ async fn command(session: &Session, command: &Command) -> Result<()> {
         Command::Alter(alter) => alter::run(session, alter).await,
         Command::Optimize(asked) => optimize::run(session, asked).await,
         Command::Vacuum(vacuum) => vacuum::run(session, vacuum).await,
+        Command::Restore { table, version, timestamp, dry_run, user_metadata, if_version } => {
+            let to = changes::end(*version, timestamp.as_deref())?;
+            let asked = restore::Asked { to, dry_run: *dry_run, user_metadata: user_metadata.as_deref(), if_version: *if_version };
+            restore::restore(session, table, asked).await
+        }
+        Command::Diff { table, from, to } => restore::diff(session, table, *from, *to).await,
+        Command::Clone { source, copy, deep, property, .. } => copies::clone(session, source, copy, *deep, property).await,
+        Command::Convert { dir, partition_schema, no_statistics, property } => {
+            copies::convert(session, dir, partition_schema.as_deref(), *no_statistics, property).await
+        }
+        Command::Manifest { table } => copies::manifest(session, table).await,
         Command::Checkpoint { table } => change::checkpoint(session, table).await,
         Command::Doctor { table, deep, repair, dry_run, undo } => {
             let asked = doctor::Asked { deep: *deep, repair: *repair, dry_run: *dry_run, undo: undo.as_deref() };

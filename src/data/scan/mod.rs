@@ -11,6 +11,7 @@ mod task;
 pub(crate) use changes::{ChangeScan, Changed};
 pub use flow::ScanMetrics;
 pub(crate) use read::Rows;
+pub(crate) use source::footer;
 pub use task::FileTask;
 
 use crate::data::columns::{schema_of, wanted};

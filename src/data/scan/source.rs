@@ -37,6 +37,12 @@ pub(super) struct Source {
     bytes_read: Arc<AtomicU64>,
 }
 
+/// The decoded footer of a file of the log. Errors and requests as of a scan.
+pub(crate) async fn footer(root: &TableRoot, path: &str, size: u64) -> Result<Arc<ParquetMetaData>> {
+    let source = Source::open(root, path, size, Arc::default()).await?;
+    Ok(source.metadata)
+}
+
 fn damaged(what: impl Into<String>) -> Error {
     Error::new(Code::FILE, what).help("restore the file, or go back to a version that does not need it")
 }

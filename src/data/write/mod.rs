@@ -20,7 +20,9 @@ mod upload;
 
 pub(crate) use changes::ChangeKind;
 pub use options::WriteOptions;
+pub(crate) use partition::{directory as partition_folder, log_path};
 pub(crate) use rule::RowRule;
+pub(crate) use stats::footer_stats;
 
 use crate::env::Reservation;
 use crate::error::{Code, Error, Result};
@@ -47,7 +49,7 @@ use stats::StatsPlan;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
-use upload::Upload;
+pub(crate) use upload::Upload;
 
 /// The size of files when neither the caller nor the table names one.
 const FILE_BYTES: u64 = 128 << 20;

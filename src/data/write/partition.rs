@@ -79,7 +79,7 @@ pub(super) fn values(physical: &[Field], columns: &[ArrayRef], row: usize) -> Re
 }
 
 /// The folder of a partition, `a=1/b=x%3Ay/`, as it is named in the store; empty when the table has no partition columns.
-pub(super) fn directory(names: &[Field], values: &NullableMap) -> String {
+pub(crate) fn directory(names: &[Field], values: &NullableMap) -> String {
     let mut out = String::new();
     for field in names {
         escape(&field.name, &mut out);
@@ -114,7 +114,7 @@ fn escape(text: &str, out: &mut String) {
 
 /// The path of the log for a name in the store: characters that may not stand in a URI are percent-encoded, letters beyond ASCII
 /// stay as they are.
-pub(super) fn log_path(name: &str) -> String {
+pub(crate) fn log_path(name: &str) -> String {
     let mut out = String::with_capacity(name.len() + 8);
     for c in name.chars() {
         if c.is_control() || c.is_whitespace() || "\"%<>[\\]^`{|}#?".contains(c) {

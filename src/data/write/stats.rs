@@ -11,6 +11,7 @@ use crate::schema::{DataType, Field, Struct};
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType as ArrowType, Float32Type, Float64Type};
+use parquet::basic::{ConvertedType, LogicalType, TimeUnit, Type as Physical};
 use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 use parquet::file::statistics::Statistics;
 
@@ -53,16 +54,15 @@ impl StatsPlan {
     /// the names of the files.
     /// Strings are cut to `string_prefix` characters.
     pub(super) fn new(logical: &Struct, physical: &Struct, columns: &StatsColumns, string_prefix: usize) -> StatsPlan {
-        let chosen = match columns {
-            StatsColumns::All => Chosen::First(usize::MAX),
-            StatsColumns::First(leaves) => Chosen::First(*leaves),
-            StatsColumns::Named(paths) => {
-                Chosen::Named(paths.iter().map(|path| path.iter().map(|name| name.to_lowercase()).collect()).collect())
-            }
-        };
-        let mut planner = Planner { chosen, parquet: 0, watched: Vec::new() };
+        let mut planner = Planner { chosen: Chosen::of(columns), parquet: 0, watched: Vec::new(), only_footers: false };
         let columns = planner.fields(logical, physical, &mut Vec::new(), &mut Vec::new());
         StatsPlan { columns, watched: planner.watched, string_prefix }
+    }
+    /// For files of these columns of which nothing is known but their footers.
+    fn of_footers(columns: &Struct, chosen: &StatsColumns, string_prefix: usize) -> StatsPlan {
+        let mut planner = Planner { chosen: Chosen::of(chosen), parquet: 0, watched: Vec::new(), only_footers: true };
+        let columns = planner.fields(columns, columns, &mut Vec::new(), &mut Vec::new());
+        StatsPlan { columns, watched: Vec::new(), string_prefix }
     }
     /// What must be watched while a file is written.
     pub(super) fn observer(&self) -> Observer {
@@ -83,6 +83,53 @@ impl StatsPlan {
     }
 }
 
+/// The statistics text of a file that somebody else wrote, from its footer alone; `columns` are those of the file, in its order, of which
+/// those of the folders are left out. Bounds of numbers with a fraction, and nulls of lists and maps, a footer cannot say.
+pub(crate) fn footer_stats(
+    columns: &Struct,
+    of_folders: &[String],
+    chosen: &StatsColumns,
+    string_prefix: usize,
+    file: &ParquetMetaData,
+) -> String {
+    let mut plan = StatsPlan::of_footers(columns, chosen, string_prefix);
+    plan.columns.retain(|node| !of_folders.iter().any(|name| name.eq_ignore_ascii_case(&node.name)));
+    plan.columns.retain_mut(|node| node.is_told_by(file));
+    plan.text(file, &Observer::default())
+}
+
+impl Node {
+    /// Whether the bounds of a foreign file mean what ours do; where they do not, only nulls are left.
+    fn is_told_by(&mut self, file: &ParquetMetaData) -> bool {
+        match &mut self.content {
+            Content::Struct(children) => {
+                children.retain_mut(|child| child.is_told_by(file));
+                !children.is_empty()
+            }
+            Content::Parquet(at, t) => {
+                let column = file.file_metadata().schema_descr().column(*at);
+                let in_micros = matches!(column.logical_type_ref(), Some(LogicalType::Timestamp(time)) if time.unit == TimeUnit::MICROS)
+                    || column.converted_type() == ConvertedType::TIMESTAMP_MICROS;
+                let as_ours = match t {
+                    DataType::Timestamp | DataType::TimestampNtz => in_micros,
+                    DataType::Decimal { .. } => column.physical_type() != Physical::BYTE_ARRAY,
+                    _ => true,
+                };
+                // Old writers ordered texts by signed bytes.
+                let ordered = |group: &RowGroupMetaData| {
+                    let statistics = group.column(*at).statistics();
+                    statistics.is_none_or(|s| !s.is_min_max_deprecated() || matches!(s, Statistics::Int32(_) | Statistics::Int64(_)))
+                };
+                if !as_ours || !file.row_groups().iter().all(ordered) {
+                    self.content = Content::Nulls(*at);
+                }
+                true
+            }
+            _ => true,
+        }
+    }
+}
+
 enum Chosen {
     /// This many leaves are left.
     First(usize),
@@ -90,11 +137,25 @@ enum Chosen {
     Named(Vec<Vec<String>>),
 }
 
+impl Chosen {
+    fn of(columns: &StatsColumns) -> Chosen {
+        match columns {
+            StatsColumns::All => Chosen::First(usize::MAX),
+            StatsColumns::First(leaves) => Chosen::First(*leaves),
+            StatsColumns::Named(paths) => {
+                Chosen::Named(paths.iter().map(|path| path.iter().map(|name| name.to_lowercase()).collect()).collect())
+            }
+        }
+    }
+}
+
 struct Planner {
     chosen: Chosen,
     /// The Parquet column that comes next.
     parquet: usize,
     watched: Vec<Watched>,
+    /// There are no batches to watch.
+    only_footers: bool,
 }
 
 impl Planner {
@@ -125,6 +186,8 @@ impl Planner {
             return None;
         }
         Some(match &logical.data_type {
+            DataType::Float | DataType::Double if self.only_footers => Content::Nulls(parquet),
+            DataType::Array { .. } | DataType::Map { .. } if self.only_footers => return None,
             t @ (DataType::Float | DataType::Double) => Content::Float(self.watch(path, true), t.clone()),
             DataType::Array { .. } | DataType::Map { .. } => Content::WatchedNulls(self.watch(path, false)),
             DataType::Boolean | DataType::Binary | DataType::Variant | DataType::Unknown(_) => Content::Nulls(parquet),

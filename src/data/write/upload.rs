@@ -18,7 +18,7 @@ const PART_BYTES: usize = 8 << 20;
 /// Parts on their way at once; with the one being filled, an upload holds at most three parts.
 const PARTS_IN_FLIGHT: usize = 2;
 
-pub(super) struct Upload {
+pub(crate) struct Upload {
     store: Arc<dyn ObjectStore>,
     key: Path,
     env: Env,
@@ -38,11 +38,11 @@ struct Parts {
 }
 
 impl Upload {
-    pub(super) fn new(store: Arc<dyn ObjectStore>, key: Path, env: Env) -> Upload {
+    pub(crate) fn new(store: Arc<dyn ObjectStore>, key: Path, env: Env) -> Upload {
         Upload { store, key, env, whole: Vec::new(), parts: None, size: 0 }
     }
     /// Takes bytes; waits while too many parts are on their way.
-    pub(super) async fn push(&mut self, bytes: Bytes) -> Result<()> {
+    pub(crate) async fn push(&mut self, bytes: Bytes) -> Result<()> {
         self.size += bytes.len() as u64;
         if self.parts.is_none() {
             self.whole.push(bytes);
@@ -69,7 +69,7 @@ impl Upload {
         }
     }
     /// Makes the object visible; its size.
-    pub(super) async fn finish(mut self) -> Result<u64> {
+    pub(crate) async fn finish(mut self) -> Result<u64> {
         let Some(parts) = &mut self.parts else {
             let payload: PutPayload = std::mem::take(&mut self.whole).into_iter().collect();
             self.store.put(&self.key, payload).await.map_err(|e| failed(&self.key, e))?;
@@ -94,7 +94,7 @@ impl Upload {
         Err(failure)
     }
     /// Takes back what was sent.
-    pub(super) async fn abort(mut self) {
+    pub(crate) async fn abort(mut self) {
         if let Some(parts) = self.parts.take() {
             parts.abort(&self.key).await;
         }

@@ -6,7 +6,7 @@ use crate::schema::{DataType, Struct};
 
 /// Why rows that were written under `old` cannot be shown as rows of `new`; `None` when they can. Columns may have been added and types
 /// widened; every column that was there must still be there, under its name and in its place among the partition columns.
-pub(super) fn misfit(old: &TableState, new: &TableState) -> Option<String> {
+pub(in crate::operations) fn misfit(old: &TableState, new: &TableState) -> Option<String> {
     let at = (old.schema(), old.physical_schema(), new.schema(), new.physical_schema());
     if let Some(why) = of_fields(at, "") {
         return Some(why);

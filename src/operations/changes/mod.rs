@@ -3,9 +3,9 @@
 //! Commit by commit, oldest first; of every commit the files in no promised order. Whether the whole range can be read is known before
 //! the first row comes.
 
-mod fit;
+pub(super) mod fit;
 mod plan;
-mod range;
+pub(super) mod range;
 
 use crate::data::scan::{ChangeScan, Changed, FileTask};
 use crate::env::Timestamp;

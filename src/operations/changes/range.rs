@@ -9,7 +9,7 @@ use crate::snapshot::{At, Snapshot, adjusted, own_time, version_at};
 use std::collections::BTreeMap;
 
 /// The commits that the log still has, with the times and sizes of their files.
-pub(super) struct Commits {
+pub(in crate::operations) struct Commits {
     /// Times made strictly rising.
     files: BTreeMap<Version, (Timestamp, u64)>,
     /// From here on versions can be rebuilt and no commit is missing.
@@ -18,7 +18,7 @@ pub(super) struct Commits {
 
 impl Commits {
     /// One whole listing of the log, as far as `latest`.
-    pub(super) async fn list(latest: &Snapshot) -> Result<Commits> {
+    pub(in crate::operations) async fn list(latest: &Snapshot) -> Result<Commits> {
         let listing = list(latest.table().log(), Version(0)).await?;
         let sizes: BTreeMap<Version, u64> =
             listing.files.iter().filter(|f| f.kind == LogFileKind::Commit).map(|f| (f.version, f.size)).collect();
@@ -39,7 +39,7 @@ impl Commits {
     }
 
     /// The versions asked for; `None` when no commit lies between two times.
-    pub(super) async fn between(&self, latest: &Snapshot, from: At, to: At) -> Result<Option<(Version, Version)>> {
+    pub(in crate::operations) async fn between(&self, latest: &Snapshot, from: At, to: At) -> Result<Option<(Version, Version)>> {
         let newest = latest.version();
         let end = match to {
             At::Latest => newest,

@@ -4,7 +4,7 @@
 use crate::data::vector::discard_vectors;
 use crate::data::write::discard_paths;
 use crate::error::{Code, Error, Result};
-use crate::log::{Add, Cdc, Metadata, Remove};
+use crate::log::{Add, Cdc, DomainMetadata, Metadata, Remove};
 use crate::table::Table;
 use crate::transaction::{RowDelete, Transaction};
 use serde_json::{Map, Value};
@@ -38,7 +38,12 @@ pub(crate) struct RowEffects {
     pub removes: Vec<Remove>,
     pub row_deletes: Vec<RowDelete>,
     pub adds: Vec<Add>,
+    /// Files that come and that nobody wrote for this: they are never deleted.
+    pub listed: Vec<Add>,
     pub cdcs: Vec<Cdc>,
+    pub domains: Vec<DomainMetadata>,
+    /// Versions of applications to record, when anything else is committed.
+    pub apps: Vec<(String, i64)>,
     pub counts: RowCounts,
     /// Vector files that were written.
     pub vector_files: Vec<String>,
@@ -70,7 +75,8 @@ impl RowCounts {
 impl RowEffects {
     /// Whether nothing of the table changes.
     pub(crate) fn is_empty(&self) -> bool {
-        self.removes.is_empty() && self.row_deletes.is_empty() && self.adds.is_empty()
+        let no_files = self.removes.is_empty() && self.row_deletes.is_empty() && self.adds.is_empty();
+        no_files && self.listed.is_empty() && self.domains.is_empty()
     }
     /// Adds its actions to a transaction.
     pub(crate) fn stage(&self, transaction: &mut Transaction) {
@@ -83,8 +89,14 @@ impl RowEffects {
         for rows in &self.row_deletes {
             transaction.delete_rows(rows.clone());
         }
-        for add in &self.adds {
+        for add in self.adds.iter().chain(&self.listed) {
             transaction.add(add.clone());
+        }
+        for domain in &self.domains {
+            transaction.set_domain(domain.clone());
+        }
+        for (app, version) in &self.apps {
+            transaction.set_app_version(app, *version);
         }
         for cdc in &self.cdcs {
             transaction.change_file(cdc.clone());

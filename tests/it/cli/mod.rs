@@ -1,6 +1,7 @@
 //! The command line as a user meets it: the real binary on tables in temporary folders.
 
 mod alter;
+mod care;
 mod changes;
 mod demo;
 mod doctor;

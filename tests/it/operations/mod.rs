@@ -3,6 +3,7 @@
 mod alter;
 mod append;
 mod changes;
+mod copies;
 mod create;
 mod delete;
 mod doctor;
@@ -14,7 +15,9 @@ mod merge_model;
 mod optimize;
 mod overwrite;
 mod replace;
+mod restore;
 mod row_changes;
+mod tail;
 mod update;
 mod vacuum;
 mod vacuum_model;

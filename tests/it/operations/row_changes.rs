@@ -54,7 +54,7 @@ pub const KINDS: &[(&str, &[&str], &[(&str, &str)])] = &[
     ),
 ];
 
-const FEED: (&str, &str) = ("delta.enableChangeDataFeed", "true");
+pub const FEED: (&str, &str) = ("delta.enableChangeDataFeed", "true");
 
 /// What the feed says of one version: rows that went and rows that came.
 async fn changes(table: &Table, version: u64) -> (Vec<Row>, Vec<Row>) {

@@ -3,6 +3,7 @@
 mod alter;
 mod changes;
 mod clustering;
+mod copies;
 mod differential;
 mod doctor;
 mod expressions;

@@ -1,0 +1,160 @@
+//! Makes a table of Parquet files that lie in a folder, where they lie. Kind: edge. Spec: CVT.
+//!
+//! Invariant: no file is written but the log; every file of the folder that is not hidden is in the table, or nothing is committed.
+
+mod folder;
+mod schema;
+
+use super::{Report, already_exists, json_text, newest};
+use crate::data::scan::footer;
+use crate::data::write::footer_stats;
+use crate::error::{Code, Error, Result};
+use crate::features::{NewTable, TableState, new_table};
+use crate::log::read::parallel_reads;
+use crate::log::{Add, StringMap};
+use crate::schema::Struct;
+use crate::storage::failure;
+use crate::table::Table;
+use crate::transaction::{CommitOutcome, OperationInfo};
+use folder::{Found, found};
+use futures::{StreamExt, TryStreamExt, stream};
+use object_store::ObjectMeta;
+use parquet::file::metadata::ParquetMetaData;
+use serde_json::{Map, Value};
+use std::sync::Arc;
+
+const NAME: &str = "CONVERT";
+
+/// Makes a table of the Parquet files of a folder.
+pub struct Convert {
+    table: Table,
+    partitions: Struct,
+    statistics: bool,
+    properties: StringMap,
+}
+
+impl Table {
+    /// Starts making a table of the Parquet files that lie here.
+    pub fn convert(&self) -> Convert {
+        Convert { table: self.clone(), partitions: Struct::default(), statistics: true, properties: StringMap::new() }
+    }
+}
+
+impl Convert {
+    /// The partition columns, in the order of the folders (`day=2026-01-01/`); one that is NOT NULL must have a value everywhere.
+    pub fn partition_schema(mut self, columns: Struct) -> Self {
+        self.partitions = columns;
+        self
+    }
+    /// Leaves statistics out: footers are still read for the columns.
+    pub fn no_statistics(mut self) -> Self {
+        self.statistics = false;
+        self
+    }
+    /// Sets a property of the table.
+    pub fn property(mut self, key: &str, value: &str) -> Self {
+        self.properties.insert(key.to_owned(), value.to_owned());
+        self
+    }
+    /// Commits version 0: all files with the union of their columns, nullable, then the partition columns. Statistics come from the
+    /// footers.
+    ///
+    /// `LB-TABLE-EXISTS` when there is a log, `LB-TABLE` when there is no file, `LB-FILE` for one that is no Parquet file, `LB-SCHEMA` for
+    /// columns that do not go together and for folders that are not those of the partition columns, `LB-CONSTRAINT` for a partition
+    /// without a value where one must be, `LB-FEATURE-READ` for an Iceberg table. Requests: a listing, one or two for each file, the
+    /// commit. Memory: an action for each file.
+    pub async fn run(self) -> Result<Report> {
+        let env = self.table.env().clone();
+        let started = env.now();
+        if newest(&self.table).await?.is_some() {
+            return Err(already_exists(&self.table));
+        }
+        self.table.root().check_writable().await?;
+        let files = self.files().await?;
+        let state = self.state(&files).await?;
+        let adds = self.adds(files, &state).await?;
+        let columns = state.metadata().partition_columns.clone();
+        let parameters = Map::from_iter([
+            ("numFiles".to_owned(), adds.len().into()),
+            ("partitionedBy".to_owned(), json_text(&columns)),
+            ("collectStats".to_owned(), self.statistics.into()),
+            ("sourceFormat".to_owned(), "parquet".into()),
+        ]);
+        let metrics: Map<String, Value> = Map::from_iter([("numConvertedFiles".to_owned(), adds.len().into())]);
+        let info = OperationInfo { operation: NAME.to_owned(), parameters, metrics: metrics.clone(), ..OperationInfo::default() };
+        let mut transaction = self.table.begin_create(state, info);
+        for add in adds {
+            transaction.add(add);
+        }
+        match transaction.commit().await? {
+            CommitOutcome::Committed(done) => Ok(Report::committed(NAME, done, metrics, &env, started)),
+            CommitOutcome::Conflicted(_) => Err(already_exists(&self.table)),
+        }
+    }
+    /// Every file that is to be in the table, by name.
+    async fn files(&self) -> Result<Vec<Found>> {
+        let root = self.table.root();
+        let prefix = root.key("");
+        let objects: Vec<ObjectMeta> =
+            root.store().list(Some(&prefix)).map_err(|e| failure(e, "listing the folder", prefix.as_ref())).try_collect().await?;
+        let mut files = Vec::new();
+        for object in objects {
+            let name = object.location.as_ref().strip_prefix(prefix.as_ref()).unwrap_or(object.location.as_ref()).trim_start_matches('/');
+            if folder::is_iceberg(name) {
+                return Err(Error::new(Code::FEATURE_READ, "the folder holds an Iceberg table, which this build cannot convert")
+                    .with("features", "iceberg")
+                    .with("path", name)
+                    .help("write its rows into a new table, or convert it with Spark"));
+            }
+            files.extend(found(name, object.size, object.last_modified.timestamp_millis(), &self.partitions)?);
+        }
+        if files.is_empty() {
+            return Err(Error::new(Code::TABLE, "there is no Parquet file to make a table of").with("location", root.url()));
+        }
+        files.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(files)
+    }
+    /// The table: the columns of all files, then those of the folders.
+    async fn state(&self, files: &[Found]) -> Result<Arc<TableState>> {
+        let mut all = Struct::default();
+        let mut footers = self.footers(files);
+        while let Some((file, metadata)) = footers.try_next().await? {
+            let own = schema::of_file(&metadata).map_err(|e| e.with("path", &file.path))?;
+            all = schema::united(all, &own).map_err(|e| e.with("path", &file.path))?;
+        }
+        drop(footers);
+        let new = NewTable {
+            schema: schema::with_partitions(all, &self.partitions),
+            partition_columns: self.partitions.fields.iter().map(|field| field.name.clone()).collect(),
+            properties: self.properties.clone(),
+            ..NewTable::default()
+        };
+        Ok(Arc::new(new_table(new, self.table.env())?))
+    }
+    async fn adds(&self, files: Vec<Found>, state: &TableState) -> Result<Vec<Add>> {
+        if !self.statistics {
+            return Ok(files.into_iter().map(|file| file.add(None)).collect());
+        }
+        let (columns, prefix) = (state.stats_columns()?, state.stats_string_prefix()?);
+        let mut out = Vec::with_capacity(files.len());
+        let mut footers = self.footers(&files);
+        while let Some((file, metadata)) = footers.try_next().await? {
+            let own = schema::of_file(&metadata)?;
+            out.push(file.add(Some(footer_stats(&own, state.partition_columns(), &columns, prefix, &metadata))));
+        }
+        drop(footers);
+        Ok(out)
+    }
+    /// The footers, in the order of the files.
+    fn footers(&self, files: &[Found]) -> stream::BoxStream<'static, Result<(Found, Arc<ParquetMetaData>)>> {
+        let root = self.table.root().clone();
+        let reads = stream::iter(files.to_vec()).map(move |file| {
+            let root = root.clone();
+            async move {
+                let metadata = footer(&root, &file.path, file.size).await.map_err(|e| e.with("path", &file.path))?;
+                Ok((file, metadata))
+            }
+        });
+        reads.buffered(parallel_reads(self.table.env())).boxed()
+    }
+}
