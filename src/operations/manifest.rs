@@ -80,7 +80,7 @@ async fn manifests(snapshot: &Arc<Snapshot>) -> Result<BTreeMap<String, Vec<Stri
     state.check_readable()?;
     let refused = |why: &str| Error::new(Code::FEATURE_WRITE, format!("the table cannot be listed by manifests: {why}"));
     if state.schema() != state.physical_schema() {
-        return Err(refused("its files have other column names than the table").with("features", "columnMapping"));
+        return Err(refused("its files have other column names than the table"));
     }
     let names: Vec<Field> = state.partition_columns().iter().filter_map(|name| state.physical_schema().field(name)).cloned().collect();
     let root = snapshot.table().root();

@@ -95,7 +95,6 @@ async fn a_deep_copy_stands_alone_and_a_second_one_copies_what_is_new() {
     source.folder.close().unwrap();
     assert_eq!(rows(&copy.table).await, wanted, "the copy needs nothing of the source");
     let (stranger, other) = (made(&[], &[]).await, place());
-    made(&[], &[]).await;
     let e = stranger.table.snapshot().await.unwrap().clone_to(&copy.table).deep().run().await.unwrap_err();
     assert_eq!(e.code(), Code::TABLE_EXISTS, "it is a copy of another table");
     stranger.table.snapshot().await.unwrap().clone_to(&other.table).deep().run().await.unwrap();

@@ -84,8 +84,10 @@ async fn spark_reads_what_was_converted_and_lists_the_same_files() {
         while let Some(folder) = open.pop() {
             for entry in std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()) {
                 match entry.file_name().unwrap().to_str().unwrap() {
-                    "manifest" => found
-                        .extend(std::fs::read_to_string(&entry).unwrap().lines().map(|l| l.trim_start_matches("file:").replace("//", "/"))),
+                    "manifest" => {
+                        let text = std::fs::read_to_string(&entry).unwrap();
+                        found.extend(text.lines().map(|line| format!("/{}", line.trim_start_matches("file:").trim_start_matches('/'))));
+                    }
                     _ if entry.is_dir() => open.push(entry.clone()),
                     _ => {}
                 }
