@@ -136,7 +136,8 @@ async fn copy_one(source: &Table, target: &Table, copy: ObjectCopy) -> Result<()
         return Ok(());
     }
     // One store copies by itself, unless it finds the object too large for that.
-    let by_store = source.root().shares_store(target.root()) && to_store.copy(&from, &to).await.is_ok();
+    let in_one = source.root().shares_store(target.root()) && source.root().relative(&copy.from)?.is_some();
+    let by_store = in_one && to_store.copy(&from, &to).await.is_ok();
     if !by_store {
         send(&*from_store, &from, Upload::new(Arc::clone(&to_store), to.clone(), target.env().clone())).await?;
     }
