@@ -8,7 +8,6 @@ use super::text::Words;
 use crate::error::{Code, Error, Result};
 use crate::operations::Report;
 use crate::schema::Struct;
-use datafusion::sql::sqlparser::tokenizer::Token;
 
 #[derive(Debug)]
 pub(super) enum Copying {

@@ -39,7 +39,7 @@ pub(super) struct Source {
 
 /// The decoded footer of a file of the log. Errors and requests as of a scan.
 pub(crate) async fn footer(root: &TableRoot, path: &str, size: u64) -> Result<Arc<ParquetMetaData>> {
-    let source = Source::open(root, path, size, Arc::default()).await?;
+    let source = Source::open(root, path, size, 0, Arc::default()).await?;
     Ok(source.metadata)
 }
 
