@@ -1,4 +1,4 @@
-//! A table that begins as a copy of another one. Kind: pure. Spec: CLN.
+//! A table that begins as a copy of another one. Kind: pure. Spec: CPY.
 
 use super::in_commit_timestamp::SINCE;
 use super::row_tracking::name_columns_anew;

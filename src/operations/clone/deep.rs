@@ -1,4 +1,4 @@
-//! Deep copies: objects are copied, then one commit names them. Kind: edge. Spec: CLN.
+//! Deep copies: objects are copied, then one commit names them. Kind: edge. Spec: CPY.
 //!
 //! Invariant: a commit names only objects that were seen at their place with the size that they must have.
 

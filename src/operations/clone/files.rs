@@ -1,4 +1,4 @@
-//! How a copy names the files of its source. Kind: pure. Spec: CLN.
+//! How a copy names the files of its source. Kind: pure. Spec: CPY.
 //!
 //! Invariant: what a shallow copy names is absolute; what a deep copy names lies in its own folder.
 

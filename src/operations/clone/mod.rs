@@ -1,4 +1,4 @@
-//! Copies of tables: shallow ones name the source's files, deep ones have files of their own. Kind: edge. Spec: CLN.
+//! Copies of tables: shallow ones name the source's files, deep ones have files of their own. Kind: edge. Spec: CPY.
 //!
 //! Invariant: the source is never written.
 

@@ -38,7 +38,7 @@ fn all_files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     out
 }
 
-// spec: CLN-1, CLN-2, CLN-3
+// spec: CPY-1, CPY-2, CPY-3
 #[tokio::test]
 async fn a_shallow_copy_names_the_sources_files_and_is_read_where_that_is_permitted() {
     let (source, copy) = (source().await, place());
@@ -74,7 +74,7 @@ async fn a_shallow_copy_names_the_sources_files_and_is_read_where_that_is_permit
     assert_eq!(e.code(), Code::TABLE_EXISTS);
 }
 
-// spec: CLN-4, CLN-5
+// spec: CPY-4, CPY-5
 #[tokio::test]
 async fn a_deep_copy_stands_alone_and_a_second_one_copies_what_is_new() {
     let (source, copy) = (source().await, place());
@@ -100,7 +100,7 @@ async fn a_deep_copy_stands_alone_and_a_second_one_copies_what_is_new() {
     stranger.table.snapshot().await.unwrap().clone_to(&other.table).deep().run().await.unwrap();
 }
 
-// spec: CLN-4
+// spec: CPY-4
 #[tokio::test]
 async fn a_deep_copy_finds_what_an_earlier_try_has_copied_and_names_what_is_missing() {
     let (source, copy) = (source().await, place());

@@ -26,7 +26,7 @@ fn spark_ids(table: &Path) -> Vec<i64> {
     rows.iter().map(|row| row["id"].as_i64().unwrap()).collect()
 }
 
-// spec: RST-1, RST-4, CLN-1, CLN-2, CLN-4
+// spec: RST-1, RST-4, CPY-1, CPY-2, CPY-4
 #[tokio::test]
 async fn spark_reads_what_was_restored_and_copied_and_its_shallow_copy_is_read() {
     let folder = tempfile::tempdir().unwrap();
