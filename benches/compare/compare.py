@@ -85,6 +85,10 @@ def linked(name):
     def prepare(scratch):
         subprocess.run(["cp", "-al", DATA / name, scratch / "t"], check=True)
         return scratch / "t"
+def ten_commits_more(name):
+        table = copy_of(name)(scratch)
+        subprocess.run([OPS, "append-rows", table, "10"], check=True, stdout=subprocess.DEVNULL)
+        return table
     return prepare
 
 
@@ -127,6 +131,9 @@ def ops():
              {"lakebed": lb("held-append", "{t}", "1"), "deltalake": peer("held-append", "{t}", "1")}, prepare=copy_of("million"), inside=True)
     yield Op("1,000,000 files, held open: catching up by five foreign commits", "CPU ≤ 1/50 of deltalake",
              {"lakebed": lb("held-refresh", "{t}"), "deltalake": peer("held-refresh", "{t}")}, prepare=copy_of("million"), inside=True)
+    yield Op("1,000,000 files: a V2 checkpoint after 10 one-row commits", "written ≤ 1/20 of a whole one",
+             {"lakebed": [LAKEBED, "checkpoint", "{t}", "-q"], "lakebed, all of it": [LAKEBED, "checkpoint", "{t}", "-q"]},
+             prepare={"lakebed": ten_commits_more("million-v2"), "lakebed, all of it": ten_commits_more("million-v2-due")}, same=False, written=True)
     rows16 = {"lakebed": copy_of("lines-vectors"), "deltalake": copy_of("lines-plain")}
     change = lambda op, *args: {"lakebed": [LAKEBED, op, "{t}", *args, "-q"], "deltalake": peer(op, "{t}", *args)}
     yield Op("DELETE of 1 % scattered rows of 6,001,215 in 16 files", "CPU ≤ 1/8, written ≤ 1/50 of deltalake",
@@ -162,6 +169,11 @@ def main():
     if not sorted_million.exists():
         shutil.copytree(million, sorted_million)
         subprocess.run([LAKEBED, "checkpoint", sorted_million, "-q"], check=True)
+    if not (DATA / "million-v2").exists():
+        shutil.copytree(million, DATA / "million-v2-due")
+        subprocess.run([LAKEBED, "alter", DATA / "million-v2-due", "set-property", "delta.checkpointPolicy=v2", "delta.checkpointInterval=1000", "-q"], check=True)
+        shutil.copytree(DATA / "million-v2-due", DATA / "million-v2")
+        subprocess.run([LAKEBED, "checkpoint", DATA / "million-v2", "-q"], check=True)
     for name, properties in [("lines-plain", []), ("lines-vectors", ["--property", "delta.enableDeletionVectors=true"])]:
         if not (DATA / name).exists():
             for file in sorted((DATA / "lineitem").glob("*.parquet")):

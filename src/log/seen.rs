@@ -121,6 +121,10 @@ impl SeenFiles {
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
+    /// The paths that have been seen, in the form in which they are compared; one of several vectors comes as often.
+    pub fn paths(&self) -> impl Iterator<Item = &[u8]> {
+        self.entries.iter().map(|e| self.bytes(*e).0)
+    }
     /// Whether the key has been seen.
     pub fn contains(&self, key: FileKey<'_>) -> bool {
         let path = self.form.normalise(key.path);

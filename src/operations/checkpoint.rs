@@ -19,8 +19,8 @@ impl Table {
 
 impl Checkpoint {
     /// Writes it, then the checksum of the version and `_last_checkpoint`. Nothing is committed; the report's metrics name the
-    /// version (`version`), whether it was written now (`written`), and what it holds (`numFiles`, `numRemovedFiles`,
-    /// `sizeInBytes`). `LB-CKPT` when what was encoded does not verify: then nothing was published.
+    /// version (`version`), whether it was written now (`written`), what it holds (`numFiles`, `numRemovedFiles`, `sizeInBytes`), and
+    /// what of it is new (`sizeInBytesWritten`, `numSidecarsReused`). `LB-CKPT` when what was encoded does not verify: then nothing was published.
     pub async fn run(self) -> Result<Report> {
         let started = self.table.env().now();
         let snapshot = self.table.snapshot().await?;
@@ -31,6 +31,8 @@ impl Checkpoint {
             ("numFiles", Value::from(written.files)),
             ("numRemovedFiles", Value::from(written.removed)),
             ("sizeInBytes", Value::from(written.bytes)),
+            ("sizeInBytesWritten", Value::from(written.bytes_written)),
+            ("numSidecarsReused", Value::from(written.sidecars_reused)),
         ];
         Ok(Report {
             attempts: 1,

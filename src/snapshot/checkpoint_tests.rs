@@ -1,8 +1,10 @@
 use super::*;
 use crate::env::{Env, SeededEntropy};
+use crate::log::Remove;
 use crate::log::checkpoint::{FirstFile, read_small};
 use crate::log::{Add, DomainMetadata, Metadata, Protocol, Txn, VectorDescriptor, encode_commit};
 use crate::snapshot::At;
+use crate::snapshot::FileQuery;
 use crate::storage::TableRoot;
 use crate::table::Table;
 use futures::StreamExt;
@@ -12,12 +14,12 @@ use object_store::path::Path;
 use std::collections::BTreeSet;
 
 /// A table in memory whose log is written line by line.
-struct Fixture {
-    store: Arc<InMemory>,
-    table: Table,
+pub(super) struct Fixture {
+    pub(super) store: Arc<InMemory>,
+    pub(super) table: Table,
 }
 
-fn fixture() -> Fixture {
+pub(super) fn fixture() -> Fixture {
     let store = Arc::new(InMemory::new());
     Fixture { table: table_on(store.clone()), store }
 }
@@ -28,18 +30,18 @@ fn table_on(store: Arc<dyn ObjectStore>) -> Table {
 }
 
 impl Fixture {
-    async fn commit(&self, version: u64, actions: &[Action]) {
+    pub(super) async fn commit(&self, version: u64, actions: &[Action]) {
         let key = Path::from(format!("t/_delta_log/{version:020}.json"));
         self.store.put(&key, encode_commit(actions).unwrap().into()).await.unwrap();
     }
-    async fn drop_commits_to(&self, version: u64) {
+    pub(super) async fn drop_commits_to(&self, version: u64) {
         for v in 0..=version {
             self.store.delete(&Path::from(format!("t/_delta_log/{v:020}.json"))).await.unwrap();
         }
     }
 }
 
-fn start(configuration: &[(&str, &str)]) -> Vec<Action> {
+pub(super) fn start(configuration: &[(&str, &str)]) -> Vec<Action> {
     let v2 = configuration.iter().any(|(_, v)| *v == "v2");
     let features = |names: &[&str]| Some(names.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>());
     let protocol = if v2 {
@@ -65,7 +67,7 @@ fn start(configuration: &[(&str, &str)]) -> Vec<Action> {
     ]
 }
 
-fn add(path: &str, p: Option<i64>, a: i64) -> Add {
+pub(super) fn add(path: &str, p: Option<i64>, a: i64) -> Add {
     Add {
         path: path.to_owned(),
         partition_values: NullableMap::from([("p".to_owned(), p.map(|p| p.to_string()))]),
@@ -80,7 +82,7 @@ fn add(path: &str, p: Option<i64>, a: i64) -> Add {
         clustering_provider: None,
     }
 }
-fn remove(add: &Add, at: i64) -> Remove {
+pub(super) fn remove(add: &Add, at: i64) -> Remove {
     Remove {
         path: add.path.clone(),
         deletion_timestamp: Some(at),
@@ -97,7 +99,7 @@ fn remove(add: &Add, at: i64) -> Remove {
 }
 
 /// Everything that replay knows, in an order of its own.
-async fn state(table: &Table) -> (BTreeSet<String>, BTreeSet<String>, Vec<String>) {
+pub(super) async fn state(table: &Table) -> (BTreeSet<String>, BTreeSet<String>, Vec<String>) {
     let snapshot = table.snapshot_at(At::Latest).await.unwrap();
     let text = |a: Action| String::from_utf8(encode_commit(&[a]).unwrap().to_vec()).unwrap();
     let mut files = BTreeSet::new();

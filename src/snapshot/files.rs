@@ -11,11 +11,13 @@ use crate::env::guarded;
 use crate::error::{Code, Error, Result};
 use crate::expr::BoundExpr;
 use crate::log::batch::{FileRows, removes_of};
-use crate::log::checkpoint::{FirstFile, ParquetFile, ReadPlan, is_json, open, open_sidecar, present, read_json, read_small_of};
+use crate::log::checkpoint::{
+    FirstFile, ParquetFile, ReadPlan, actions_in, is_json, open, open_sidecar, read_json, read_small_of, struct_column,
+};
 use crate::log::seen::SeenFiles;
 use crate::log::{Action, Add, LogFile, LogTail, Remove, Sidecar, VectorDescriptor};
 use crate::storage::TableRoot;
-use arrow::array::{Array, BooleanArray, Int64Array, RecordBatch, StructArray, cast::AsArray};
+use arrow::array::{Array, BooleanArray, Int64Array, RecordBatch};
 use arrow::error::ArrowError;
 use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
@@ -26,7 +28,7 @@ use std::sync::Arc;
 /// Rows of one batch.
 const BATCH_ROWS: usize = 8192;
 /// Files of a checkpoint that are read at once.
-const FILES_AT_ONCE: usize = 4;
+const FILES_AT_ONCE: usize = 8;
 
 /// Which files, and how much of each.
 #[derive(Clone, Debug, Default)]
@@ -127,11 +129,11 @@ impl Snapshot {
         let start = async move {
             let (seen, live) = replay_tail(snapshot.tail(), snapshot.table().root());
             let pruner = query.filter.clone().map(|f| FilePruner::new(f, snapshot.state())).transpose()?;
-            let read = Arc::new(Reading { seen, query, pruner });
+            let read = Arc::new(Reading { seen: Arc::new(seen), query, pruner });
             let tail = tail_files(Arc::clone(&snapshot), live, Arc::clone(&read));
             let handed_out = HandedOut::default();
             let (reading, counter) = (Arc::clone(&read), handed_out.clone());
-            let checkpoint = parts(&snapshot)
+            let checkpoint = parts(&snapshot, read.pruner.is_some())
                 .enumerate()
                 .map(move |(i, part)| part.map(|part| counter.count(i, part.files(Arc::clone(&reading)))))
                 .try_flatten_unordered(FILES_AT_ONCE)
@@ -177,6 +179,9 @@ impl Snapshot {
                 Ok(chunk.iter().filter_map(remove).collect())
             });
             Ok::<_, Error>(tail.chain(checkpoint))
+            let (seen, removed) = tail_removes(&snapshot);
+            let checkpoint = parts(&snapshot, false).and_then(move |part| part.removes(Arc::clone(&seen))).try_flatten();
+            Ok::<_, Error>(stream::iter([Ok(removed)]).chain(checkpoint))
         };
         stream::once(start).try_flatten().boxed()
     }
@@ -184,19 +189,72 @@ impl Snapshot {
 
 /// The files of the checkpoint alone, as they stand there; nothing stands in for what is broken.
 pub(super) fn checkpoint_files(snapshot: &Arc<Snapshot>, query: FileQuery) -> BoxStream<'static, Result<FileBatch>> {
-    let seen = SeenFiles::new(snapshot.table().root().url());
+    let seen = Arc::new(SeenFiles::new(snapshot.table().root().url()));
     let read = Arc::new(Reading { seen, query, pruner: None });
-    parts(snapshot).map_ok(move |part| part.files(Arc::clone(&read))).try_flatten_unordered(FILES_AT_ONCE).boxed()
+    parts(snapshot, false).map_ok(move |part| part.files(Arc::clone(&read))).try_flatten_unordered(FILES_AT_ONCE).boxed()
+}
+
+/// What the tail has spoken about, and its newest words that remove a file.
+fn tail_removes(snapshot: &Snapshot) -> (SeenFiles, Vec<Remove>) {
+    let mut seen = SeenFiles::new(snapshot.table().root().url());
+    let mut removed = Vec::new();
+    for action in snapshot.tail().pieces().iter().rev().flat_map(|piece| piece.actions.iter().rev()) {
+        match action {
+            Action::Remove(r) if seen.insert(r.into()) => removed.push(r.clone()),
+            Action::Add(a) => _ = seen.insert(a.into()),
+            _ => {}
+        }
+    }
+    (seen, removed)
+}
+
+impl Snapshot {
+    /// The files that the tail has removed after this time.
+    pub(super) fn tail_removes(&self, oldest: i64) -> Vec<Remove> {
+        let (_, mut removed) = tail_removes(self);
+        removed.retain(|r| r.deletion_timestamp.unwrap_or(0) > oldest);
+        removed
+    }
+    /// The tail's live files, as columns.
+    pub(super) fn tail_rows(&self, live: &Live) -> Result<Vec<FileRows>> {
+        live.chunks(BATCH_ROWS).map(|chunk| rows_of(self, chunk)).collect()
+    }
+}
+
+fn rows_of(snapshot: &Snapshot, live: &[(u32, u32)]) -> Result<FileRows> {
+    let pieces = snapshot.tail().pieces();
+    FileRows::from_adds(live.iter().filter_map(|(p, a)| match pieces[*p as usize].actions.get(*a as usize) {
+        Some(Action::Add(add)) => Some(add),
+        _ => None,
+    }))
 }
 
 /// What stays the same while one stream is read.
 pub(super) struct Reading {
-    seen: SeenFiles,
+    seen: Arc<SeenFiles>,
     query: FileQuery,
     pruner: Option<FilePruner>,
 }
 
 /// Where the tail's live files, or its removals, stand: piece and action.
+impl Reading {
+    /// Whole actions of all files that have not been seen.
+    pub(super) fn all(seen: Arc<SeenFiles>) -> Reading {
+        Reading { seen, query: FileQuery::default().full(), pruner: None }
+    }
+}
+
+/// The files of one part of a checkpoint that have not been seen.
+pub(super) fn part_files(file: ParquetFile, read: &Arc<Reading>) -> BoxStream<'static, Result<FileBatch>> {
+    Part::Columns(file).files(Arc::clone(read))
+}
+
+/// The removed files of one part of a checkpoint that have not been seen.
+pub(super) async fn part_removes(file: ParquetFile, read: &Arc<Reading>) -> Result<BoxStream<'static, Result<Vec<Remove>>>> {
+    Part::Columns(file).removes(Arc::clone(&read.seen)).await
+}
+
+/// Where the tail's live files stand: piece and action.
 pub(super) type Live = Vec<(u32, u32)>;
 
 /// Newest first. Inside one commit the later line wins, as it would in forward order. (REC-21, REC-22)
@@ -219,12 +277,7 @@ fn tail_files(snapshot: Arc<Snapshot>, live: Live, read: Arc<Reading>) -> BoxStr
     let chunks: Vec<Live> = live.chunks(BATCH_ROWS).map(<[_]>::to_vec).collect();
     stream::iter(chunks)
         .map(move |chunk| {
-            let pieces = snapshot.tail().pieces();
-            let adds = chunk.iter().filter_map(|(p, a)| match pieces[*p as usize].actions.get(*a as usize) {
-                Some(Action::Add(add)) => Some(add),
-                _ => None,
-            });
-            let rows = FileRows::from_adds(adds)?;
+            let rows = rows_of(&snapshot, &chunk)?;
             Ok(FileBatch::new(match &read.pruner {
                 Some(pruner) => rows.filter(&pruner.keep(&rows, Facts::All)?)?,
                 None => rows,
@@ -239,18 +292,24 @@ pub(super) enum Part {
     Actions(Vec<Action>),
 }
 
-/// The parts of the snapshot's checkpoint, opened as they are asked for; sidecars after the file that names them. (CKP-6)
-pub(super) fn parts(snapshot: &Arc<Snapshot>) -> BoxStream<'static, Result<Part>> {
+/// The parts of the snapshot's checkpoint, opened as they are asked for; sidecars after the file that names them. (CKP-6) A lean reader hopes
+/// to need little of most.
+pub(super) fn parts(snapshot: &Arc<Snapshot>, lean: bool) -> BoxStream<'static, Result<Part>> {
     let root = snapshot.table().root().clone();
     let files: Vec<LogFile> = snapshot.segment().checkpoint.iter().flat_map(|c| c.files.clone()).collect();
     let first = snapshot.first_file.clone();
     let opened = stream::iter(files.into_iter().enumerate())
-        .map(move |(i, file)| open_part(root.clone(), file, (i == 0).then(|| first.clone())))
+        .map(move |(i, file)| open_part(root.clone(), file, (i == 0).then(|| first.clone()), lean))
         .buffered(FILES_AT_ONCE);
     opened.try_flatten().boxed()
 }
 
-fn open_part(root: TableRoot, file: LogFile, first: Option<FirstFile>) -> BoxFuture<'static, Result<BoxStream<'static, Result<Part>>>> {
+fn open_part(
+    root: TableRoot,
+    file: LogFile,
+    first: Option<FirstFile>,
+    lean: bool,
+) -> BoxFuture<'static, Result<BoxStream<'static, Result<Part>>>> {
     Box::pin(async move {
         let (part, sidecars): (Part, Vec<Sidecar>) = if is_json(&file) {
             let actions = read_json(&root, &file).await?;
@@ -267,7 +326,7 @@ fn open_part(root: TableRoot, file: LogFile, first: Option<FirstFile>) -> BoxFut
         let sidecars = stream::iter(sidecars)
             .map(move |s| {
                 let root = root.clone();
-                async move { open_sidecar(&root, &s).await.map(Part::Columns) }
+                async move { open_sidecar(&root, &s, lean).await.map(Part::Columns) }
             })
             .buffered(FILES_AT_ONCE);
         Ok(stream::iter([Ok(part)]).chain(sidecars).boxed())
@@ -316,7 +375,7 @@ impl Part {
                 let batches = file.read(plan).map(move |batch| {
                     let batch = batch?;
                     let column = struct_column(&file, &batch, "remove")?;
-                    let removes = removes_of(&rows_with_path(&file, column)?)?;
+                    let removes = removes_of(&actions_in(&file, column)?)?;
                     Ok(removes.into_iter().filter(|r| !seen.contains(r.into())).collect())
                 });
                 Ok(batches.boxed())
@@ -355,25 +414,10 @@ fn column_files(file: &ParquetFile, read: Arc<Reading>) -> Result<BoxStream<'sta
     Ok(source
         .map(move |batch| {
             let batch = batch?;
-            let rows = FileRows::from_column(&rows_with_path(&file, struct_column(&file, &batch, "add")?)?)?;
+            let rows = FileRows::from_column(&actions_in(&file, struct_column(&file, &batch, "add")?)?)?;
             FileBatch::new(rows).without(&read.seen)
         })
         .boxed())
-}
-
-fn struct_column<'a>(file: &ParquetFile, batch: &'a RecordBatch, name: &str) -> Result<&'a StructArray> {
-    let column = batch.column_by_name(name).and_then(|c| c.as_struct_opt());
-    column.ok_or_else(|| file.broken(format!("the column {name} is not a struct")))
-}
-
-/// Only rows that hold such an action: a struct around a missing path is none. (CKP-4)
-fn rows_with_path(file: &ParquetFile, column: &StructArray) -> Result<StructArray> {
-    let path = column.fields().iter().position(|f| f.name() == "path").ok_or_else(|| file.broken("a file action without a path"))?;
-    let mask = present(column, path);
-    if mask.true_count() == column.len() {
-        return Ok(column.clone());
-    }
-    Ok(arrow::compute::filter(column, &mask).map_err(|e| file.broken(e))?.as_struct().clone())
 }
 
 /// Whether statistics are read parsed, as text, or not at all.

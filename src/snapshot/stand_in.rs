@@ -62,7 +62,7 @@ fn remaining(
         let (mut seen, _) = replay_tail(snapshot.tail(), snapshot.table().root());
         let counts = std::mem::take(&mut *handed_out.0.lock().unwrap_or_else(|e| e.into_inner()));
         let last = counts.keys().last().map_or(0, |part| part + 1);
-        let mut parts = parts(&snapshot).take(last).enumerate();
+        let mut parts = parts(&snapshot, false).take(last).enumerate();
         while let Some((i, part)) = parts.next().await {
             let Some(count) = counts.get(&i) else { continue };
             let mut batches = part?.files(Arc::clone(&read)).take(*count);

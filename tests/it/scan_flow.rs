@@ -213,3 +213,21 @@ async fn count_asks_for_data_only_when_the_log_does_not_decide() {
     assert_eq!(count(Some("p IS NULL")).await, (0, false));
     assert_eq!(count(Some("id < 700")).await, (700, true));
 }
+
+// spec: DAT-14
+#[tokio::test]
+async fn a_count_decodes_only_what_its_filter_reads() {
+    let folder = tempfile::tempdir().unwrap();
+    let table = Table::at(folder.path().to_str().unwrap()).open().unwrap();
+    let ids: Vec<i64> = (0..20_000).collect();
+    let texts = StringArray::from_iter_values(ids.iter().map(|id| format!("{id} {}", id.wrapping_mul(0x9E37_79B9_7F4A_7C15u64 as i64))));
+    let batch = RecordBatch::try_from_iter([("id", Arc::new(Int64Array::from(ids)) as ArrayRef), ("s", Arc::new(texts))]).unwrap();
+    table.append(batch.schema(), futures::stream::iter([Ok(batch)]).boxed()).run().await.unwrap();
+    let scan = table.snapshot().await.unwrap().scan().filter(Expr::sql("id % 10 = 3").unwrap()).build().unwrap();
+    assert_eq!(scan.clone().count().await.unwrap(), 2_000);
+    let counted = scan.metrics();
+    let rows: Vec<_> = scan.clone().stream().try_collect::<Vec<_>>().await.unwrap();
+    assert_eq!(rows.iter().map(|b| b.num_rows()).sum::<usize>(), 2_000);
+    let read = scan.metrics().bytes_read - counted.bytes_read;
+    assert!(counted.files_read == 1 && counted.bytes_read * 2 < read, "{} bytes for the count, {read} for the rows", counted.bytes_read);
+}

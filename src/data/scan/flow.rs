@@ -41,6 +41,10 @@ impl Flow {
     pub fn reading(&self) -> &Arc<Reading> {
         &self.reading
     }
+    /// The same flow of rows, none of whose columns is wanted.
+    pub fn without_columns(&self) -> Flow {
+        Flow { reading: Arc::new(self.reading.without_columns()), ..self.clone() }
+    }
 
     /// The rows of these files, one file after the other; `ahead` files are opened before their turn.
     pub fn run_in_order(&self, tasks: Vec<FileTask>, ahead: usize) -> BoxStream<'static, Result<(usize, RecordBatch)>> {

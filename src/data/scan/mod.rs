@@ -187,7 +187,7 @@ impl Scan {
         let decided = self.flow.reading().filter.is_none() || self.flow.reading().by_partition;
         if !decided {
             let mut rows = 0u64;
-            let mut batches = self.stream();
+            let mut batches = Scan { flow: self.flow.without_columns(), ..self }.stream();
             while let Some(batch) = batches.try_next().await? {
                 rows += batch.num_rows() as u64;
             }

@@ -18,7 +18,7 @@ use crate::schema::Scalar;
 use crate::storage::TableRoot;
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow::compute::filter_record_batch;
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{Schema, SchemaRef};
 use futures::{Stream, StreamExt};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, RowSelection};
@@ -80,6 +80,25 @@ pub(super) struct Opened {
 }
 
 impl Reading {
+    /// The same rows without their columns: only what the filter reads is decoded. (DAT-14)
+    pub(super) fn without_columns(&self) -> Reading {
+        let read = self.filter.as_ref().map(|filter| filter.columns()).unwrap_or_default();
+        Reading {
+            root: self.root.clone(),
+            env: self.env.clone(),
+            wanted: self.wanted.iter().filter(|wanted| read.contains(&wanted.logical)).cloned().collect(),
+            shown: 0,
+            hidden: Vec::new(),
+            schema: Arc::new(Schema::empty()),
+            filter: self.filter.clone(),
+            pruner: self.pruner.clone(),
+            by_partition: self.by_partition,
+            limit: self.limit,
+            whole: self.whole,
+            bytes_read: Arc::clone(&self.bytes_read),
+        }
+    }
+
     /// The value of a partition column in this file, as an array of one row.
     fn constant(&self, task: &FileTask, column: &Wanted) -> Result<ArrayRef> {
         let text = task.partition_values.get(column.physical()).and_then(|value| value.as_deref());

@@ -63,8 +63,20 @@ impl ParquetFile {
     /// Reads the footer: one request when `size` is right.
     pub async fn open(store: Arc<dyn ObjectStore>, key: Path, name: &str, size: u64) -> Result<ParquetFile> {
         let size = if size == 0 { store.head(&key).await.map_err(|e| unreadable(name, e))?.size } else { size };
-        let start = if size <= WHOLE { 0 } else { size - TAIL };
-        let bytes = store.get_range(&key, start..size).await.map_err(|e| unreadable(name, e))?;
+        let end = if size <= WHOLE { size } else { TAIL };
+        ParquetFile::open_end(store, key, name, size, end).await
+    }
+    /// Reads so many bytes of the end of a file, which hold its footer as a rule. One request when they do.
+    pub async fn open_end(store: Arc<dyn ObjectStore>, key: Path, name: &str, size: u64, end: u64) -> Result<ParquetFile> {
+        let start = size - end.clamp(TRAILER.min(size), WHOLE).min(size);
+        let bytes = match store.get_range(&key, start..size).await {
+            Ok(bytes) => bytes,
+            // A range behind the end of a torn file is a failure of its own to most stores.
+            Err(e) => match store.head(&key).await {
+                Ok(found) if found.size != size => return Err(broken(name, format!("it has {} bytes, not {size}", found.size))),
+                _ => return Err(unreadable(name, e)),
+            },
+        };
         let length = footer_length(&bytes, size).map_err(|why| broken(name, why))?;
         let held = vec![(start, bytes)];
         let footer = size - TRAILER - length..size - TRAILER;
@@ -89,6 +101,11 @@ impl ParquetFile {
         let mut file = self.clone();
         file.held.extend(ranges.into_iter().map(|r| r.start).zip(bytes));
         Ok(file)
+    }
+    /// Some bytes of it, without a request when they are here already.
+    pub async fn bytes(&self, range: Range<u64>) -> Result<Bytes> {
+        let bytes = fetch(self.store.as_ref(), &self.key, &self.name, &self.held, std::slice::from_ref(&range)).await?;
+        Ok(bytes.into_iter().next().unwrap_or_default())
     }
     pub fn name(&self) -> &str {
         &self.name

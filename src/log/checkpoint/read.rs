@@ -2,12 +2,13 @@
 //!
 //! Invariant: no column of `add` or `remove` is read for the small actions.
 
+use super::carry::SidecarFacts;
 use super::parquet_file::{ParquetFile, ReadPlan};
 use super::sidecar::sidecar_key;
 use crate::env::Env;
 use crate::error::{Code, Error, Result};
 use crate::log::segment::CheckpointFiles;
-use crate::log::{Action, LogFile, LogFileKind, decode_commit};
+use crate::log::{Action, LogFile, LogFileKind, Sidecar, decode_commit};
 use crate::storage::{TableRoot, get};
 use arrow::array::{Array, BooleanArray, RecordBatch, StructArray, cast::AsArray};
 use arrow::compute::filter_record_batch;
@@ -100,10 +101,14 @@ pub(crate) async fn open(root: &TableRoot, file: &LogFile) -> Result<ParquetFile
     ParquetFile::open(root.store().clone(), root.log_key(&file.name), &file.name, file.size).await
 }
 
-/// Opens a sidecar.
-pub(crate) async fn open_sidecar(root: &TableRoot, sidecar: &crate::log::Sidecar) -> Result<ParquetFile> {
+/// Opens a sidecar. A lean reader, who may need nothing of it but its footer, fetches no more than that of ours.
+pub(crate) async fn open_sidecar(root: &TableRoot, sidecar: &Sidecar, lean: bool) -> Result<ParquetFile> {
     let (store, key) = sidecar_key(root, &sidecar.path)?;
-    ParquetFile::open(store, key, &sidecar.path, u64::try_from(sidecar.size_in_bytes).unwrap_or(0)).await
+    let size = u64::try_from(sidecar.size_in_bytes).unwrap_or(0);
+    match SidecarFacts::of(sidecar).filter(|_| lean && size > 0) {
+        Some(facts) => ParquetFile::open_end(store, key, &sidecar.path, size, facts.index_bytes).await,
+        None => ParquetFile::open(store, key, &sidecar.path, size).await,
+    }
 }
 
 pub(crate) fn is_json(file: &LogFile) -> bool {
@@ -127,6 +132,22 @@ pub(crate) fn present(column: &StructArray, key: usize) -> BooleanArray {
         Some(nulls) => BooleanArray::new(nulls.into_inner(), None),
         None => BooleanArray::from(vec![true; column.len()]),
     }
+}
+
+/// One column of a batch, which must be that of an action.
+pub(crate) fn struct_column<'a>(file: &ParquetFile, batch: &'a RecordBatch, name: &str) -> Result<&'a StructArray> {
+    let column = batch.column_by_name(name).and_then(|c| c.as_struct_opt());
+    column.ok_or_else(|| file.broken(format!("the column {name} is not a struct")))
+}
+
+/// Only rows that hold such an action: a struct around a missing path is none. (CKP-4)
+pub(crate) fn actions_in(file: &ParquetFile, column: &StructArray) -> Result<StructArray> {
+    let path = column.fields().iter().position(|f| f.name() == "path").ok_or_else(|| file.broken("a file action without a path"))?;
+    let mask = present(column, path);
+    if mask.true_count() == column.len() {
+        return Ok(column.clone());
+    }
+    Ok(arrow::compute::filter(column, &mask).map_err(|e| file.broken(e))?.as_struct().clone())
 }
 
 /// Rows -> actions by way of their JSON, so that both are read by one decoder.

@@ -13,16 +13,22 @@ use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, StructArray, cast
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Int64Type, Schema, SchemaRef};
 use arrow::json::ReaderBuilder;
 use bytes::Bytes;
+use md5::{Digest, Md5};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use parquet::arrow::arrow_writer::{ArrowWriter, ArrowWriterOptions};
 use parquet::basic::Compression;
-use parquet::file::properties::WriterProperties;
+use parquet::file::metadata::ParquetMetaDataReader;
+use parquet::file::properties::{BloomFilterPosition, WriterProperties};
 use parquet::schema::types::ColumnPath;
 use std::sync::Arc;
 
 /// Rows of a row group of files: small enough that a filter on sorted files reads little, large enough that footers stay small.
 pub(crate) const GROUP_ROWS: usize = 16_384;
+/// What is read of the end of a file that has no filter.
+const FOOTER_GUESS: u64 = 64 << 10;
+/// How often a Bloom filter does not rule out a path that is not there: hardly, for every doubt costs a read.
+const FILTER_ERROR: f64 = 1e-4;
 /// Rows of a page, the grain of the page index.
 const PAGE_ROWS: usize = 4_096;
 
@@ -46,6 +52,23 @@ pub(crate) struct Tally {
     pub file_bytes: i64,
     pub removed: u64,
     pub others: u64,
+}
+
+impl FileColumns {
+    /// Tells whether two sidecars have the same columns.
+    pub fn fingerprint(&self) -> Result<String> {
+        let schema = format!("{:?}", schema_of(Content::Sidecar, self)?);
+        Ok(Md5::digest(schema.as_bytes()).iter().map(|b| format!("{b:02x}")).collect())
+    }
+}
+
+/// Bytes of an encoded file from its first Bloom filter to its end; without one, of its footer.
+pub(crate) fn index_bytes(body: &Bytes) -> Result<u64> {
+    let metadata = ParquetMetaDataReader::new().parse_and_finish(body).map_err(encoding)?;
+    let chunks = metadata.row_groups().iter().flat_map(|group| group.columns());
+    let first = chunks.filter_map(|chunk| chunk.bloom_filter_offset()).filter_map(|at| u64::try_from(at).ok()).min();
+    let size = body.len() as u64;
+    Ok(first.map_or(FOOTER_GUESS, |first| size.saturating_sub(first)).min(size))
 }
 
 impl Tally {
@@ -85,17 +108,27 @@ pub(crate) struct Encoder {
 impl Encoder {
     pub fn new(content: Content, columns: FileColumns) -> Result<Encoder> {
         let schema = schema_of(content, &columns)?;
-        let whole = |name: &str| ColumnPath::from(vec!["add".to_owned(), name.to_owned()]);
-        let properties = WriterProperties::builder()
+        let column = |action: &str, name: &str| ColumnPath::from(vec![action.to_owned(), name.to_owned()]);
+        let mut properties = WriterProperties::builder()
             .set_compression(Compression::SNAPPY)
             .set_max_row_group_row_count(Some(GROUP_ROWS))
             .set_data_page_row_count_limit(PAGE_ROWS)
             .set_write_batch_size(PAGE_ROWS)
             // Hardly a value stands twice.
-            .set_column_dictionary_enabled(whole("path"), false)
-            .set_column_dictionary_enabled(whole("stats"), false)
-            .build();
-        let options = ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
+            .set_column_dictionary_enabled(column("add", "path"), false)
+            .set_column_dictionary_enabled(column("add", "stats"), false);
+        if content == Content::Sidecar {
+            // Before the footer, so that one read of the end tells which files are not in it.
+            properties = properties.set_bloom_filter_position(BloomFilterPosition::End);
+            for action in ["add", "remove"] {
+                let path = column(action, "path");
+                properties = properties
+                    .set_column_bloom_filter_enabled(path.clone(), true)
+                    .set_column_bloom_filter_max_ndv(path.clone(), GROUP_ROWS as u64)
+                    .set_column_bloom_filter_fpp(path, FILTER_ERROR);
+            }
+        }
+        let options = ArrowWriterOptions::new().with_properties(properties.build()).with_skip_arrow_metadata(true);
         let writer = ArrowWriter::try_new_with_options(Vec::new(), Arc::clone(&schema), options).map_err(encoding)?;
         Ok(Encoder { writer, schema, columns, tally: Tally::default() })
     }

@@ -10,6 +10,7 @@ mod expressions;
 mod files;
 mod interop;
 mod matrix;
+mod log_care;
 mod merge;
 mod optimize;
 mod processes;
