@@ -133,7 +133,7 @@ async fn random_histories_of_checkpoints_say_what_the_commits_say() {
         let mut gone: Vec<Add> = Vec::new();
         let now = f.table.env().now().millis();
         for v in 1..30u64 {
-            let mut actions = Vec::new();
+            let mut actions = vec![Action::CommitInfo(Default::default())];
             for i in 0..if v == 1 { 300 } else { next(4) } {
                 let space = if next(5) == 0 { "%20" } else { "" };
                 let new = add(&format!("a{space}{v}-{i}.parquet"), Some(next(3) as i64), next(100) as i64);
