@@ -2,7 +2,6 @@
 //!
 //! Invariant: the log is cut only at a checkpoint that was read to its end and holds what the log says elsewhere.
 
-use super::files::checkpoint_files;
 use super::history::CommitTimes;
 use super::load::read_checksum;
 use super::{At, CountEffort, FileQuery, Snapshot};
@@ -116,7 +115,7 @@ impl Snapshot {
             return Err(unfit("its checkpoint lacks protocol or metadata"));
         }
         let mut found = (0u64, 0u64);
-        let mut batches = checkpoint_files(self, FileQuery::default());
+        let mut batches = self.checkpoint_files(FileQuery::default());
         while let Some(batch) = batches.try_next().await? {
             found.0 += batch.len() as u64;
             found.1 = (0..batch.len()).fold(found.1, |sum, row| sum.saturating_add(batch.size(row).unsigned_abs()));

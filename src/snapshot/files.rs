@@ -146,10 +146,10 @@ impl Snapshot {
     }
 
     /// Every file that the snapshot's own checkpoint names, whatever the tail says of it. Nothing stands in for what is broken.
-    pub(crate) fn checkpoint_files(self: &Arc<Self>) -> BoxStream<'static, Result<FileBatch>> {
-        let seen = SeenFiles::new(self.table().root().url());
-        let read = Arc::new(Reading { seen, query: FileQuery::default().full(), pruner: None });
-        parts(self).map_ok(move |part| part.files(Arc::clone(&read))).try_flatten().boxed()
+    pub(crate) fn checkpoint_files(self: &Arc<Self>, query: FileQuery) -> BoxStream<'static, Result<FileBatch>> {
+        let seen = Arc::new(SeenFiles::new(self.table().root().url()));
+        let read = Arc::new(Reading { seen, query, pruner: None });
+        parts(self, false).map_ok(move |part| part.files(Arc::clone(&read))).try_flatten_unordered(FILES_AT_ONCE).boxed()
     }
 
     /// Removed files that the log still remembers, newest first. Memory as of `files`.
@@ -185,13 +185,6 @@ impl Snapshot {
         };
         stream::once(start).try_flatten().boxed()
     }
-}
-
-/// The files of the checkpoint alone, as they stand there; nothing stands in for what is broken.
-pub(super) fn checkpoint_files(snapshot: &Arc<Snapshot>, query: FileQuery) -> BoxStream<'static, Result<FileBatch>> {
-    let seen = Arc::new(SeenFiles::new(snapshot.table().root().url()));
-    let read = Arc::new(Reading { seen, query, pruner: None });
-    parts(snapshot, false).map_ok(move |part| part.files(Arc::clone(&read))).try_flatten_unordered(FILES_AT_ONCE).boxed()
 }
 
 /// What the tail has spoken about, and its newest words that remove a file.

@@ -12,7 +12,7 @@ use crate::log::read::read_commits;
 use crate::log::seen::PathForm;
 use crate::log::segment::{CheckpointFiles, compaction_end};
 use crate::log::{Action, LogFile, LogFileKind, Version, compaction, decode_commit};
-use crate::snapshot::{At, FileBatch, Snapshot};
+use crate::snapshot::{At, FileBatch, FileQuery, Snapshot};
 use crate::storage::get;
 use crate::table::Table;
 use futures::TryStreamExt;
@@ -109,7 +109,7 @@ pub(super) async fn against_replay(table: &Table, layout: &Layout, checkpoint: &
     };
     let paths = PathForm::new(table.root().url());
     let mut sums = vec![0u128; SUMS];
-    match sum(at.checkpoint_files(), &paths, &mut sums, 1).await {
+    match sum(at.checkpoint_files(FileQuery::default().full()), &paths, &mut sums, 1).await {
         Ok(()) => {}
         Err(e) if is_damage(&e) => {
             say(findings, CKPT_BROKEN, layout, checkpoint, e.message().to_owned());
@@ -117,7 +117,7 @@ pub(super) async fn against_replay(table: &Table, layout: &Layout, checkpoint: &
         }
         Err(e) => return Err(e),
     }
-    match sum(without.files(crate::snapshot::FileQuery::default().full()), &paths, &mut sums, -1).await {
+    match sum(without.files(FileQuery::default().full()), &paths, &mut sums, -1).await {
         Ok(()) => {}
         Err(e) => return damage(e).map(|_: Option<()>| ()),
     }
@@ -161,7 +161,7 @@ async fn sum(mut files: BoxStream<'static, Result<FileBatch>>, paths: &PathForm,
 /// Names some of the files that only one side has, or that differ.
 async fn differing(at: &Arc<Snapshot>, without: &Arc<Snapshot>, paths: &PathForm, sums: &[u128]) -> Result<String> {
     let mut sides: [BTreeMap<(Vec<u8>, Option<String>), u128>; 2] = Default::default();
-    let streams = [at.checkpoint_files(), without.files(crate::snapshot::FileQuery::default().full())];
+    let streams = [at.checkpoint_files(FileQuery::default().full()), without.files(FileQuery::default().full())];
     for (side, mut files) in sides.iter_mut().zip(streams) {
         while let Some(batch) = files.try_next().await? {
             for row in 0..batch.len() {
