@@ -85,7 +85,11 @@ def linked(name):
     def prepare(scratch):
         subprocess.run(["cp", "-al", DATA / name, scratch / "t"], check=True)
         return scratch / "t"
+    return prepare
+
+
 def ten_commits_more(name):
+    def prepare(scratch):
         table = copy_of(name)(scratch)
         subprocess.run([OPS, "append-rows", table, "10"], check=True, stdout=subprocess.DEVNULL)
         return table

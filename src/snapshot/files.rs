@@ -156,57 +156,46 @@ impl Snapshot {
     pub(crate) fn tombstones(self: &Arc<Self>) -> BoxStream<'static, Result<Vec<Remove>>> {
         let snapshot = Arc::clone(self);
         let start = async move {
-            let mut seen = SeenFiles::new(snapshot.table().root().url());
-            let mut removed = Live::new();
-            for (p, piece) in snapshot.tail().pieces().iter().enumerate().rev() {
-                for (a, action) in piece.actions.iter().enumerate().rev() {
-                    match action {
-                        Action::Remove(r) if seen.insert(r.into()) => removed.push((p as u32, a as u32)),
-                        Action::Add(a) => _ = seen.insert(a.into()),
-                        _ => {}
-                    }
-                }
-            }
+            let (seen, removed) = tail_removed(&snapshot);
             let seen = Arc::new(seen);
-            let checkpoint = parts(&snapshot).and_then(move |part| part.removes(Arc::clone(&seen))).try_flatten();
-            let chunks: Vec<Live> = removed.chunks(BATCH_ROWS).map(<[_]>::to_vec).collect();
-            let tail = stream::iter(chunks).map(move |chunk| {
-                let pieces = snapshot.tail().pieces();
-                let remove = |(p, a): &(u32, u32)| match pieces[*p as usize].actions.get(*a as usize) {
-                    Some(Action::Remove(remove)) => Some(remove.clone()),
-                    _ => None,
-                };
-                Ok(chunk.iter().filter_map(remove).collect())
-            });
-            Ok::<_, Error>(tail.chain(checkpoint))
-            let (seen, removed) = tail_removes(&snapshot);
             let checkpoint = parts(&snapshot, false).and_then(move |part| part.removes(Arc::clone(&seen))).try_flatten();
-            Ok::<_, Error>(stream::iter([Ok(removed)]).chain(checkpoint))
+            let chunks: Vec<Live> = removed.chunks(BATCH_ROWS).map(<[_]>::to_vec).collect();
+            let tail = stream::iter(chunks).map(move |chunk| Ok(removes_at(&snapshot, &chunk).cloned().collect()));
+            Ok::<_, Error>(tail.chain(checkpoint))
         };
         stream::once(start).try_flatten().boxed()
     }
 }
 
-/// What the tail has spoken about, and its newest words that remove a file.
-fn tail_removes(snapshot: &Snapshot) -> (SeenFiles, Vec<Remove>) {
+/// What the tail has spoken about, and where its newest words stand that remove a file.
+fn tail_removed(snapshot: &Snapshot) -> (SeenFiles, Live) {
     let mut seen = SeenFiles::new(snapshot.table().root().url());
-    let mut removed = Vec::new();
-    for action in snapshot.tail().pieces().iter().rev().flat_map(|piece| piece.actions.iter().rev()) {
-        match action {
-            Action::Remove(r) if seen.insert(r.into()) => removed.push(r.clone()),
-            Action::Add(a) => _ = seen.insert(a.into()),
-            _ => {}
+    let mut removed = Live::new();
+    for (p, piece) in snapshot.tail().pieces().iter().enumerate().rev() {
+        for (a, action) in piece.actions.iter().enumerate().rev() {
+            match action {
+                Action::Remove(r) if seen.insert(r.into()) => removed.push((p as u32, a as u32)),
+                Action::Add(a) => _ = seen.insert(a.into()),
+                _ => {}
+            }
         }
     }
     (seen, removed)
 }
 
+fn removes_at<'a>(snapshot: &'a Snapshot, places: &'a [(u32, u32)]) -> impl Iterator<Item = &'a Remove> {
+    let pieces = snapshot.tail().pieces();
+    places.iter().filter_map(|(p, a)| match pieces[*p as usize].actions.get(*a as usize) {
+        Some(Action::Remove(remove)) => Some(remove),
+        _ => None,
+    })
+}
+
 impl Snapshot {
     /// The files that the tail has removed after this time.
     pub(super) fn tail_removes(&self, oldest: i64) -> Vec<Remove> {
-        let (_, mut removed) = tail_removes(self);
-        removed.retain(|r| r.deletion_timestamp.unwrap_or(0) > oldest);
-        removed
+        let (_, removed) = tail_removed(self);
+        removes_at(self, &removed).filter(|r| r.deletion_timestamp.unwrap_or(0) > oldest).cloned().collect()
     }
     /// The tail's live files, as columns.
     pub(super) fn tail_rows(&self, live: &Live) -> Result<Vec<FileRows>> {
@@ -229,7 +218,6 @@ pub(super) struct Reading {
     pruner: Option<FilePruner>,
 }
 
-/// Where the tail's live files, or its removals, stand: piece and action.
 impl Reading {
     /// Whole actions of all files that have not been seen.
     pub(super) fn all(seen: Arc<SeenFiles>) -> Reading {
@@ -247,7 +235,7 @@ pub(super) async fn part_removes(file: ParquetFile, read: &Arc<Reading>) -> Resu
     Part::Columns(file).removes(Arc::clone(&read.seen)).await
 }
 
-/// Where the tail's live files stand: piece and action.
+/// Where the tail's live files, or its removals, stand: piece and action.
 pub(super) type Live = Vec<(u32, u32)>;
 
 /// Newest first. Inside one commit the later line wins, as it would in forward order. (REC-21, REC-22)
