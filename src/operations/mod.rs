@@ -28,8 +28,8 @@ mod restore;
 mod row_changes;
 mod row_ids;
 mod run;
-mod truncate;
 mod tail;
+mod truncate;
 mod update;
 mod vacuum;
 
@@ -50,9 +50,9 @@ pub use merge::Merge;
 pub use optimize::{Gain, Group, Optimize, OptimizePlan};
 pub use plan::{Amount, Plan, PlanItem};
 pub use prices::{Cost, Prices};
-pub use truncate::Truncate;
 pub use restore::{Restore, RestorePlan};
 pub use tail::{Tail, TailOffset, TailReader, TailStep};
+pub use truncate::Truncate;
 pub use update::Update;
 pub use vacuum::{Dead, DeadFile, INVENTORY_COLUMNS, Vacuum, VacuumMode, VacuumPlan};
 
