@@ -92,7 +92,7 @@ impl Turns {
         let entry = |place: u32| if place == 0 { 0 } else { gray((place - 1) & !1) };
         let axis = |place: u32| match place {
             0 => 0,
-            _ if place % 2 == 0 => (place - 1).trailing_ones() % n,
+            _ if place.is_multiple_of(2) => (place - 1).trailing_ones() % n,
             _ => place.trailing_ones() % n,
         };
         let mut table = Vec::with_capacity(corners * columns * corners);

@@ -105,7 +105,7 @@ fn a_bounded_sample_of_many_rows_cuts_them_evenly_wherever_they_stand() {
     assert_eq!(kept.sum::<usize>(), VALUES_MAX);
     let ranges = sampler.finish(BITS);
     for from in (0..rows).step_by(80_000) {
-        let expected = (from * 1024 / rows) as i64;
+        let expected = from * 1024 / rows;
         for (column, ranks) in ranges.ranks(&batch(from)).expect("ranks").iter().enumerate() {
             let off = (i64::from(ranks[0]) - expected).abs();
             assert!(off <= 25, "column {column} at {from}: rank {} instead of {expected}", ranks[0]);

@@ -52,6 +52,7 @@ pub struct Session {
 }
 
 /// What a statement gives.
+#[allow(clippy::large_enum_variant)] // one of them a statement
 #[derive(Debug)]
 pub enum Answer {
     Rows(Rows),

@@ -120,8 +120,9 @@ impl CommitCheck {
                 Action::DomainMetadata(d) => (vec![(7, d.domain.clone().into_bytes(), None)], d.domain.as_str()),
                 Action::Cdc(_) | Action::Sidecar(_) | Action::CheckpointMetadata(_) => continue,
             };
-            let new = keys.into_iter().map(|key| seen.insert(key)).fold(true, |all, new| all && new);
-            if !new {
+            // Every key is noted, also after one that was there.
+            let twice = keys.into_iter().filter(|key| !seen.insert(key.clone())).count();
+            if twice > 0 {
                 findings.add(COMMIT_TWICE, object, format!("the commit speaks twice of `{what}`"));
             }
         }

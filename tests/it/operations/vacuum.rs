@@ -45,7 +45,8 @@ async fn odd_partition_values_survive_and_what_was_removed_of_them_goes() {
     let deleted = report.actual.unwrap().amount("delete_tombstoned").count;
     assert_eq!((deleted, report.metrics["numDeletedFiles"].as_u64()), (values.len() as u64, Some(values.len() as u64)));
     let (mut left, mut live) = (place.objects(), live(&place));
-    (left.sort(), live.sort());
+    left.sort();
+    live.sort();
     assert_eq!(left, live);
     assert_eq!(rows(&table).await, before);
 }
