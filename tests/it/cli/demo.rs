@@ -32,7 +32,8 @@ fn the_tour_tells_its_steps_and_leaves_a_table_that_answers() {
     assert!(told.contains(&format!("version 6: {deleted:>5} rows  delete")), "{told}");
     assert_eq!(shell.json(&["count", "tour/trips@v4"]), json!({"count": 60_000}));
     assert_eq!(shell.json(&["count", "tour/trips@v0"]), json!({"count": 0}));
-    assert_eq!(shell.json(&["info", "tour/trips"])["version"], 6);
+    assert_eq!(shell.json(&["info", "tour/trips"])["version"], 8);
+    assert!(told.contains("every row were looked at: 0 findings") && told.matches("  plan: ").count() == 3, "{told}");
     let beside = std::fs::read_dir(shell.path("tour")).unwrap().count();
     assert_eq!(beside, 1, "only the table is left");
     // What it says to try next works as it is printed.
