@@ -11,7 +11,6 @@ fn statements_that_do_not_parse_say_where() {
         ("VACUUM t RETAIN 5 DAYS", "expected hours"),
         ("VACUUM t SOON", "expected FULL, LITE, USING INVENTORY, RETAIN or DRY RUN"),
         ("VACUUM t LITE USING INVENTORY i", "takes no inventory"),
-        ("CREATE TABLE t SHALLOW CLONE s", "CLONE is not supported"),
         ("GRANT x", "expected a statement, found `GRANT x` (position: 1)"),
         ("DELETE FROM t WHERE", "expected a condition, found its end (position: 20)"),
         ("UPDATE t SET a", "expected `=`"),

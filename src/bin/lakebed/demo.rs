@@ -121,7 +121,7 @@ pub async fn run(session: &Session, folder: Option<&Path>) -> Result<()> {
         format!("log dump {location} --from 4"),
         format!("optimize {location} --dry-run"),
         format!("vacuum {location} --dry-run"),
-        format!("doctor {location} --deep"),
+        format!("doctor {location} --deep --format json"),
     ] {
         say(&format!("  lakebed {command}"))?;
     }
