@@ -173,6 +173,8 @@ pub fn dated_s3(ask: &Ask, objects: &Objects, born: &dyn Fn(&str) -> i64) -> Say
             objects.insert(upload, vec![]);
             return xml("<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>".to_owned());
         }
+        // As S3 does: a part that comes after its upload was aborted stays nowhere.
+        "PUT" if query.contains("partNumber") && !objects.contains_key(&upload) => return status(404),
         "PUT" if query.contains("partNumber") => {
             let pairs: BTreeMap<_, _> = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
             objects.insert(format!("{upload}#{:05}", pairs["partNumber"].parse::<u32>().unwrap()), ask.body.clone());
