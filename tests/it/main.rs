@@ -5,6 +5,7 @@
 
 mod broken;
 mod budget;
+mod care;
 mod catalog;
 mod checkpoints;
 mod cli;

@@ -16,7 +16,7 @@ mod optimize;
 mod overwrite;
 mod replace;
 mod restore;
-mod row_changes;
+pub mod row_changes;
 mod tail;
 mod update;
 mod vacuum;

@@ -80,7 +80,7 @@ pub fn rows_in(b: &RecordBatch) -> Vec<Row> {
     id.iter().zip(n.iter()).zip(p.iter()).map(|((id, n), p)| Row { id, n, p: p.map(str::to_owned) }).collect()
 }
 
-pub async fn made(partition_by: &[&str], properties: &[(&str, &str)]) -> Place {
+pub(super) async fn made(partition_by: &[&str], properties: &[(&str, &str)]) -> Place {
     let place = place();
     let schema = columns(&[("id", DataType::Long), ("n", DataType::Long), ("p", DataType::String)]);
     let mut create = place.table.create(schema).partition_by(partition_by.iter().copied());

@@ -1,6 +1,7 @@
 //! The conformance suite over real servers. Those of the other clouds run in the long lane only and are named so.
 
 use super::{address, fresh, s3_options};
+use crate::care;
 use crate::conformance::suite;
 use crate::remote::{append, failing, two_batches_and};
 use futures::stream::{self, StreamExt};
@@ -21,31 +22,49 @@ async fn a_second_s3_conforms() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn azurite_conforms_long_lane() {
-    let cache = tempfile::tempdir().unwrap();
+async fn tables_on_minio_are_cared_for() {
+    care::suite(&format!("s3://lake/{} a+b%25", fresh("care")), &s3_options("LAKEBED_TEST_S3_ENDPOINT")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tables_on_a_second_s3_are_cared_for() {
+    care::suite(&format!("s3://lake/{} a+b%25", fresh("care")), &s3_options("LAKEBED_TEST_S3_ENDPOINT_2")).await;
+}
+
+fn azurite(cache: &tempfile::TempDir) -> StorageOptions {
     // The account and key that every Azurite starts with; they are public.
     let account = "devstoreaccount1";
-    let options = StorageOptions::new()
+    StorageOptions::new()
         .environment([])
         .set("azure_endpoint", format!("{}/{account}", address("LAKEBED_TEST_AZURITE")))
         .set("account_name", account)
         .set("account_key", "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==")
-        .set("cache_dir", cache.path().to_str().unwrap());
-    suite(&format!("az://lake/{}/t", fresh("conformance")), &options).await;
+        .set("cache_dir", cache.path().to_str().unwrap())
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn gcs_conforms_long_lane() {
+async fn azurite_conforms_and_its_tables_are_cared_for_long_lane() {
     let cache = tempfile::tempdir().unwrap();
+    suite(&format!("az://lake/{}/t", fresh("conformance")), &azurite(&cache)).await;
+    care::suite(&format!("az://lake/{}", fresh("care")), &azurite(&cache)).await;
+}
+
+fn fake_gcs(cache: &tempfile::TempDir) -> StorageOptions {
     let account = serde_json::json!({
         "gcs_base_url": address("LAKEBED_TEST_GCS"), "disable_oauth": true, "client_email": "", "private_key": "", "private_key_id": ""
     });
-    let options = StorageOptions::new()
+    StorageOptions::new()
         .environment([])
         .set("google_service_account_key", account.to_string())
         .set("allow_http", "true")
-        .set("cache_dir", cache.path().to_str().unwrap());
-    suite(&format!("gs://lake/{}/t", fresh("conformance")), &options).await;
+        .set("cache_dir", cache.path().to_str().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn gcs_conforms_and_its_tables_are_cared_for_long_lane() {
+    let cache = tempfile::tempdir().unwrap();
+    suite(&format!("gs://lake/{}/t", fresh("conformance")), &fake_gcs(&cache)).await;
+    care::suite(&format!("gs://lake/{}", fresh("care")), &fake_gcs(&cache)).await;
 }
 
 /// What an S3 server says about uploads in parts that are neither complete nor aborted.
