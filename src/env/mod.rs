@@ -25,6 +25,8 @@ pub struct Env {
     memory: MemoryBudget,
     spill: PathBuf,
     threads: usize,
+    /// Blocking work is done by the runtime's own thread.
+    replayed: bool,
 }
 
 impl Env {
@@ -37,6 +39,7 @@ impl Env {
             memory: MemoryBudget::new(memory::machine_bytes() / 4),
             spill: std::env::temp_dir(),
             threads: cores,
+            replayed: false,
         }
     }
     /// The same with another clock.
@@ -62,6 +65,13 @@ impl Env {
     /// The same with another folder for spilled data.
     pub fn with_spill_folder(mut self, folder: PathBuf) -> Self {
         self.spill = folder;
+        self
+    }
+    /// The same for a run that is to be replayed: when a pool of threads ends a piece of work no seed can say, so the runtime's only thread
+    /// does it.
+    #[cfg(test)]
+    pub(crate) fn replayed(mut self) -> Self {
+        self.replayed = true;
         self
     }
     /// The clock.

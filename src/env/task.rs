@@ -48,7 +48,10 @@ impl Env {
     /// Runs blocking or long computing work on the runtime's pool of threads for such work.
     #[allow(clippy::disallowed_methods)] // the one place that starts blocking work
     pub fn spawn_blocking<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Task<T> {
-        Task(tokio::task::spawn_blocking(work))
+        match self.replayed {
+            true => Task(tokio::spawn(async move { work() })),
+            false => Task(tokio::task::spawn_blocking(work)),
+        }
     }
 }
 

@@ -58,7 +58,7 @@ pub(crate) fn run(way: Way, seed: u64, plant: Option<Plant>) -> Run {
 pub(super) fn on_a_clock_of_its_own<T>(scene: impl Future<Output = T>) -> T {
     // One thread for blocking work, so that it ends in the order in which it began.
     let mut runtime = tokio::runtime::Builder::new_current_thread();
-    let runtime = runtime.enable_time().start_paused(true).max_blocking_threads(1).build().unwrap();
+    let runtime = runtime.enable_time().start_paused(true).build().unwrap();
     runtime.block_on(scene)
 }
 
@@ -94,7 +94,7 @@ impl Stage {
         let fate = Arc::new(Fate::new(seed));
         let store = FaultStore::new(Arc::clone(&fate), plant);
         let (tried, looks) = (Arc::default(), Arc::default());
-        Stage { way, seed, plant, fate, store, env: Env::system(), started: tokio::time::Instant::now(), tried, looks }
+        Stage { way, seed, plant, fate, store, env: Env::system().replayed(), started: tokio::time::Instant::now(), tried, looks }
     }
 
     /// Lets every request that is still under way arrive, and no other go wrong.

@@ -83,7 +83,7 @@ fn every_seed_of_whole_transactions_keeps_the_laws() {
 
 #[test]
 fn one_seed_run_twice_gives_the_same_trace() {
-    for seed in 0..10 {
+    for seed in 0..20 {
         for way in [Way::Bare, Way::Whole] {
             assert_eq!(run(way, seed, None).trace, run(way, seed, None).trace, "{way:?} seed {seed}");
         }
