@@ -42,9 +42,13 @@ impl Table {
     /// A handle whose every request is counted. The requests of a log store that knows no other handle are not.
     pub fn metered(&self) -> (Table, Meter) {
         let meter = Meter::default();
-        let root = self.root.metered(&meter);
+        (self.metered_by(&meter), meter)
+    }
+    /// The same, counted by a meter that counts others too.
+    pub(crate) fn metered_by(&self, meter: &Meter) -> Table {
+        let root = self.root.metered(meter);
         let log = self.log.over(&root).unwrap_or_else(|| Arc::clone(&self.log));
-        (Table { root, log, env: self.env.clone() }, meter)
+        Table { root, log, env: self.env.clone() }
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Invariant: nothing is deleted that a fresh look at the table does not permit, whatever a plan says.
 
-use super::{Plan, Report, since};
+use super::{Plan, Report};
 use crate::error::Result;
 use crate::log::Version;
 use crate::log::cleanup::{OldFile, OldKind, delete};
@@ -62,11 +62,7 @@ impl LogCleanup {
     pub async fn plan(&self) -> Result<LogCleanupPlan> {
         let snapshot = self.table.snapshot().await?;
         let ExpiredLog { first_kept, files, warnings } = snapshot.expired_log(StoreClock::Local).await?;
-        let mut summary = Plan::new(OPERATION, Some(snapshot.version()));
-        for file in &files {
-            summary.act(file.kind.deletion(), file.bytes);
-            summary.item(&format!("_delta_log/{}", file.name), file.bytes, &reason(file.kind, first_kept));
-        }
+        let mut summary = counted(Some(snapshot.version()), &files, first_kept);
         summary.requests.delete = files.len() as u64;
         // It looks again before it deletes.
         let seen = self.meter.spent();
@@ -106,11 +102,7 @@ impl LogCleanup {
             self.table.root().check_writable().await?;
             delete(self.table.root(), &files).await?;
         }
-        let mut actual = Plan::new(OPERATION, summary.read_version);
-        for file in &files {
-            actual.act(file.kind.deletion(), file.bytes);
-            actual.item(&format!("_delta_log/{}", file.name), file.bytes, &reason(file.kind, first_kept));
-        }
+        let actual = counted(summary.read_version, &files, first_kept);
         let bytes: u64 = files.iter().map(|file| file.bytes).sum();
         let mut metrics = Map::new();
         metrics.insert("numFiles".to_owned(), Value::from(files.len()));
@@ -119,16 +111,24 @@ impl LogCleanup {
             metrics.insert("firstVersion".to_owned(), Value::from(first_kept.0));
         }
         Ok(Report {
-            version: None,
-            operation: OPERATION.to_owned(),
             attempts: 1,
-            duration_ms: since(&env, started),
             metrics,
             warnings,
             planned: Some(summary),
             actual: Some(actual.metered(self.meter.spent())),
+            ..Report::nothing(OPERATION, &env, started)
         })
     }
+}
+
+/// The files by kind and by name.
+fn counted(read_version: Option<Version>, files: &[OldFile], first_kept: Option<Version>) -> Plan {
+    let mut plan = Plan::new(OPERATION, read_version);
+    for file in files {
+        plan.act(file.kind.deletion(), file.bytes);
+        plan.item(&format!("_delta_log/{}", file.name), file.bytes, &reason(file.kind, first_kept));
+    }
+    plan
 }
 
 fn reason(kind: OldKind, first_kept: Option<Version>) -> String {

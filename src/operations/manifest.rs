@@ -3,7 +3,7 @@
 //! Invariant: a manifest is replaced as a whole; the manifest of a partition that has no file any more is deleted after the others are
 //! written.
 
-use super::{Report, since};
+use super::Report;
 use crate::data::write::partition_folder;
 use crate::error::{Code, Error, Result};
 use crate::log::read::parallel_reads;
@@ -58,14 +58,10 @@ impl GenerateManifest {
         let deleted = delete_others(root, &written).await?;
         let metrics = [("numManifests", written.len()), ("numFiles", files), ("numDeletedManifests", deleted)];
         Ok(Report {
-            version: None,
-            operation: "GENERATE".to_owned(),
             attempts: 1,
-            duration_ms: since(env, started),
             metrics: metrics.into_iter().map(|(key, count)| (key.to_owned(), Value::from(count))).collect::<Map<_, _>>(),
             warnings: snapshot.warnings().to_vec(),
-            planned: None,
-            actual: None,
+            ..Report::nothing("GENERATE", env, started)
         })
     }
 }

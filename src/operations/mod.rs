@@ -37,14 +37,14 @@ pub use alter::{Alter, Alteration};
 pub use append::{Append, SaveMode};
 pub use changes::{ChangeFeed, Changes};
 pub use checkpoint::Checkpoint;
-pub use clone::CloneTable;
-pub use convert::Convert;
+pub use clone::{ClonePlan, CloneTable};
+pub use convert::{Convert, ConvertPlan};
 pub use create::Create;
 pub use delete::Delete;
 pub use diff::{Diff, Difference, PropertyChange, SchemaChange};
 pub use doctor::{Doctor, Finding, RepairPlan, Severity};
 pub use log_cleanup::{LogCleanup, LogCleanupPlan};
-pub use log_compact::LogCompaction;
+pub use log_compact::{LogCompaction, LogCompactionPlan};
 pub use manifest::GenerateManifest;
 pub use merge::Merge;
 pub use optimize::{Gain, Group, Optimize, OptimizePlan};
@@ -88,13 +88,10 @@ impl Report {
     fn committed(operation: &str, done: Committed, metrics: Map<String, Value>, env: &Env, started: Timestamp) -> Report {
         Report {
             version: Some(done.version),
-            operation: operation.to_owned(),
             attempts: done.attempts,
-            duration_ms: since(env, started),
             metrics,
             warnings: done.warnings,
-            planned: None,
-            actual: None,
+            ..Report::nothing(operation, env, started)
         }
     }
     /// The operation found nothing to do.

@@ -33,6 +33,20 @@ pub struct Requests {
     pub delete: u64,
 }
 
+impl Requests {
+    /// Both together.
+    pub(crate) fn with(self, more: Requests) -> Requests {
+        Requests {
+            list: self.list + more.list,
+            get: self.get + more.get,
+            head: self.head + more.head,
+            put: self.put + more.put,
+            copy: self.copy + more.copy,
+            delete: self.delete + more.delete,
+        }
+    }
+}
+
 /// What a store was asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Spent {

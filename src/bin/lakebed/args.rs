@@ -357,6 +357,9 @@ pub enum Command {
         /// Shows what would come back and what would go, and does nothing
         #[arg(long)]
         dry_run: bool,
+        /// Adds what it costs: aws, azure, gcp or a price list
+        #[arg(long, value_name = "FILE|PROVIDER", requires = "dry_run")]
+        prices: Option<String>,
         /// A note for the history
         #[arg(long, value_name = "TEXT")]
         user_metadata: Option<String>,
@@ -395,6 +398,12 @@ pub enum Command {
         /// A property of the copy; may be repeated
         #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
         property: Vec<(String, String)>,
+        /// Shows what would be copied, and does nothing
+        #[arg(long)]
+        dry_run: bool,
+        /// Adds what it costs: aws, azure, gcp or a price list
+        #[arg(long, value_name = "FILE|PROVIDER", requires = "dry_run")]
+        prices: Option<String>,
     },
     /// Makes a table of the Parquet files of a folder, where they lie
     #[command(after_help = "Example: lakebed convert ./events --partition-schema 'day DATE, kind STRING'")]
@@ -411,6 +420,12 @@ pub enum Command {
         /// A property of the table; may be repeated
         #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
         property: Vec<(String, String)>,
+        /// Shows what the table would be made of, and makes none
+        #[arg(long)]
+        dry_run: bool,
+        /// Adds what it costs: aws, azure, gcp or a price list
+        #[arg(long, value_name = "FILE|PROVIDER", requires = "dry_run")]
+        prices: Option<String>,
     },
     /// Writes symlink manifests, which list data files for engines that read no log
     #[command(after_help = "Example: lakebed manifest s3://lake/events")]
@@ -483,11 +498,17 @@ pub enum LogCommand {
         from: Option<u64>,
     },
     /// Writes one file that stands for all commits after the newest checkpoint
-    #[command(after_help = "Example: lakebed log compact ./events")]
+    #[command(after_help = "Example: lakebed log compact ./events --dry-run")]
     Compact {
         /// Path or URL
         #[arg(value_name = "TABLE")]
         table: String,
+        /// Shows what would be written, and writes nothing
+        #[arg(long)]
+        dry_run: bool,
+        /// Adds what it costs: aws, azure, gcp or a price list
+        #[arg(long, value_name = "FILE|PROVIDER", requires = "dry_run")]
+        prices: Option<String>,
     },
     /// Deletes what of the log is older than the table keeps
     #[command(after_help = "Example: lakebed log cleanup ./events --dry-run")]
@@ -499,7 +520,7 @@ pub enum LogCommand {
         #[arg(long)]
         dry_run: bool,
         /// Adds what it costs: aws, azure, gcp or a price list
-        #[arg(long, value_name = "PRICES", requires = "dry_run")]
+        #[arg(long, value_name = "FILE|PROVIDER", requires = "dry_run")]
         prices: Option<String>,
     },
 }

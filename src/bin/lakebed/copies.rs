@@ -2,18 +2,35 @@
 
 use crate::args::TableAt;
 use crate::failure::Result;
-use crate::session::Session;
+use crate::session::{Session, prices};
 use lakebed::Struct;
 
-pub async fn clone(session: &Session, source: &TableAt, copy: &str, deep: bool, properties: &[(String, String)]) -> Result<()> {
+/// What `clone` is asked for.
+pub struct Cloning<'a> {
+    pub copy: &'a str,
+    pub deep: bool,
+    pub properties: &'a [(String, String)],
+    pub dry_run: bool,
+    pub prices: Option<&'a str>,
+}
+
+pub async fn clone(session: &Session, source: &TableAt, asked: Cloning<'_>) -> Result<()> {
+    let prices = prices(asked.prices)?;
     let snapshot = session.snapshot(source).await?;
-    let target = session.table(copy)?;
+    let target = session.table(asked.copy)?;
     let mut clone = snapshot.clone_to(&target);
-    if deep {
+    if asked.deep {
         clone = clone.deep();
     }
-    for (key, value) in properties {
+    for (key, value) in asked.properties {
         clone = clone.property(key, value);
+    }
+    if asked.dry_run {
+        let plan = {
+            let _bar = session.progress.busy("looking at files");
+            clone.plan().await?
+        };
+        return session.output.plan(plan.summary(), prices.as_ref());
     }
     let _writing = session.stop.writing();
     let report = {
@@ -23,22 +40,33 @@ pub async fn clone(session: &Session, source: &TableAt, copy: &str, deep: bool, 
     session.output.report(report)
 }
 
-pub async fn convert(
-    session: &Session,
-    dir: &str,
-    partitions: Option<&str>,
-    no_statistics: bool,
-    properties: &[(String, String)],
-) -> Result<()> {
+/// What `convert` is asked for.
+pub struct Converting<'a> {
+    pub partitions: Option<&'a str>,
+    pub no_statistics: bool,
+    pub properties: &'a [(String, String)],
+    pub dry_run: bool,
+    pub prices: Option<&'a str>,
+}
+
+pub async fn convert(session: &Session, dir: &str, asked: Converting<'_>) -> Result<()> {
+    let prices = prices(asked.prices)?;
     let mut convert = session.table(dir)?.convert();
-    if let Some(columns) = partitions {
+    if let Some(columns) = asked.partitions {
         convert = convert.partition_schema(Struct::from_sql(columns)?);
     }
-    if no_statistics {
+    if asked.no_statistics {
         convert = convert.no_statistics();
     }
-    for (key, value) in properties {
+    for (key, value) in asked.properties {
         convert = convert.property(key, value);
+    }
+    if asked.dry_run {
+        let plan = {
+            let _bar = session.progress.busy("reading footers");
+            convert.plan().await?
+        };
+        return session.output.plan(plan.summary(), prices.as_ref());
     }
     let _writing = session.stop.writing();
     let report = {

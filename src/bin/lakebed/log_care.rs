@@ -4,10 +4,14 @@ use crate::failure::Result;
 use crate::output::warn;
 use crate::session::{Session, prices};
 
-pub async fn compact(session: &Session, table: &str) -> Result<()> {
-    let table = session.table(table)?;
+pub async fn compact(session: &Session, table: &str, dry_run: bool, price_list: Option<&str>) -> Result<()> {
+    let price_list = prices(price_list)?;
+    let compact = session.table(table)?.compact_log();
+    if dry_run {
+        return session.output.plan(compact.plan().await?.summary(), price_list.as_ref());
+    }
     let _writing = session.stop.writing();
-    let report = table.compact_log().run().await?;
+    let report = compact.run().await?;
     session.output.report(report)
 }
 

@@ -92,7 +92,9 @@ async fn command(session: &Session, command: &Command) -> Result<()> {
         Command::History { table, limit } => look::history(session, table, *limit).await,
         Command::Files { table, filter } => look::files(session, table, filter.as_deref()).await,
         Command::Log(LogCommand::Dump { table, from }) => look::dump(session, table, *from).await,
-        Command::Log(LogCommand::Compact { table }) => log_care::compact(session, table).await,
+        Command::Log(LogCommand::Compact { table, dry_run, prices }) => {
+            log_care::compact(session, table, *dry_run, prices.as_deref()).await
+        }
         Command::Log(LogCommand::Cleanup { table, dry_run, prices }) => {
             log_care::cleanup(session, table, *dry_run, prices.as_deref()).await
         }
@@ -173,15 +175,21 @@ async fn command(session: &Session, command: &Command) -> Result<()> {
         Command::Alter(alter) => alter::run(session, alter).await,
         Command::Optimize(asked) => optimize::run(session, asked).await,
         Command::Vacuum(vacuum) => vacuum::run(session, vacuum).await,
-        Command::Restore { table, version, timestamp, dry_run, user_metadata, if_version } => {
+        Command::Restore { table, version, timestamp, dry_run, prices, user_metadata, if_version } => {
             let to = changes::end(*version, timestamp.as_deref())?;
-            let asked = restore::Asked { to, dry_run: *dry_run, user_metadata: user_metadata.as_deref(), if_version: *if_version };
+            let (prices, user_metadata) = (prices.as_deref(), user_metadata.as_deref());
+            let asked = restore::Asked { to, dry_run: *dry_run, prices, user_metadata, if_version: *if_version };
             restore::restore(session, table, asked).await
         }
         Command::Diff { table, from, to } => restore::diff(session, table, *from, *to).await,
-        Command::Clone { source, copy, deep, property, .. } => copies::clone(session, source, copy, *deep, property).await,
-        Command::Convert { dir, partition_schema, no_statistics, property } => {
-            copies::convert(session, dir, partition_schema.as_deref(), *no_statistics, property).await
+        Command::Clone { source, copy, deep, property, dry_run, prices, .. } => {
+            let (deep, dry_run, prices) = (*deep, *dry_run, prices.as_deref());
+            copies::clone(session, source, copies::Cloning { copy, deep, properties: property, dry_run, prices }).await
+        }
+        Command::Convert { dir, partition_schema, no_statistics, property, dry_run, prices } => {
+            let (partitions, no_statistics) = (partition_schema.as_deref(), *no_statistics);
+            let (dry_run, prices) = (*dry_run, prices.as_deref());
+            copies::convert(session, dir, copies::Converting { partitions, no_statistics, properties: property, dry_run, prices }).await
         }
         Command::Manifest { table } => copies::manifest(session, table).await,
         Command::Checkpoint { table } => change::checkpoint(session, table).await,

@@ -2,7 +2,7 @@
 
 use crate::failure::Result;
 use crate::output::into_map;
-use crate::session::Session;
+use crate::session::{Session, prices};
 use lakebed::{At, Version};
 use serde_json::json;
 
@@ -10,11 +10,13 @@ use serde_json::json;
 pub struct Asked<'a> {
     pub to: Option<At>,
     pub dry_run: bool,
+    pub prices: Option<&'a str>,
     pub user_metadata: Option<&'a str>,
     pub if_version: Option<u64>,
 }
 
 pub async fn restore(session: &Session, table: &str, asked: Asked<'_>) -> Result<()> {
+    let prices = prices(asked.prices)?;
     let mut restore = session.table(table)?.restore(asked.to.unwrap_or(At::Latest));
     if let Some(text) = asked.user_metadata {
         restore = restore.user_metadata(text);
@@ -23,7 +25,7 @@ pub async fn restore(session: &Session, table: &str, asked: Asked<'_>) -> Result
         restore = restore.if_version(Version(version));
     }
     if asked.dry_run {
-        return session.output.plan(restore.plan().await?.summary(), None);
+        return session.output.plan(restore.plan().await?.summary(), prices.as_ref());
     }
     let _writing = session.stop.writing();
     let report = {

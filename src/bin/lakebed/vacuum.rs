@@ -2,8 +2,8 @@
 
 use crate::failure::Result;
 use crate::merge::source;
-use crate::output::{into_map, warn};
-use crate::session::Session;
+use crate::output::warn;
+use crate::session::{Session, prices};
 use clap::Args;
 use lakebed::{INVENTORY_COLUMNS, Struct, Version};
 use serde_json::json;
@@ -38,9 +38,13 @@ pub struct Vacuum {
     /// Shows the plan and deletes nothing
     #[arg(long)]
     dry_run: bool,
+    /// Adds what it costs: aws, azure, gcp or a price list
+    #[arg(long, value_name = "FILE|PROVIDER", requires = "dry_run")]
+    prices: Option<String>,
 }
 
 pub async fn run(session: &Session, asked: &Vacuum) -> Result<()> {
+    let prices = prices(asked.prices.as_deref())?;
     let table = session.table(&asked.table)?;
     let mut vacuum = table.vacuum();
     if let Some(span) = asked.retain {
@@ -71,9 +75,7 @@ pub async fn run(session: &Session, asked: &Vacuum) -> Result<()> {
             vacuum.plan().await?
         };
         warn(plan.warnings());
-        let mut shown = into_map(json!(plan.summary()));
-        shown.insert("kept".to_owned(), json!(plan.kept()));
-        return session.output.object(shown);
+        return session.output.plan_with(plan.summary(), prices.as_ref(), [("kept", json!(plan.kept()))]);
     }
     let _writing = session.stop.writing();
     let report = {

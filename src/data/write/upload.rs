@@ -4,7 +4,7 @@
 
 use crate::env::{Env, Task};
 use crate::error::{Code, Error, Result};
-use crate::storage::failure;
+use crate::storage::{Requests, failure};
 use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
@@ -40,6 +40,13 @@ struct Parts {
 impl Upload {
     pub(crate) fn new(store: Arc<dyn ObjectStore>, key: Path, env: Env) -> Upload {
         Upload { store, key, env, whole: Vec::new(), parts: None, size: 0 }
+    }
+    /// What an object of this size costs.
+    pub(crate) fn requests(size: u64) -> Requests {
+        match size.div_ceil(PART_BYTES as u64) {
+            0 | 1 => Requests { put: 1, ..Requests::default() },
+            parts => Requests { put: parts + 2, head: 1, ..Requests::default() },
+        }
     }
     /// Takes bytes; waits while too many parts are on their way.
     pub(crate) async fn push(&mut self, bytes: Bytes) -> Result<()> {

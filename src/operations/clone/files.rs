@@ -7,6 +7,7 @@ use crate::error::Result;
 use crate::log::{Add, VectorDescriptor};
 use crate::storage::TableRoot;
 use md5::{Digest, Md5};
+use serde::{Deserialize, Serialize};
 
 /// The file under its absolute path, its vector too.
 pub(super) fn referenced(source: &TableRoot, add: Add) -> Result<Add> {
@@ -21,7 +22,7 @@ pub(super) fn referenced(source: &TableRoot, add: Add) -> Result<Add> {
 }
 
 /// One object to copy: paths as logs name them, and the size where the log says it.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct ObjectCopy {
     pub from: String,
     pub to: String,

@@ -4,13 +4,16 @@
 
 mod deep;
 mod files;
+mod plan;
 
-use super::{Report, already_exists, newest};
-use crate::env::Timestamp;
-use crate::error::Result;
+pub use plan::ClonePlan;
+
+use super::{Report, already_exists, since};
+use crate::error::{Code, Error, Result};
 use crate::features::{TableChange, TableState};
 use crate::log::{Add, StringMap};
 use crate::snapshot::{FileQuery, Snapshot};
+use crate::storage::Meter;
 use crate::table::Table;
 use crate::transaction::{CommitOutcome, OperationInfo};
 use futures::TryStreamExt;
@@ -23,6 +26,7 @@ const NAME: &str = "CLONE";
 pub struct CloneTable {
     source: Arc<Snapshot>,
     target: Table,
+    meter: Meter,
     deep: bool,
     properties: StringMap,
 }
@@ -30,7 +34,8 @@ pub struct CloneTable {
 impl Snapshot {
     /// Starts making a copy of this version at a place that has no table yet: a shallow one, unless `deep` is asked for.
     pub fn clone_to(self: &Arc<Self>, target: &Table) -> CloneTable {
-        CloneTable { source: Arc::clone(self), target: target.clone(), deep: false, properties: StringMap::new() }
+        let (target, meter) = target.metered();
+        CloneTable { source: Arc::clone(self), target, meter, deep: false, properties: StringMap::new() }
     }
 }
 
@@ -45,6 +50,24 @@ impl CloneTable {
         self.properties.insert(key.to_owned(), value.to_owned());
         self
     }
+    /// What it would do, without doing it: for a deep copy each object is looked for in the source and at its place. Errors as `run`.
+    pub async fn plan(&self) -> Result<ClonePlan> {
+        plan::plan(self).await
+    }
+    /// Carries out a plan that was made for this copy. Where a copy that is brought up to date has changed since, it is planned anew.
+    /// `LB-INPUT` for the plan of another source or version; else errors as `run`.
+    pub async fn execute(self, plan: ClonePlan) -> Result<Report> {
+        if plan.source != self.source.state().metadata().id || plan.source_version != self.source.version() {
+            return Err(Error::new(Code::INPUT, "the plan is one for another source, or another version of it")
+                .with("version", plan.source_version)
+                .help("make a plan of this copy"));
+        }
+        let started = self.target.env().now();
+        let (report, plan) = if plan.is_new_table() { self.create(plan).await? } else { deep::again(&self, plan).await? };
+        let planned = plan.into_summary();
+        let actual = planned.clone().metered(self.meter.spent());
+        Ok(Report { duration_ms: since(self.target.env(), started), planned: Some(planned), actual: Some(actual), ..report })
+    }
     /// Commits the copy, in one commit. `LB-TABLE-EXISTS` when there is a table that is no deep copy of this source, `LB-FEATURE-READ`,
     /// `LB-FEATURE-WRITE`; `LB-FILE` when a file of the source is missing or has another size than its log says. Then nothing was
     /// committed, and files that a deep copy has are found again when it is made once more.
@@ -54,20 +77,15 @@ impl CloneTable {
     /// both lie in one, else the bytes pass through here, at most a few parts of each of `Env::threads` files at once. Memory: an action
     /// for each file.
     pub async fn run(self) -> Result<Report> {
-        self.source.state().check_readable()?;
         let started = self.target.env().now();
-        match (newest(&self.target).await?, self.deep) {
-            (None, false) => self.shallow(started).await,
-            (None, true) => deep::first(self, started).await,
-            (Some(base), true) => deep::again(self, base, started).await,
-            (Some(_), false) => Err(already_exists(&self.target).help("a shallow copy is made where there is no table yet")),
-        }
+        let env = self.target.env().clone();
+        let plan = self.plan().await?;
+        let report = self.execute(plan).await?;
+        Ok(Report { duration_ms: since(&env, started), ..report })
     }
-    async fn shallow(self, started: Timestamp) -> Result<Report> {
-        let state = self.state(None)?;
-        let root = self.source.table().root();
-        let adds = each_file(&self.source, |add| files::referenced(root, add)).await?;
-        self.create(state, adds, self.metrics(0, 0), None, started).await
+    /// The source, its requests counted.
+    fn source_table(&self) -> Table {
+        self.source.table().metered_by(&self.meter)
     }
     /// The state of the copy.
     fn state(&self, copy: Option<&TableState>) -> Result<Arc<TableState>> {
@@ -83,25 +101,26 @@ impl CloneTable {
             ("sourceVersion".to_owned(), self.source.version().0.into()),
         ])
     }
-    /// Spark's keys; of files that were copied.
-    fn metrics(&self, files: u64, bytes: u64) -> Map<String, Value> {
+    /// Spark's keys. Of a deep copy every file that it did not name yet counts as copied.
+    fn metrics(&self, plan: &ClonePlan) -> Map<String, Value> {
+        let added = plan.summary().amount("add");
+        let copied = if self.deep { added } else { super::Amount::default() };
+        let removed = plan.summary().amount("remove");
         Map::from_iter([
-            ("numRemovedFiles".to_owned(), 0.into()),
-            ("removedFilesSize".to_owned(), 0.into()),
-            ("numCopiedFiles".to_owned(), files.into()),
-            ("copiedFilesSize".to_owned(), bytes.into()),
+            ("sourceNumOfFiles".to_owned(), plan.source_files.into()),
+            ("sourceTableSize".to_owned(), plan.source_bytes.into()),
+            ("numRemovedFiles".to_owned(), removed.count.into()),
+            ("removedFilesSize".to_owned(), removed.bytes.into()),
+            ("numCopiedFiles".to_owned(), copied.count.into()),
+            ("copiedFilesSize".to_owned(), copied.bytes.into()),
         ])
     }
-    /// Makes the table. `app` records which version of the source it is.
-    async fn create(
-        &self,
-        state: Arc<TableState>,
-        adds: Vec<Add>,
-        mut metrics: Map<String, Value>,
-        app: Option<&str>,
-        started: Timestamp,
-    ) -> Result<Report> {
-        put_source(&mut metrics, &adds);
+    /// Makes the table. A deep copy records which version of the source it is.
+    async fn create(&self, mut plan: ClonePlan) -> Result<(Report, ClonePlan)> {
+        let started = self.target.env().now();
+        let state = self.state(None)?;
+        deep::copy_all(self, &plan.copies).await?;
+        let metrics = self.metrics(&plan);
         let info = OperationInfo {
             operation: NAME.to_owned(),
             parameters: self.parameters(),
@@ -109,23 +128,22 @@ impl CloneTable {
             ..OperationInfo::default()
         };
         let mut transaction = self.target.begin_create(state, info);
-        if let Some(app) = app {
-            transaction.set_app_version(app, i64::try_from(self.source.version().0).unwrap_or(i64::MAX));
+        if self.deep {
+            transaction.set_app_version(&app(&self.source), i64::try_from(self.source.version().0).unwrap_or(i64::MAX));
         }
-        for add in adds {
+        for add in std::mem::take(&mut plan.added) {
             transaction.add(add);
         }
         match transaction.commit().await? {
-            CommitOutcome::Committed(done) => Ok(Report::committed(NAME, done, metrics, self.target.env(), started)),
+            CommitOutcome::Committed(done) => Ok((Report::committed(NAME, done, metrics, self.target.env(), started), plan)),
             CommitOutcome::Conflicted(_) => Err(already_exists(&self.target)),
         }
     }
 }
 
-/// How many files and bytes the source has.
-fn put_source(metrics: &mut Map<String, Value>, files: &[Add]) {
-    metrics.insert("sourceNumOfFiles".to_owned(), files.len().into());
-    metrics.insert("sourceTableSize".to_owned(), files.iter().map(|add| add.size).sum::<i64>().into());
+/// Under which name a deep copy records the version of its source.
+fn app(source: &Snapshot) -> String {
+    format!("lakebed.clone/{}", source.state().metadata().id)
 }
 
 /// What `of` makes of every active file. The rows of a copy are new rows: they get ids of their own.

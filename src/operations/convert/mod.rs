@@ -5,21 +5,23 @@
 mod folder;
 mod schema;
 
-use super::{Report, already_exists, json_text, newest};
+use super::plan::Plan;
+use super::{Report, already_exists, json_text, newest, since};
 use crate::data::scan::footer;
 use crate::data::write::footer_stats;
 use crate::error::{Code, Error, Result};
 use crate::features::{NewTable, TableState, new_table};
 use crate::log::read::parallel_reads;
-use crate::log::{Add, StringMap};
+use crate::log::{Add, DomainMetadata, Metadata, Protocol, StringMap};
 use crate::schema::Struct;
-use crate::storage::failure;
+use crate::storage::{Meter, Requests, failure};
 use crate::table::Table;
 use crate::transaction::{CommitOutcome, OperationInfo};
 use folder::{Found, found};
 use futures::{StreamExt, TryStreamExt, stream};
 use object_store::ObjectMeta;
 use parquet::file::metadata::ParquetMetaData;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
@@ -28,15 +30,35 @@ const NAME: &str = "CONVERT";
 /// Makes a table of the Parquet files of a folder.
 pub struct Convert {
     table: Table,
+    meter: Meter,
     partitions: Struct,
     statistics: bool,
     properties: StringMap,
 }
 
+/// What converting will do: files that the table names, under `add`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ConvertPlan {
+    summary: Plan,
+    protocol: Protocol,
+    metadata: Metadata,
+    domains: Vec<DomainMetadata>,
+    adds: Vec<Add>,
+    statistics: bool,
+}
+
+impl ConvertPlan {
+    /// Objects, bytes and requests; those that planning itself has made are among them.
+    pub fn summary(&self) -> &Plan {
+        &self.summary
+    }
+}
+
 impl Table {
     /// Starts making a table of the Parquet files that lie here.
     pub fn convert(&self) -> Convert {
-        Convert { table: self.clone(), partitions: Struct::default(), statistics: true, properties: StringMap::new() }
+        let (table, meter) = self.metered();
+        Convert { table, meter, partitions: Struct::default(), statistics: true, properties: StringMap::new() }
     }
 }
 
@@ -56,6 +78,56 @@ impl Convert {
         self.properties.insert(key.to_owned(), value.to_owned());
         self
     }
+    /// What the table will be: the folder is listed and every footer read, nothing is written. Errors, requests and memory as `run`.
+    pub async fn plan(&self) -> Result<ConvertPlan> {
+        if newest(&self.table).await?.is_some() {
+            return Err(already_exists(&self.table));
+        }
+        let files = self.files().await?;
+        let state = self.state(&files).await?;
+        let adds = self.adds(files, &state).await?;
+        let mut summary = Plan::new(NAME, None);
+        for add in &adds {
+            summary.file("add", &add.path, add.size);
+        }
+        let seen = self.meter.spent();
+        summary.requests = Requests { put: 1, ..seen.requests };
+        summary.bytes_read = seen.bytes_read;
+        Ok(ConvertPlan {
+            summary,
+            protocol: state.protocol().clone(),
+            metadata: state.metadata().clone(),
+            domains: state.domains().to_vec(),
+            adds,
+            statistics: self.statistics,
+        })
+    }
+    /// Commits what a plan says, without looking at the files again. `LB-TABLE-EXISTS` when there is a log meanwhile.
+    pub async fn execute(self, plan: ConvertPlan) -> Result<Report> {
+        let started = self.table.env().now();
+        self.table.root().check_writable().await?;
+        let state = TableState::new(plan.protocol, plan.metadata, plan.domains)?;
+        state.check_writable()?;
+        let parameters = Map::from_iter([
+            ("numFiles".to_owned(), plan.adds.len().into()),
+            ("partitionedBy".to_owned(), json_text(state.partition_columns())),
+            ("collectStats".to_owned(), plan.statistics.into()),
+            ("sourceFormat".to_owned(), "parquet".into()),
+        ]);
+        let metrics: Map<String, Value> = Map::from_iter([("numConvertedFiles".to_owned(), plan.adds.len().into())]);
+        let info = OperationInfo { operation: NAME.to_owned(), parameters, metrics: metrics.clone(), ..OperationInfo::default() };
+        let mut transaction = self.table.begin_create(Arc::new(state), info);
+        for add in plan.adds {
+            transaction.add(add);
+        }
+        let done = match transaction.commit().await? {
+            CommitOutcome::Committed(done) => done,
+            CommitOutcome::Conflicted(_) => return Err(already_exists(&self.table)),
+        };
+        let report = Report::committed(NAME, done, metrics, self.table.env(), started);
+        let actual = plan.summary.clone().metered(self.meter.spent());
+        Ok(Report { planned: Some(plan.summary), actual: Some(actual), ..report })
+    }
     /// Commits version 0: all files with the union of their columns, nullable, then the partition columns. Statistics come from the
     /// footers.
     ///
@@ -66,30 +138,9 @@ impl Convert {
     pub async fn run(self) -> Result<Report> {
         let env = self.table.env().clone();
         let started = env.now();
-        if newest(&self.table).await?.is_some() {
-            return Err(already_exists(&self.table));
-        }
-        self.table.root().check_writable().await?;
-        let files = self.files().await?;
-        let state = self.state(&files).await?;
-        let adds = self.adds(files, &state).await?;
-        let columns = state.metadata().partition_columns.clone();
-        let parameters = Map::from_iter([
-            ("numFiles".to_owned(), adds.len().into()),
-            ("partitionedBy".to_owned(), json_text(&columns)),
-            ("collectStats".to_owned(), self.statistics.into()),
-            ("sourceFormat".to_owned(), "parquet".into()),
-        ]);
-        let metrics: Map<String, Value> = Map::from_iter([("numConvertedFiles".to_owned(), adds.len().into())]);
-        let info = OperationInfo { operation: NAME.to_owned(), parameters, metrics: metrics.clone(), ..OperationInfo::default() };
-        let mut transaction = self.table.begin_create(state, info);
-        for add in adds {
-            transaction.add(add);
-        }
-        match transaction.commit().await? {
-            CommitOutcome::Committed(done) => Ok(Report::committed(NAME, done, metrics, &env, started)),
-            CommitOutcome::Conflicted(_) => Err(already_exists(&self.table)),
-        }
+        let plan = self.plan().await?;
+        let report = self.execute(plan).await?;
+        Ok(Report { duration_ms: since(&env, started), ..report })
     }
     /// Every file that is to be in the table, by name.
     async fn files(&self) -> Result<Vec<Found>> {

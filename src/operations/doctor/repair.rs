@@ -13,7 +13,7 @@ use crate::features::TableState;
 use crate::log::hint::LAST_CHECKPOINT;
 use crate::log::{Add, Version};
 use crate::operations::overwrite::remove_of;
-use crate::operations::{Plan, Report, refused, since};
+use crate::operations::{Plan, Report, refused};
 use crate::snapshot::{FileQuery, Snapshot};
 use crate::storage::failure;
 use crate::table::Table;
@@ -120,13 +120,12 @@ impl Doctor {
             committed.map_or((None, 0, Vec::new()), |done| (Some(done.version), done.attempts, done.warnings));
         Ok(Report {
             version,
-            operation: OPERATION.to_owned(),
             attempts,
-            duration_ms: since(env, started),
             metrics,
             warnings,
             planned: Some(plan.summary),
             actual: Some(actual.metered(meter.spent())),
+            ..Report::nothing(OPERATION, env, started)
         })
     }
 
@@ -146,8 +145,7 @@ impl Doctor {
         let warnings = quarantine::take_back(&table, folder, &mut actual).await?;
         let metrics = actual.actions.iter().map(|(kind, amount)| (format!("num_{kind}"), amount.count.into())).collect();
         let actual = Some(actual.metered(meter.spent()));
-        let operation = "UNDO REPAIR".to_owned();
-        Ok(Report { version: None, operation, attempts: 0, duration_ms: since(env, started), metrics, warnings, planned: None, actual })
+        Ok(Report { metrics, warnings, actual, ..Report::nothing("UNDO REPAIR", env, started) })
     }
 }
 

@@ -6,6 +6,7 @@ use super::layout::Layout;
 use super::pack::{Pack, is_settled, living_bytes};
 use super::rewrite::WHOLE_BYTES;
 use super::{Asked, COMMIT_BYTES, TARGET_BYTES};
+use crate::data::write::Upload;
 use crate::error::{Code, Error, Result};
 use crate::expr::Expr;
 use crate::log::{Add, NullableMap, Version};
@@ -19,8 +20,6 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Bytes of one part of a file that is uploaded in parts, and the size up to which it is not.
-const PART_BYTES: u64 = 8 << 20;
 /// Bytes that a row group of a large file has, about.
 const ROW_GROUP_BYTES: u64 = 64 << 20;
 
@@ -212,11 +211,7 @@ fn cost_of(group: &Group, summary: &mut Plan) {
         }
     }
     if written > 0 {
-        requests.put += 1;
-    }
-    if written > PART_BYTES {
-        requests.put += 1 + written.div_ceil(PART_BYTES);
-        requests.head += 1;
+        *requests = requests.with(Upload::requests(written));
     }
     (summary.bytes_read, summary.bytes_written) = (summary.bytes_read + read, summary.bytes_written + written);
     for file in &group.files {

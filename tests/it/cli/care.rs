@@ -38,7 +38,13 @@ fn copies_are_made_read_and_brought_up_to_date() {
     assert!(refused.code == Some(1) && refused.err.contains("LB-PATH"), "{}", refused.err);
     let root = shell.path("t");
     assert_eq!(shell.lines(&["scan", "near", "--allow-root", root.to_str().unwrap()]).len(), 2);
-    shell.ok(&["clone", "t", "far", "--deep"]);
+    let plan = shell.json(&["clone", "t", "far", "--deep", "--dry-run", "--prices", "aws"]);
+    assert_eq!((&plan["operation"], &plan["actions"]["copy"]["count"], &plan["read_version"]), (&json!("CLONE"), &json!(2), &Value::Null));
+    assert!(plan["cost"]["total"].as_f64().unwrap() > 0.0 && !shell.path("far").join("_delta_log").exists(), "{plan}");
+    let report = shell.json(&["clone", "t", "far", "--deep"]);
+    assert_eq!((&report["planned"]["actions"], &report["actual"]["actions"]), (&plan["actions"], &plan["actions"]));
+    assert!(report["actual"]["requests"]["put"].is_u64());
+    assert_eq!(shell.run(&["clone", "t", "third", "--deep", "--prices", "aws"]).code, Some(2), "prices go with a plan");
     shell.ok(&["delete", "t", "--where", "id = 1"]);
     assert_eq!(shell.json(&["clone", "t", "far", "--deep"])["version"], 1);
     assert_eq!(shell.lines(&["scan", "far", "--columns", "id"]), [json!({"id": 2})]);
@@ -51,7 +57,11 @@ fn a_folder_is_converted_and_listed() {
     std::fs::remove_dir_all(shell.path("t/_delta_log")).unwrap();
     let refused = shell.run(&["convert", "t", "--format", "json"]);
     assert_eq!((refused.code, refused.error()["code"].as_str()), (Some(1), Some("LB-SCHEMA")), "{}", refused.err);
+    let plan = shell.json(&["convert", "t", "--partition-schema", "day DATE", "--dry-run"]);
+    assert_eq!((&plan["operation"], &plan["actions"]["add"]["count"]), (&json!("CONVERT"), &json!(2)));
+    assert!(plan["cost"].is_null() && !shell.path("t/_delta_log").exists());
     let report = shell.json(&["convert", "t", "--partition-schema", "day DATE"]);
+    assert_eq!(report["planned"]["actions"], plan["actions"]);
     assert_eq!((&report["version"], &report["metrics"]["numConvertedFiles"]), (&json!(0), &json!(2)));
     assert_eq!(shell.lines(&["scan", "t", "--where", "day = '2026-01-02'", "--columns", "id"]), [json!({"id": 2})]);
     let again = shell.run(&["convert", "t", "--partition-schema", "day DATE", "--format", "json"]);

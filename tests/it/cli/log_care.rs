@@ -12,7 +12,21 @@ fn a_log_is_compacted_and_cleaned_up_with_a_plan_beforehand() {
     for _ in 1..=5 {
         shell.ok(&["append", "t", "1.ndjson"]);
     }
+    let plan = shell.json(&["log", "compact", "t", "--dry-run", "--prices", "gcp"]);
+    assert_eq!(
+        (&plan["items"][0]["path"], plan["cost"]["total"].is_f64()),
+        (&json!("_delta_log/00000000000000000004.00000000000000000005.compacted.json"), true)
+    );
+    assert!(!shell.path("t").join(plan["items"][0]["path"].as_str().unwrap()).exists(), "a dry run does nothing");
     let compacted = shell.json(&["log", "compact", "t"]);
+    assert_eq!((&compacted["planned"]["actions"], &compacted["actual"]["actions"]), (&plan["actions"], &plan["actions"]));
+    for class in ["put", "list", "get"] {
+        assert_eq!(compacted["planned"]["requests"][class], compacted["actual"]["requests"][class], "{class}");
+    }
+    assert_eq!(
+        shell.path("t").join(plan["items"][0]["path"].as_str().unwrap()).metadata().unwrap().len(),
+        plan["bytes_written"].as_u64().unwrap()
+    );
     assert_eq!((&compacted["operation"], &compacted["version"]), (&json!("LOG COMPACT"), &json!(null)));
     assert_eq!((&compacted["metrics"]["fromVersion"], &compacted["metrics"]["toVersion"]), (&json!(4), &json!(5)));
     let old = SystemTime::now() - Duration::from_secs(40 * 86_400);

@@ -12,6 +12,8 @@ fn vacuum_shows_its_plan_and_then_what_it_did() {
     std::fs::write(&orphan, "12345").unwrap();
     let ten_days_ago = SystemTime::now() - Duration::from_secs(10 * 86_400);
     File::options().write(true).open(&orphan).unwrap().set_modified(ten_days_ago).unwrap();
+    let priced = shell.json(&["vacuum", "t", "--dry-run", "--prices", "azure"]);
+    assert!(priced["cost"]["total"].is_f64() && priced["kept"].is_object(), "{priced}");
     let plan = shell.json(&["vacuum", "t", "--dry-run"]);
     assert_eq!((&plan["operation"], &plan["read_version"]), (&json!("VACUUM"), &json!(1)));
     assert_eq!(plan["actions"], json!({"delete_orphan": {"count": 1, "bytes": 5}}));

@@ -124,6 +124,50 @@ async fn a_deep_copy_finds_what_an_earlier_try_has_copied_and_names_what_is_miss
     assert_eq!(rows(&second.table).await, rows(&source.table).await);
 }
 
+// spec: CPY-6, PLN-1, PLN-2
+#[tokio::test]
+async fn a_copy_shows_its_plan_and_carries_out_that_very_plan() {
+    let (source, copy) = (source().await, place());
+    let shallow = clone_of(&source, &copy.table).await.plan().await.unwrap();
+    assert_eq!((shallow.summary().amount("add").count, shallow.summary().read_version, shallow.summary().requests.put), (3, None, 1));
+    let plan = clone_of(&source, &copy.table).await.deep().plan().await.unwrap();
+    let summary = plan.summary().clone();
+    // Three data files and a vector.
+    assert_eq!((summary.amount("add").count, summary.amount("copy").count, summary.amount("found").count), (3, 4, 0));
+    assert_eq!((summary.bytes_written, summary.items.len()), (summary.amount("copy").bytes, 4));
+    assert_eq!(copy.versions(), 0, "a plan does nothing");
+    let kept: lakebed::ClonePlan = serde_json::from_str(&serde_json::to_string(&plan).unwrap()).unwrap();
+    assert_eq!(kept, plan);
+    let report = clone_of(&source, &copy.table).await.deep().execute(kept).await.unwrap();
+    let (planned, actual) = (report.planned.unwrap(), report.actual.unwrap());
+    assert_eq!((&planned, report.version), (&summary, Some(Version(0))));
+    assert_eq!(actual.requests.get, 4, "what is copied, and nothing else, is read by whoever has a plan");
+    assert!(actual.bytes_written > planned.bytes_written, "the commit is on top");
+    assert_eq!(rows(&copy.table).await, rows(&source.table).await);
+    // Half of another copy is there already.
+    let other = place();
+    let half = source.folder.path().join("p=é");
+    std::fs::create_dir(other.folder.path().join("p=é")).unwrap();
+    let file = std::fs::read_dir(half).unwrap().next().unwrap().unwrap();
+    std::fs::copy(file.path(), other.folder.path().join("p=é").join(file.file_name())).unwrap();
+    let plan = clone_of(&source, &other.table).await.deep().plan().await.unwrap();
+    assert_eq!((plan.summary().amount("copy").count, plan.summary().amount("found").count), (3, 1));
+    let report = clone_of(&source, &other.table).await.deep().run().await.unwrap();
+    let (planned, actual) = (report.planned.unwrap().requests, report.actual.unwrap().requests);
+    assert_eq!((planned.head, planned.put), (actual.head, actual.put), "requests are known beforehand");
+    assert_eq!(rows(&other.table).await, rows(&source.table).await);
+    // The plan of a copy that moved on is made anew, that of another version refused.
+    append(&source.table, vec![batch(&[row(7, "new")])]).run().await.unwrap();
+    let plan = clone_of(&source, &copy.table).await.deep().plan().await.unwrap();
+    append(&copy.table, vec![batch(&[row(99, "stray")])]).run().await.unwrap();
+    let report = clone_of(&source, &copy.table).await.deep().execute(plan.clone()).await.unwrap();
+    assert_eq!((report.planned.unwrap().amount("remove").count, plan.summary().amount("remove").count), (1, 0));
+    assert_eq!(rows(&copy.table).await, rows(&source.table).await);
+    source.table.delete().filter(Expr::sql("id = 7").unwrap()).run().await.unwrap();
+    let e = clone_of(&source, &copy.table).await.deep().execute(plan).await.unwrap_err();
+    assert_eq!(e.code(), Code::INPUT);
+}
+
 fn parquet(place: &Place, name: &str, batch: &RecordBatch) {
     let path = place.folder.path().join(name);
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -168,6 +212,27 @@ async fn a_folder_of_parquet_becomes_a_table_where_it_lies() {
     );
     let e = place.table.convert().run().await.unwrap_err();
     assert_eq!(e.code(), Code::TABLE_EXISTS);
+}
+
+// spec: CVT-7, PLN-2
+#[tokio::test]
+async fn converting_shows_its_plan_and_carries_out_that_very_plan() {
+    let place = place();
+    parquet(&place, "p=1/a.parquet", &ids_and_texts(&[(1, Some("x"))]));
+    parquet(&place, "p=2/b.parquet", &ids_and_texts(&[(2, None)]));
+    let convert = || place.table.convert().partition_schema(Struct::from_sql("p INT").unwrap());
+    let plan = convert().plan().await.unwrap();
+    let summary = plan.summary().clone();
+    assert_eq!((summary.amount("add").count, summary.items[0].path.as_str(), summary.read_version), (2, "p=1/a.parquet", None));
+    assert!(summary.requests.get >= 2 && summary.requests.put == 1 && summary.bytes_read > 0, "{summary:?}");
+    assert_eq!(place.versions(), 0);
+    let kept: lakebed::ConvertPlan = serde_json::from_str(&serde_json::to_string(&plan).unwrap()).unwrap();
+    // What the plan says is committed, and the files are not read again.
+    parquet(&place, "p=3/late.parquet", &ids_and_texts(&[(3, None)]));
+    let report = convert().execute(kept).await.unwrap();
+    let (planned, actual) = (report.planned.unwrap(), report.actual.unwrap());
+    assert_eq!((planned, actual.requests.get), (summary, 0));
+    assert_eq!(place.table.snapshot().await.unwrap().scan().build().unwrap().count().await.unwrap(), 2);
 }
 
 // spec: CVT-4, CVT-6

@@ -25,6 +25,21 @@ impl Place {
     }
 }
 
+// spec: LCF-4
+#[tokio::test]
+async fn a_compaction_that_was_planned_is_written_though_the_table_has_moved_on() {
+    let p = place();
+    p.table.create(columns(&[("id", DataType::Long), ("s", DataType::String)])).run().await.unwrap();
+    append_ids(&p.table, &[1]).await.unwrap();
+    let plan = p.table.compact_log().plan().await.unwrap();
+    assert_eq!((plan.summary().amount("compaction").count, p.compacted().len()), (1, 0));
+    append_ids(&p.table, &[2]).await.unwrap();
+    let kept = serde_json::from_str(&serde_json::to_string(&plan).unwrap()).unwrap();
+    let report = p.table.compact_log().execute(kept).await.unwrap();
+    assert_eq!((report.planned.as_ref(), report.actual.unwrap().actions), (Some(plan.summary()), plan.summary().actions.clone()));
+    assert_eq!(p.compacted(), ["00000000000000000000.00000000000000000001.compacted.json"]);
+}
+
 // spec: LCF-1, LCF-2, LCF-3
 #[tokio::test]
 async fn a_compaction_says_what_its_commits_said() {

@@ -26,8 +26,9 @@ pub async fn zorder(table: &Table) -> Result<()> {
 
 /// Deletes what no version within the retention needs: here nothing yet, all of it is young.
 pub async fn vacuum(table: &Table) -> Result<()> {
-    plan(table.vacuum().plan().await?.summary())?;
-    done(&table.vacuum().run().await?)?;
+    let planned = table.vacuum().plan().await?;
+    plan(planned.summary())?;
+    done(&planned.execute(table).await?)?;
     say("  What was replaced stays for a week (`delta.deletedFileRetentionDuration`), so that older versions can still be read.")
 }
 
