@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Resident peers: one Spark session and the deltalake library behind HTTP on 127.0.0.1, so that all tests share one start.
+"""Resident peers: Spark and the deltalake library behind HTTP on 127.0.0.1, so that all tests share one start. Two requests run at a time,
+each in a Spark session of its own: what costs is one driver thread's planning, and the machine has two cores.
 
 usage: server.py PEERS WORK PORT     (S3_ENDPOINT, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY add s3a:// to Spark)
 POST / with a JSON object; the answer is a JSON object, `{"error": …}` when the peer refused:
@@ -14,18 +15,19 @@ POST / with a JSON object; the answer is a JSON object, `{"error": …}` when th
 import http.server
 import json
 import os
+import queue
 import sys
-import threading
 
 import digest
 import spark as spark_peer
 
 PEERS, WORK, PORT = sys.argv[1], sys.argv[2], int(sys.argv[3])
 S3 = (os.environ["S3_ENDPOINT"], os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"]) if os.environ.get("S3_ENDPOINT") else None
-SPARK = spark_peer.session(PEERS, WORK, S3)
+SESSIONS = queue.SimpleQueue()
+for session in (first := spark_peer.session(PEERS, WORK, S3), first.newSession()):
+    SESSIONS.put(session)
 S3_OPTIONS = {"AWS_ENDPOINT_URL": S3[0], "AWS_ACCESS_KEY_ID": S3[1], "AWS_SECRET_ACCESS_KEY": S3[2], "AWS_REGION": "us-east-1", "AWS_ALLOW_HTTP": "true",
               "conditional_put": "etag"} if S3 else None
-ONE_AT_A_TIME = threading.Lock()
 
 
 def table_of(request):
@@ -72,17 +74,17 @@ def deltalake_change(path, change):
     return {"version": deltalake.DeltaTable(path).version()}
 
 
-def answer(request):
+def answer(spark, request):
     op = request["op"]
     if op == "sql":
         df = None
         for statement in request["sql"]:
-            df = SPARK.sql(statement)
+            df = spark.sql(statement)
         if df is None or not df.columns:
             return {"rows": []}
         return {"rows": [r.j for r in df.selectExpr("to_json(struct(*), map('ignoreNullFields', 'false')) AS j").collect()]}
     if op == "digest":
-        table = spark_peer.as_arrow(SPARK, SPARK.sql(request["sql"]))
+        table = spark_peer.as_arrow(spark, spark.sql(request["sql"]))
         return digest.digest(table) if table is not None else {"num_rows": 0, "sha256": digest.hashlib.sha256().hexdigest(), "sample": []}
     if op == "deltalake":
         import pyarrow as pa
@@ -117,11 +119,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self):
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        spark = SESSIONS.get()
         try:
-            with ONE_AT_A_TIME:
-                result = answer(request)
+            result = answer(spark, request)
         except Exception as e:  # the peer's refusal is a result of its own
             result = {"error": "\n".join(str(e).splitlines()[:12]), "error_class": type(e).__name__}
+        finally:
+            SESSIONS.put(spark)
         body = json.dumps(result).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
