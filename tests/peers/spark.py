@@ -28,7 +28,6 @@ def session(peers, work, s3=None):
         "spark.driver.extraJavaOptions": f"-Dderby.system.home={work} -Duser.timezone=UTC -XX:TieredStopAtLevel=1 -XX:+UseSerialGC "
         # A commit starts some twenty processes (`readlink`, `chmod`).
         "-Djdk.lang.Process.launchMechanism=VFORK",
-
         "spark.databricks.delta.snapshotPartitions": "1",
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
         "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
@@ -39,7 +38,6 @@ def session(peers, work, s3=None):
         a = "spark.hadoop.fs.s3a."
         conf |= {a + "endpoint": endpoint, a + "path.style.access": "true", a + "connection.ssl.enabled": "false", a + "input.stream.type": "classic",
                  a + "endpoint.region": "us-east-1", a + "access.key": key, a + "secret.key": secret}
-    os.environ["PATH"] = f"/usr/bin:/bin:{os.environ['PATH']}"
     builder = SparkSession.builder.master("local[2]")
     for k, v in conf.items():
         builder = builder.config(k, v)
