@@ -26,6 +26,9 @@ impl Told {
     }
 }
 
+/// Seeds that are run twice, to see that a seed decides everything.
+const REPLAYED: u64 = 4;
+
 /// Plays the scene of the seed of `LAKEBED_SEED`, or of many; all of them together must meet what is `wanted`. A scene gives its trace, what
 /// it met, and the verdict.
 pub(super) fn every_seed<F>(scene: impl Fn(u64) -> F, wanted: &[&str])
@@ -37,6 +40,9 @@ where
     let mut met = Counts::new();
     for seed in alone.map_or(0..count, |seed| seed..seed + 1) {
         let (trace, counts, verdict) = on_a_clock_of_its_own(scene(seed));
+        if seed < REPLAYED {
+            assert_eq!(trace, on_a_clock_of_its_own(scene(seed)).0, "seed {seed} is not replayed");
+        }
         counts.into_iter().for_each(|(what, n)| *met.entry(what).or_default() += n);
         assert!(verdict.is_ok(), "seed {seed}: {verdict:?}\n{}\nreplay with LAKEBED_SEED={seed}", trace.join("\n"));
     }
