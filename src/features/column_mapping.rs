@@ -201,6 +201,18 @@ pub(super) fn set_highest_id(draft: &mut TableDraft<'_>, highest: i32) {
     draft.set_property(MAX_ID, highest.to_string());
 }
 
+/// A new table over files that know columns by the ids of its schema.
+pub(super) fn keep_ids(draft: &mut TableDraft<'_>, highest: i32) -> Result<()> {
+    if let Some(mode) = draft.property(MODE).filter(|mode| !mode.eq_ignore_ascii_case(MappingMode::Id.word())) {
+        return Err(
+            Error::new(Code::PROPERTY, format!("`{MODE}` cannot be {mode}: the files know columns by id")).help("leave the property out")
+        );
+    }
+    draft.set_property(MODE, MappingMode::Id.word().to_owned());
+    set_highest_id(draft, highest);
+    Ok(())
+}
+
 /// How files name columns is settled when the table is made; names may be taken up later.
 fn check_table(before: Option<&TableState>, after: &TableState) -> Result<()> {
     let Some(before) = before else { return Ok(()) };

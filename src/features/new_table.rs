@@ -24,6 +24,8 @@ pub(crate) struct NewTable {
     pub(crate) properties: StringMap,
     pub(crate) name: Option<String>,
     pub(crate) description: Option<String>,
+    /// Files that are there know columns by the ids of the schema; the highest id that was ever given.
+    pub(crate) ids_of_files: Option<i32>,
 }
 
 /// What is to change about a table that exists. What is not named stays as it is, byte for byte.
@@ -65,11 +67,14 @@ pub(crate) fn new_table(new: NewTable, env: &Env) -> Result<TableState> {
         properties,
         cluster_by: new.cluster_by,
         domains: Vec::new(),
-        is_new: true,
+        is_new: new.ids_of_files.is_none(),
         replaces_rows: false,
         before: None,
         env,
     };
+    if let Some(highest) = new.ids_of_files {
+        super::column_mapping::keep_ids(&mut draft, highest)?;
+    }
     draft.partition_columns = check_schema(&draft)?;
     shape(&mut draft)?;
     let metadata = Metadata {

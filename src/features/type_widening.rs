@@ -5,12 +5,14 @@
 
 use super::drafts::TableDraft;
 use super::spec::{Active, FeatureSpec, Hooks, Scope, Support};
-use super::{Downgrade, TableFeature, TableState};
+use super::{Downgrade, TableChange, TableFeature, TableState};
+use crate::env::Env;
 use crate::error::{Code, Error, Result};
 use crate::log::Action;
 use crate::schema::evolve::Widening;
 use crate::schema::{DataType, Field, Struct, any_field, can_widen, metadata_key};
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 const PROPERTY: &str = "delta.enableTypeWidening";
 
@@ -37,6 +39,11 @@ const DOWNGRADE: Downgrade = Downgrade {
 };
 
 impl TableState {
+    /// The table with wider columns, the changes recorded for files that have the types of now.
+    pub(crate) fn widened(&self, columns: Struct, env: &Env) -> Result<Arc<TableState>> {
+        let set = [(PROPERTY.to_owned(), "true".to_owned())].into();
+        Ok(TableChange { schema: Some(columns), set, ..TableChange::default() }.apply(self, env)?.state)
+    }
     /// Whether columns take up wider types when rows of them arrive.
     pub(crate) fn widening(&self) -> Widening {
         if self.is_active(TableFeature::TypeWidening) { Widening::On } else { Widening::Off }

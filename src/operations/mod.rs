@@ -38,7 +38,7 @@ pub use append::{Append, SaveMode};
 pub use changes::{ChangeFeed, Changes};
 pub use checkpoint::Checkpoint;
 pub use clone::{ClonePlan, CloneTable};
-pub use convert::{Convert, ConvertPlan};
+pub use convert::{Convert, ConvertPlan, ConvertSource};
 pub use create::Create;
 pub use delete::Delete;
 pub use diff::{Diff, Difference, PropertyChange, SchemaChange};

@@ -6,14 +6,14 @@ use super::relations::When;
 use super::statement::{TableName, table};
 use super::text::Words;
 use crate::error::{Code, Error, Result};
-use crate::operations::Report;
+use crate::operations::{ConvertSource, Report};
 use crate::schema::Struct;
 
 #[derive(Debug)]
 pub(super) enum Copying {
     Restore { table: TableName, to: When },
     Clone { table: TableName, location: Option<String>, source: TableName, when: When, deep: bool, properties: Vec<(String, String)> },
-    Convert { location: String, partitions: Option<String>, statistics: bool },
+    Convert { location: String, source: ConvertSource, partitions: Option<String>, statistics: bool },
     Generate(TableName),
 }
 
@@ -64,16 +64,17 @@ pub(super) fn clone(words: &mut Words<'_>, name: &TableName) -> Result<Option<Co
 /// What follows `CONVERT TO DELTA`.
 pub(super) fn convert(words: &mut Words<'_>) -> Result<Copying> {
     let names = words.names()?;
-    let location = match names.as_slice() {
-        [format, location] if format.eq_ignore_ascii_case("parquet") => location.clone(),
-        [format, _] if format.eq_ignore_ascii_case("iceberg") => {
-            return Err(Error::new(Code::FEATURE_READ, "this build cannot convert an Iceberg table").with("features", "iceberg"));
+    let (location, source) = match names.as_slice() {
+        [format, location] if format.eq_ignore_ascii_case("parquet") => (location.clone(), ConvertSource::Parquet),
+        [format, location] if format.eq_ignore_ascii_case("iceberg") => (location.clone(), ConvertSource::Iceberg),
+        _ => {
+            let error = Error::new(Code::SQL, "what is converted is written parquet.`folder` or iceberg.`folder`");
+            return Err(error.with("name", names.join(".")));
         }
-        _ => return Err(Error::new(Code::SQL, "what is converted is written parquet.`folder`").with("name", names.join("."))),
     };
     let statistics = !words.take("no statistics");
     let partitions = if words.take("partitioned by") { Some(words.parenthesized()?.to_owned()) } else { None };
-    Ok(Copying::Convert { location, partitions, statistics })
+    Ok(Copying::Convert { location, source, partitions, statistics })
 }
 
 /// What follows `GENERATE`.
@@ -109,8 +110,8 @@ pub(super) async fn run(session: &Session, copying: Copying) -> Result<Report> {
             }
             clone.run().await
         }
-        Copying::Convert { location, partitions, statistics } => {
-            let mut convert = session.table(&TableName::Location(location))?.convert();
+        Copying::Convert { location, source, partitions, statistics } => {
+            let mut convert = session.table(&TableName::Location(location))?.convert().from(source);
             if let Some(columns) = partitions {
                 convert = convert.partition_schema(Struct::from_sql(&columns)?);
             }

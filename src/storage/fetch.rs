@@ -15,12 +15,20 @@ const TRIES: usize = 3;
 
 /// The whole object; `None` when there is none. One request, one more per answer that ends early (at most 2).
 pub(crate) async fn get(store: &dyn ObjectStore, key: &Path) -> Result<Option<Bytes>> {
+    get_at_most(store, key, u64::MAX).await
+}
+
+/// The same of an object that has at most so many bytes, else `LB-LIMIT`.
+pub(crate) async fn get_at_most(store: &dyn ObjectStore, key: &Path, bytes_max: u64) -> Result<Option<Bytes>> {
     let first = match store.get_opts(key, GetOptions::default()).await {
         Ok(found) => found,
         Err(object_store::Error::NotFound { .. }) => return Ok(None),
         Err(e) => return Err(failure(e, "reading", key.as_ref())),
     };
     let (size, etag) = (first.meta.size, first.meta.e_tag.clone());
+    if size > bytes_max {
+        return Err(Error::new(Code::LIMIT, format!("an object of {size} bytes is not read: at most {bytes_max} are")).with("path", key));
+    }
     let head = collect(first.into_stream(), size).await;
     complete(store, key, 0..size, head, etag).await.map(Some)
 }

@@ -405,13 +405,16 @@ pub enum Command {
         #[arg(long, value_name = "FILE|PROVIDER", requires = "dry_run")]
         prices: Option<String>,
     },
-    /// Makes a table of the Parquet files of a folder, where they lie
+    /// Makes a table of the Parquet files of a folder, where they lie, or of an Iceberg table
     #[command(after_help = "Example: lakebed convert ./events --partition-schema 'day DATE, kind STRING'")]
     Convert {
         /// Path or URL of the folder
         #[arg(value_name = "DIR")]
         dir: String,
-        /// The partition columns with their types, in the order of the folders
+        /// What the folder holds; auto: an Iceberg table where there is metadata of one
+        #[arg(long, value_enum, default_value_t = From::Auto)]
+        from: From,
+        /// The partition columns of Parquet files with their types, in the order of the folders
         #[arg(long, value_name = "COLUMNS")]
         partition_schema: Option<String>,
         /// Leaves statistics out
@@ -523,6 +526,13 @@ pub enum LogCommand {
         #[arg(long, value_name = "FILE|PROVIDER", requires = "dry_run")]
         prices: Option<String>,
     },
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum From {
+    Auto,
+    Parquet,
+    Iceberg,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]

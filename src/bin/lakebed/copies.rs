@@ -1,9 +1,10 @@
 //! `clone`, `convert`, `manifest`: tables made of tables and files, and lists of files. Kind: edge.
 
-use crate::args::TableAt;
+use crate::args::{From, TableAt};
 use crate::failure::Result;
+use crate::output::warn;
 use crate::session::{Session, prices};
-use lakebed::Struct;
+use lakebed::{ConvertSource, Struct};
 
 /// What `clone` is asked for.
 pub struct Cloning<'a> {
@@ -42,6 +43,7 @@ pub async fn clone(session: &Session, source: &TableAt, asked: Cloning<'_>) -> R
 
 /// What `convert` is asked for.
 pub struct Converting<'a> {
+    pub from: From,
     pub partitions: Option<&'a str>,
     pub no_statistics: bool,
     pub properties: &'a [(String, String)],
@@ -51,7 +53,11 @@ pub struct Converting<'a> {
 
 pub async fn convert(session: &Session, dir: &str, asked: Converting<'_>) -> Result<()> {
     let prices = prices(asked.prices)?;
-    let mut convert = session.table(dir)?.convert();
+    let mut convert = session.table(dir)?.convert().from(match asked.from {
+        From::Auto => ConvertSource::Any,
+        From::Parquet => ConvertSource::Parquet,
+        From::Iceberg => ConvertSource::Iceberg,
+    });
     if let Some(columns) = asked.partitions {
         convert = convert.partition_schema(Struct::from_sql(columns)?);
     }
@@ -66,6 +72,7 @@ pub async fn convert(session: &Session, dir: &str, asked: Converting<'_>) -> Res
             let _bar = session.progress.busy("reading footers");
             convert.plan().await?
         };
+        warn(plan.warnings());
         return session.output.plan(plan.summary(), prices.as_ref());
     }
     let _writing = session.stop.writing();

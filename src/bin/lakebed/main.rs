@@ -186,10 +186,11 @@ async fn command(session: &Session, command: &Command) -> Result<()> {
             let (deep, dry_run, prices) = (*deep, *dry_run, prices.as_deref());
             copies::clone(session, source, copies::Cloning { copy, deep, properties: property, dry_run, prices }).await
         }
-        Command::Convert { dir, partition_schema, no_statistics, property, dry_run, prices } => {
+        Command::Convert { dir, from, partition_schema, no_statistics, property, dry_run, prices } => {
             let (partitions, no_statistics) = (partition_schema.as_deref(), *no_statistics);
             let (dry_run, prices) = (*dry_run, prices.as_deref());
-            copies::convert(session, dir, copies::Converting { partitions, no_statistics, properties: property, dry_run, prices }).await
+            let asked = copies::Converting { from: *from, partitions, no_statistics, properties: property, dry_run, prices };
+            copies::convert(session, dir, asked).await
         }
         Command::Manifest { table } => copies::manifest(session, table).await,
         Command::Checkpoint { table } => change::checkpoint(session, table).await,

@@ -20,6 +20,9 @@ pub(super) struct Found {
 }
 
 impl Found {
+    pub(super) fn new(path: String, size: u64, modified: i64, partition_values: NullableMap) -> Found {
+        Found { path, size, modified, partition_values }
+    }
     /// The action that adds it.
     pub(super) fn add(self, stats: Option<String>) -> Add {
         Add {
@@ -36,12 +39,6 @@ impl Found {
             clustering_provider: None,
         }
     }
-}
-
-/// Whether a name inside the folder is the metadata of an Iceberg table.
-pub(super) fn is_iceberg(name: &str) -> bool {
-    let inside = name.strip_prefix("metadata/");
-    inside.is_some_and(|file| file.ends_with(".metadata.json") || file == "version-hint.text")
 }
 
 /// The file of this name; `None` when it is hidden: a part of its path begins with `_` or `.` and is no partition folder. `LB-SCHEMA` for
@@ -87,7 +84,7 @@ pub(super) fn found(name: &str, size: u64, modified: i64, partitions: &Struct) -
         }
         partition_values.insert(field.name.clone(), value);
     }
-    Ok(Some(Found { path: log_path(name), size, modified, partition_values }))
+    Ok(Some(Found::new(log_path(name), size, modified, partition_values)))
 }
 
 /// A name or value of a folder without Hive's escapes.

@@ -44,10 +44,3 @@ fn folders_give_values_and_other_folders_are_refused() {
         assert!(e.code() == code && e.context().iter().any(|(key, path)| *key == "path" && path == name), "{name}: {e}");
     }
 }
-
-// spec: CVT-6
-#[test]
-fn iceberg_tables_are_known_by_their_metadata() {
-    assert!(is_iceberg("metadata/00001-abc.metadata.json") && is_iceberg("metadata/version-hint.text"));
-    assert!(!is_iceberg("metadata/x.parquet") && !is_iceberg("a/metadata/1.metadata.json"));
-}

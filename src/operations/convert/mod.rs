@@ -1,8 +1,10 @@
-//! Makes a table of Parquet files that lie in a folder, where they lie. Kind: edge. Spec: CVT.
+//! Makes a table of Parquet files that lie in a folder, where they lie: of all of them, or of those of an Iceberg table. Kind: edge. Spec: CVT, ICV.
 //!
-//! Invariant: no file is written but the log; every file of the folder that is not hidden is in the table, or nothing is committed.
+//! Invariant: no file is written but the log; every file of the folder that is not hidden, or every file of the Iceberg table's newest
+//! snapshot, is in the table, or nothing is committed.
 
 mod folder;
+mod iceberg;
 mod schema;
 
 use super::plan::Plan;
@@ -27,10 +29,21 @@ use std::sync::Arc;
 
 const NAME: &str = "CONVERT";
 
-/// Makes a table of the Parquet files of a folder.
+/// What a folder holds that becomes a table.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ConvertSource {
+    /// An Iceberg table where there is metadata of one (`metadata/*.metadata.json`), else Parquet files.
+    #[default]
+    Any,
+    Parquet,
+    Iceberg,
+}
+
+/// Makes a table of the Parquet files of a folder, or of an Iceberg table.
 pub struct Convert {
     table: Table,
     meter: Meter,
+    source: ConvertSource,
     partitions: Struct,
     statistics: bool,
     properties: StringMap,
@@ -45,6 +58,16 @@ pub struct ConvertPlan {
     domains: Vec<DomainMetadata>,
     adds: Vec<Add>,
     statistics: bool,
+    source_format: String,
+    warnings: Vec<String>,
+}
+
+/// What the files of a folder become.
+struct Converted {
+    state: Arc<TableState>,
+    adds: Vec<Add>,
+    warnings: Vec<String>,
+    format: &'static str,
 }
 
 impl ConvertPlan {
@@ -52,17 +75,26 @@ impl ConvertPlan {
     pub fn summary(&self) -> &Plan {
         &self.summary
     }
+    /// What the table will not have of what it is made of.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
 }
 
 impl Table {
-    /// Starts making a table of the Parquet files that lie here.
+    /// Starts making a table of the Parquet files that lie here, or of the Iceberg table.
     pub fn convert(&self) -> Convert {
         let (table, meter) = self.metered();
-        Convert { table, meter, partitions: Struct::default(), statistics: true, properties: StringMap::new() }
+        Convert { table, meter, source: ConvertSource::Any, partitions: Struct::default(), statistics: true, properties: StringMap::new() }
     }
 }
 
 impl Convert {
+    /// What the folder must hold.
+    pub fn from(mut self, source: ConvertSource) -> Self {
+        self.source = source;
+        self
+    }
     /// The partition columns, in the order of the folders (`day=2026-01-01/`); one that is NOT NULL must have a value everywhere.
     pub fn partition_schema(mut self, columns: Struct) -> Self {
         self.partitions = columns;
@@ -83,9 +115,7 @@ impl Convert {
         if newest(&self.table).await?.is_some() {
             return Err(already_exists(&self.table));
         }
-        let files = self.files().await?;
-        let state = self.state(&files).await?;
-        let adds = self.adds(files, &state).await?;
+        let Converted { state, adds, warnings, format } = self.converted().await?;
         let mut summary = Plan::new(NAME, None);
         for add in &adds {
             summary.file("add", &add.path, add.size);
@@ -100,7 +130,29 @@ impl Convert {
             domains: state.domains().to_vec(),
             adds,
             statistics: self.statistics,
+            source_format: format.to_owned(),
+            warnings,
         })
+    }
+    async fn converted(&self) -> Result<Converted> {
+        match (iceberg::newest(&self.table).await?, self.source) {
+            (Some(newest), ConvertSource::Any | ConvertSource::Iceberg) => iceberg::plan(self, &newest).await,
+            (Some(newest), ConvertSource::Parquet) => {
+                Err(Error::new(Code::INPUT, "the folder holds an Iceberg table, whose files are not all of one version")
+                    .with("path", newest)
+                    .help("convert it as an Iceberg table, or move its metadata away"))
+            }
+            (None, ConvertSource::Iceberg) => {
+                Err(Error::new(Code::TABLE, "there is no Iceberg table: no metadata/*.metadata.json")
+                    .with("location", self.table.root().url()))
+            }
+            (None, ConvertSource::Any | ConvertSource::Parquet) => {
+                let files = self.files().await?;
+                let state = self.state(&files).await?;
+                let adds = self.adds(files, &state).await?;
+                Ok(Converted { state, adds, warnings: Vec::new(), format: "parquet" })
+            }
+        }
     }
     /// Commits what a plan says, without looking at the files again. `LB-TABLE-EXISTS` when there is a log meanwhile.
     pub async fn execute(self, plan: ConvertPlan) -> Result<Report> {
@@ -112,7 +164,7 @@ impl Convert {
             ("numFiles".to_owned(), plan.adds.len().into()),
             ("partitionedBy".to_owned(), json_text(state.partition_columns())),
             ("collectStats".to_owned(), plan.statistics.into()),
-            ("sourceFormat".to_owned(), "parquet".into()),
+            ("sourceFormat".to_owned(), plan.source_format.into()),
         ]);
         let metrics: Map<String, Value> = Map::from_iter([("numConvertedFiles".to_owned(), plan.adds.len().into())]);
         let info = OperationInfo { operation: NAME.to_owned(), parameters, metrics: metrics.clone(), ..OperationInfo::default() };
@@ -124,7 +176,8 @@ impl Convert {
             CommitOutcome::Committed(done) => done,
             CommitOutcome::Conflicted(_) => return Err(already_exists(&self.table)),
         };
-        let report = Report::committed(NAME, done, metrics, self.table.env(), started);
+        let mut report = Report::committed(NAME, done, metrics, self.table.env(), started);
+        report.warnings.extend(plan.warnings);
         let actual = plan.summary.clone().metered(self.meter.spent());
         Ok(Report { planned: Some(plan.summary), actual: Some(actual), ..report })
     }
@@ -133,8 +186,11 @@ impl Convert {
     ///
     /// `LB-TABLE-EXISTS` when there is a log, `LB-TABLE` when there is no file, `LB-FILE` for one that is no Parquet file, `LB-SCHEMA` for
     /// columns that do not go together and for folders that are not those of the partition columns, `LB-CONSTRAINT` for a partition
-    /// without a value where one must be, `LB-FEATURE-READ` for an Iceberg table. Requests: a listing, one or two for each file, the
-    /// commit. Memory: an action for each file.
+    /// without a value where one must be. Requests: a listing, one or two for each file, the commit. Memory: an action for each file.
+    ///
+    /// Of an Iceberg table: the files of its newest snapshot, its columns found by id, partition columns where files lie by a column's
+    /// values; `LB-FEATURE-READ` names what Delta cannot say (files of deletes, files other than Parquet, types), `LB-FILE` metadata that
+    /// is damaged, `LB-PATH` a file outside the table that is not permitted. Requests: also its metadata file, manifest list and manifests.
     pub async fn run(self) -> Result<Report> {
         let env = self.table.env().clone();
         let started = env.now();
@@ -151,12 +207,6 @@ impl Convert {
         let mut files = Vec::new();
         for object in objects {
             let name = object.location.as_ref().strip_prefix(prefix.as_ref()).unwrap_or(object.location.as_ref()).trim_start_matches('/');
-            if folder::is_iceberg(name) {
-                return Err(Error::new(Code::FEATURE_READ, "the folder holds an Iceberg table, which this build cannot convert")
-                    .with("features", "iceberg")
-                    .with("path", name)
-                    .help("write its rows into a new table, or convert it with Spark"));
-            }
             files.extend(found(name, object.size, object.last_modified.timestamp_millis(), &self.partitions)?);
         }
         if files.is_empty() {

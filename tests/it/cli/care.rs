@@ -69,3 +69,28 @@ fn a_folder_is_converted_and_listed() {
     assert_eq!(shell.json(&["manifest", "t"])["metrics"]["numManifests"], 2);
     assert!(shell.path("t/_symlink_format_manifest/day=2026-01-01/manifest").is_file());
 }
+
+#[test]
+fn an_iceberg_table_is_known_and_converted_by_command_and_by_statement() {
+    let shell = Shell::new();
+    crate::operations::iceberg::iceberg("bucket", &shell.path("t"));
+    crate::operations::iceberg::iceberg("partitioned", &shell.path("u"));
+    let plan = shell.json(&["convert", "t", "--dry-run", "--prices", "aws"]);
+    assert_eq!((&plan["actions"]["add"]["count"], plan["cost"]["total"].is_f64()), (&json!(1), true));
+    let wrong = shell.run(&["convert", "t", "--from", "parquet", "--format", "json"]);
+    assert_eq!((wrong.code, wrong.error()["code"].as_str()), (Some(1), Some("LB-INPUT")), "{}", wrong.err);
+    let report = shell.json(&["convert", "t", "--from", "iceberg"]);
+    assert_eq!((&report["planned"]["actions"], report["warnings"].as_array().unwrap().len()), (&plan["actions"], 1));
+    assert_eq!(shell.lines(&["scan", "t"]), [json!({"id": 1})]);
+    let location = shell.path("u");
+    shell.ok(&["sql", &format!("CONVERT TO DELTA iceberg.`{}`", location.display())]);
+    assert_eq!(shell.json(&["count", "u", "--where", "kind = 'a b'"])["count"], 1);
+    crate::operations::iceberg::iceberg("position-deletes", &shell.path("v"));
+    let refused = shell.run(&["convert", "v", "--format", "json"]);
+    assert_eq!(
+        (refused.code, refused.error()["context"]["features"].as_str()),
+        (Some(5), Some("iceberg position deletes")),
+        "{}",
+        refused.err
+    );
+}

@@ -8,6 +8,7 @@ mod create;
 mod delete;
 mod doctor;
 mod feed_law;
+pub mod iceberg;
 mod log_cleanup;
 mod log_compact;
 mod merge;

@@ -111,3 +111,49 @@ async fn spark_reads_what_was_converted_and_lists_the_same_files() {
     let kept = spark(&text, &["SELECT id FROM {t} WHERE p = 'x=y/%' AND id > 8"]);
     assert_eq!(kept, [json!({"id": 11})]);
 }
+
+// spec: ICV-3, ICV-4, ICV-6
+#[tokio::test]
+async fn spark_reads_and_goes_on_with_what_was_converted_from_iceberg() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    for name in ["evolved", "partitioned", "promoted"] {
+        crate::operations::iceberg::iceberg(name, &at(name));
+        open(&at(name), &at(name)).convert().run().await.unwrap();
+    }
+    let read = spark(
+        at("evolved").to_str().unwrap(),
+        &[
+            "SELECT id, title, CAST(amount AS STRING) AS amount, CAST(day AS STRING) AS day, tags[2] AS tag, attrs['k'] AS k, pos.east AS east, hex(raw) AS raw, ok, extra FROM {t} ORDER BY id",
+        ],
+    );
+    let bare = |row: &Value| {
+        row.as_object()
+            .unwrap()
+            .iter()
+            .filter(|(_, v)| !v.is_null())
+            .map(|(k, v)| (k.clone(), v.clone()))
+            .collect::<serde_json::Map<_, _>>()
+    };
+    let read: Vec<Value> = read.iter().map(|row| bare(row).into()).collect();
+    assert_eq!(
+        read,
+        [
+            json!({"id": 1, "title": "n1", "amount": "0.25", "day": "2026-03-01", "tag": "1", "k": 1, "east": 0.5, "raw": "01"}),
+            json!({"id": 3}),
+            json!({"id": 4, "title": "four", "east": 4.5, "ok": "yes", "extra": 44}),
+            json!({"id": 5}),
+        ]
+    );
+    let kept = spark(
+        at("partitioned").to_str().unwrap(),
+        &[
+            "INSERT INTO {t} VALUES (5, 'new', DATE'2026-05-05', 0.5)",
+            "SELECT id FROM {t} WHERE kind = 'x=y/%' OR day < DATE'1970-01-01' OR n = -1.5 OR kind = 'new' OR (kind IS NULL AND n IS NULL) ORDER BY id",
+        ],
+    );
+    assert_eq!(kept.iter().map(|row| row["id"].as_i64().unwrap()).collect::<Vec<_>>(), [1, 2, 3, 4, 5]);
+    assert_eq!(ids(&open(&at("partitioned"), &at("partitioned"))).await, [1, 2, 3, 4, 5]);
+    let wide = spark(at("promoted").to_str().unwrap(), &["SELECT sum(n) AS n, CAST(sum(d) AS STRING) AS d FROM {t}"]);
+    assert_eq!(wide, [json!({"n": 1_099_511_627_777i64, "d": "1234568.50"})]);
+}
