@@ -26,6 +26,9 @@ pub(crate) struct Downgrade {
     pub(crate) rewrites: Option<fn(&TableState, &Add) -> bool>,
     /// Takes the traces out of a file's entry in the log.
     pub(crate) strips: Option<fn(&mut Add)>,
+    /// What the commit is called that lists files of the history as removed which only those look for who know the feature, so that
+    /// nobody deletes them too early.
+    pub(crate) side_files: Option<&'static str>,
     /// Whether an action of the history needs the feature to be understood.
     pub(crate) is_trace: Option<fn(&Action) -> bool>,
 }
@@ -40,6 +43,7 @@ impl Downgrade {
         domains: None,
         rewrites: None,
         strips: None,
+        side_files: None,
         is_trace: None,
     };
 }

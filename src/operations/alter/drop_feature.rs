@@ -4,14 +4,17 @@
 //! A run that is interrupted is simply run again. Invariant: the protocol loses a feature only in a commit whose base holds no trace.
 
 use super::{Plan, commit, finish, rewrite, stage};
+use crate::data::vector::file_name;
 use crate::env::{Env, Timestamp};
 use crate::error::{Code, Error, Result};
 use crate::features::{Dropping, PROTECTED_BEFORE, TableChange};
-use crate::log::{DomainMetadata, Version};
+use crate::log::{DomainMetadata, Remove, Version};
 use crate::operations::{Report, refused};
 use crate::snapshot::{At, Snapshot};
-use crate::transaction::{CommitOutcome, CommitPolicy, Committed, OperationInfo};
+use crate::transaction::{CommitOutcome, CommitPolicy, Committed, OperationInfo, ReadScope};
+use futures::TryStreamExt;
 use serde_json::{Map, Value};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// How often the last step looks again because another writer was faster.
@@ -34,7 +37,10 @@ pub(super) async fn run(base: Arc<Snapshot>, feature: &str, truncate_history: bo
         if dropping.binds_readers() {
             match truncate_history {
                 true => dropper.truncate().await?,
-                false => dropper.close_off().await?,
+                false => {
+                    dropper.keep_side_files().await?;
+                    dropper.close_off().await?;
+                }
             }
         }
         if let Some(done) = dropper.drop(&env).await? {
@@ -49,6 +55,23 @@ pub(super) async fn run(base: Arc<Snapshot>, feature: &str, truncate_history: bo
         .with("features", dropping.name())
         .with("rounds", ROUNDS_MAX)
         .help("run it again when the table is quiet"))
+}
+
+/// The removal of a file that was never a data file.
+fn side_file(path: String, now: i64) -> Remove {
+    Remove {
+        path,
+        deletion_timestamp: Some(now),
+        data_change: false,
+        extended_file_metadata: None,
+        partition_values: None,
+        size: None,
+        stats: None,
+        tags: None,
+        deletion_vector: None,
+        base_row_id: None,
+        default_row_commit_version: None,
+    }
 }
 
 const OPERATION: &str = "DROP FEATURE";
@@ -129,6 +152,32 @@ impl Dropper {
             DomainMetadata { domain, configuration, removed: true }
         };
         self.dropping.domains(state).into_iter().map(removal).filter(|domain| after.check_domain(domain).is_ok()).collect()
+    }
+
+    /// Lists the files of the history that lie beside its data files as removed now: whoever vacuums the table without knowing what
+    /// they are takes them for orphans otherwise, and the versions that need them would be lost before their time.
+    async fn keep_side_files(&mut self) -> Result<()> {
+        let Some(operation) = self.dropping.downgrade.side_files else { return Ok(()) };
+        let (mut files, mut listed) = (BTreeSet::new(), BTreeSet::new());
+        let mut removed = self.base.tombstones();
+        while let Some(batch) = removed.try_next().await? {
+            for remove in batch {
+                files.extend(remove.deletion_vector.as_ref().and_then(file_name));
+                listed.insert(remove.path);
+            }
+        }
+        let missing: Vec<String> = files.difference(&listed).cloned().collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let mut transaction = self.base.begin(OperationInfo { operation: operation.to_owned(), ..OperationInfo::default() });
+        let now = self.base.table().env().now().millis();
+        transaction.read(ReadScope::Files(missing.iter().cloned().collect()));
+        for path in missing {
+            transaction.remove(side_file(path, now));
+        }
+        let done = finish(transaction).await?;
+        self.after(Some(done)).await
     }
 
     /// Puts checkpoints between the history that needs the feature and what follows, so that nobody must replay it.

@@ -296,4 +296,12 @@ async fn rows_keep_their_ids_and_numbers_when_their_files_are_written_anew() {
     assert_eq!(before.len(), 4);
     alter(&place, Alteration::DropFeature { feature: "deletionVectors".to_owned(), truncate_history: false }).await.unwrap();
     assert_eq!(rows().await, before);
+    // spec: DRF-5
+    let removed: Vec<_> = (0..place.versions() as u64)
+        .flat_map(|v| place.actions(v, "remove"))
+        .filter_map(|r| r["path"].as_str().map(str::to_owned))
+        .collect();
+    let vectors: Vec<_> = removed.iter().filter(|path| path.ends_with(".bin")).collect();
+    assert_eq!(vectors.len(), 1, "{removed:?}");
+    assert!(place.folder.path().join(vectors[0]).exists());
 }

@@ -510,6 +510,12 @@ async fn layouts_and_logs_are_the_same() {
             ..PLAIN
         },
         Case {
+            name: "checkpointProtection",
+            properties: "'delta.enableDeletionVectors'='true'",
+            filled: &[FILL, "DELETE FROM {t} WHERE id = 6", "ALTER TABLE {t} DROP FEATURE deletionVectors"],
+            ..PLAIN
+        },
+        Case {
             name: "TRUNCATE and overwrite",
             properties: "'delta.enableChangeDataFeed'='true'",
             steps: &[INSERT, Does("TRUNCATE TABLE {t}"), INSERT, Does("INSERT OVERWRITE {t} VALUES (7L, 'o')"), UPDATE, ADD, AFTER],
