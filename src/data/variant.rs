@@ -4,12 +4,14 @@
 //! before its depth is known: parsers recurse, and a stack that overflows ends the process.
 
 use crate::error::{Code, Error, Result};
-use arrow::array::{Array, ArrayRef, AsArray, BinaryArray, StringArray, StructArray};
+use crate::expr::{parsed_json, plain_binary};
+use arrow::array::{Array, ArrayRef, AsArray, StringArray, StructArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType as ArrowType, Field as ArrowField, Fields};
+use arrow::error::ArrowError;
 use chrono::{NaiveDateTime, Timelike};
 use parquet_variant::Variant;
-use parquet_variant_compute::{VariantArray, json_to_variant, unshred_variant};
+use parquet_variant_compute::{VariantArray, unshred_variant};
 use parquet_variant_json::VariantToJson;
 use std::sync::Arc;
 
@@ -33,7 +35,7 @@ pub(super) fn unshredded(array: &ArrayRef) -> Result<ArrayRef> {
     };
     let fields =
         Fields::from(vec![ArrowField::new("metadata", ArrowType::Binary, false), ArrowField::new("value", ArrowType::Binary, false)]);
-    let pieces = vec![plain(&metadata)?, plain(&value)?];
+    let pieces = vec![plain_binary(&metadata)?, plain_binary(&value)?];
     Ok(Arc::new(StructArray::try_new(fields, pieces, nulls).map_err(broken)?))
 }
 
@@ -82,13 +84,10 @@ fn walk(value: &[u8], depth: usize, left: &mut usize) -> Result<()> {
     Ok(())
 }
 
-/// Plain binary without nulls: where the variant itself is null its pieces are empty.
-fn plain(array: &ArrayRef) -> Result<ArrayRef> {
-    let array = cast(array, &ArrowType::Binary)?;
-    if array.null_count() == 0 {
-        return Ok(array);
-    }
-    Ok(Arc::new(array.as_binary::<i32>().iter().map(|v| Some(v.unwrap_or_default())).collect::<BinaryArray>()))
+/// The variant of these bytes. `LB-FILE` when they are damaged.
+pub(super) fn parse<'m, 'v>(metadata: &'m [u8], value: &'v [u8]) -> Result<Variant<'m, 'v>> {
+    check(value)?;
+    Variant::try_new(metadata, value).map_err(broken)
 }
 
 /// The JSON text of one variant of the Arrow form, as Spark's `to_json` writes it; `None` when it is null.
@@ -101,9 +100,7 @@ pub(super) fn json_text(array: &ArrayRef, row: usize) -> Result<Option<String>> 
     if whole.is_null(row) {
         return Ok(None);
     }
-    let value = piece("value")?;
-    check(value)?;
-    let variant = Variant::try_new(piece("metadata")?, value).map_err(broken)?;
+    let variant = parse(piece("metadata")?, piece("value")?)?;
     let mut text = String::new();
     write_json(&variant, &mut text)?;
     Ok(Some(text))
@@ -117,9 +114,15 @@ pub(crate) fn json_texts(array: &ArrayRef) -> Result<ArrayRef> {
 
 /// JSON texts as variants of the Arrow form. `LB-SQL` for text that is no JSON.
 pub(crate) fn parsed(texts: &ArrayRef) -> Result<ArrayRef> {
-    let no_json = |e: arrow::error::ArrowError| Error::new(Code::SQL, format!("a text is no JSON: {e}"));
-    let variants = json_to_variant(texts).map_err(no_json)?;
-    unshredded(&ArrayRef::from(variants))
+    parsed_json(texts).map_err(|e| {
+        Error::new(
+            Code::SQL,
+            match e {
+                ArrowError::ComputeError(text) => text,
+                other => other.to_string(),
+            },
+        )
+    })
 }
 
 fn write_json(variant: &Variant<'_, '_>, out: &mut String) -> Result<()> {

@@ -1,5 +1,5 @@
 use super::*;
-use arrow::array::{ListArray, new_null_array};
+use arrow::array::{BinaryArray, ListArray, new_null_array};
 use arrow::buffer::OffsetBuffer;
 
 /// Two names: `a` and `b`.

@@ -98,7 +98,7 @@ impl Binder<'_> {
             Node::Call(name, _) if !self.fills && library::INEXACT.contains(&name.as_str()) => {
                 return Err(Error::new(
                     Code::EXPR,
-                    format!("the last digit of `{name}` differs among engines, which has no place in a rule"),
+                    format!("what `{name}` gives differs among engines in its last digit or its form, which has no place in a rule"),
                 )
                 .with("function", name));
             }

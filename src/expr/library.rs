@@ -68,6 +68,7 @@ static ENTRIES: &[Entry] = &[
     f(&["md5"], "md5", &[Bytes]),
     f(&["crc32"], "crc32", &[Bytes]),
     f(&["levenshtein"], "levenshtein", &[Text, Text]),
+    f(&["parse_json"], "parse_json", &[Text]),
     Entry { repeats: true, ..f(&["hash"], "hash", &[Any]) },
     Entry { repeats: true, ..f(&["xxhash64"], "xxhash64", &[Any]) },
     f(&["sqrt"], "sqrt", &[Double]),
@@ -145,10 +146,30 @@ const BY_TYPE: &[&str] = &[
     "bit_length",
 ];
 
-/// Functions whose last digit differs among engines: good for queries, not for rules that all engines must agree on.
+/// Functions whose last digit differs among engines, or that give variants: good for queries, not for rules that all engines must agree on.
 pub(super) const INEXACT: &[&str] = &[
-    "exp", "expm1", "ln", "log", "log10", "log2", "log1p", "pow", "power", "cbrt", "sin", "cos", "tan", "asin", "acos", "atan", "atan2",
-    "sinh", "cosh", "tanh", "hypot",
+    "exp",
+    "expm1",
+    "ln",
+    "log",
+    "log10",
+    "log2",
+    "log1p",
+    "pow",
+    "power",
+    "cbrt",
+    "sin",
+    "cos",
+    "tan",
+    "asin",
+    "acos",
+    "atan",
+    "atan2",
+    "sinh",
+    "cosh",
+    "tanh",
+    "hypot",
+    "parse_json",
 ];
 
 /// Every name that `call` knows.

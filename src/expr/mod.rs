@@ -24,7 +24,7 @@ pub(crate) use clause::{Assignments, MergeAction, MergeRows};
 pub use eval::BoundExpr;
 pub(crate) use implied::implied;
 pub(crate) use kernels::canonical as canonical_values;
-pub(crate) use kernels::{has_own_text, text};
+pub(crate) use kernels::{has_own_text, parsed_json, plain_binary, text};
 pub(crate) use node::column;
 pub use node::{Expr, col, lit};
 pub use prune::{ColumnStats, Pruner};

@@ -147,6 +147,11 @@ impl<'a> Parser<'a> {
     pub(super) fn unexpected(&self, wanted: &str) -> Error {
         let piece = &self.pieces[self.next.min(self.pieces.len() - 1)];
         let found = if piece.token == Token::EOF { "its end".to_owned() } else { format!("`{}`", piece.token) };
+        if found.eq_ignore_ascii_case("`select`") {
+            return self
+                .error("a subquery has no place in a condition or a value of a row".to_owned(), piece.at)
+                .help("merge with the subquery as source");
+        }
         self.error(format!("the expression does not parse: expected {wanted}, found {found}"), piece.at)
     }
     fn error(&self, message: String, at: Location) -> Error {

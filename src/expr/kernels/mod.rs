@@ -2,6 +2,7 @@
 
 mod format;
 mod hash;
+mod json;
 mod math;
 mod nested;
 mod rows;
@@ -9,6 +10,7 @@ mod text;
 mod time;
 
 pub(super) use format::Pattern;
+pub(crate) use json::{parsed as parsed_json, plain as plain_binary};
 
 use crate::schema::calendar::{MICROS_DAY, date_of, day_of};
 use crate::schema::cast_text::{date_text, double_text, float_text, timestamp_text};
@@ -74,7 +76,7 @@ fn udf(
 
 /// The function of this name, for so many arguments; `None` when there is none.
 pub(super) fn builtin(name: &str, arguments: usize) -> Option<Arc<ScalarUDF>> {
-    let all = [text::ALL, time::ALL, math::ALL, math::OF_DOUBLE, hash::ALL, nested::ALL];
+    let all = [text::ALL, time::ALL, math::ALL, math::OF_DOUBLE, hash::ALL, json::ALL, nested::ALL];
     let found = all.into_iter().flatten().find(|b| b.name == name)?;
     Some(udf(found.name, arguments, found.returns, found.run))
 }
