@@ -60,6 +60,17 @@ impl Cast {
             Cast::Days { to, hybrid } => !hybrid && from == to,
         }
     }
+    /// Whether values of this type become others, of a type that was widened from theirs: not only another spelling of the same.
+    pub fn widens(&self, from: &ArrowType) -> bool {
+        use ArrowType::*;
+        match self {
+            Cast::To(Utf8 | Binary) => false,
+            // Small integers without their annotation are what they are.
+            Cast::To(Int8 | Int16) if *from == Int32 => false,
+            Cast::To(to) | Cast::Days { to, .. } => from != to,
+            Cast::Micros { .. } => false,
+        }
+    }
     /// Converts. `LB-SCHEMA` when a value does not fit.
     pub fn apply(&self, array: &ArrayRef) -> Result<ArrayRef> {
         match self {

@@ -120,6 +120,8 @@ pub(super) struct FilePlan {
     pub hinted: SchemaRef,
     /// Leaves to decode, ascending.
     pub leaves: Vec<usize>,
+    /// Values are stored in a type from which the table's was widened.
+    pub widens: bool,
     columns: Vec<Column>,
     schema: SchemaRef,
 }
@@ -176,10 +178,10 @@ impl FilePlan {
             })
         });
         let columns = columns.collect::<Result<Vec<_>>>()?;
-        let Walk { arrow, mut leaves, hints, .. } = walk;
+        let Walk { arrow, mut leaves, hints, widens, .. } = walk;
         leaves.sort_unstable();
         leaves.dedup();
-        Ok(FilePlan { hinted: with_hints(&arrow, &hints), leaves, columns, schema: schema_of(wanted) })
+        Ok(FilePlan { hinted: with_hints(&arrow, &hints), leaves, widens, columns, schema: schema_of(wanted) })
     }
     /// The wanted columns of a decoded batch.
     pub fn apply(&self, batch: &RecordBatch) -> Result<RecordBatch> {
@@ -248,6 +250,7 @@ struct Walk<'a> {
     leaves: Vec<usize>,
     /// Leaves that the decoder is to give in another type.
     hints: Vec<(usize, ArrowType)>,
+    widens: bool,
     /// Columns are found by id, and the file has ids.
     by_id: bool,
 }
@@ -264,7 +267,7 @@ impl<'a> Walk<'a> {
         if by_id && !arrow.fields().is_empty() && !arrow.fields().iter().any(|f| f.metadata().contains_key(PARQUET_FIELD_ID_META_KEY)) {
             return Err(Error::new(Code::FILE, "the table finds columns by field id, and the file has none"));
         }
-        Ok(Walk { arrow, file, hybrid: Hybrid::of(file), leaves: Vec::new(), hints: Vec::new(), by_id })
+        Ok(Walk { arrow, file, hybrid: Hybrid::of(file), leaves: Vec::new(), hints: Vec::new(), widens: false, by_id })
     }
 
     /// A top-level column: which root it is and how it is read; `None` when the file has nothing of it.
@@ -350,6 +353,7 @@ impl<'a> Walk<'a> {
             _ => from.clone(),
         };
         let cast = cast(&hint, to, if int96 { self.hybrid.int96 } else { self.hybrid.dates })?;
+        self.widens |= cast.widens(&hint);
         if hint != *from {
             self.hints.push((leaf, hint));
         }

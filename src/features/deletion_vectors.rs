@@ -20,7 +20,7 @@ pub(super) const SPEC: FeatureSpec = FeatureSpec {
 
 const DOWNGRADE: Downgrade = Downgrade {
     unset: &["delta.enableDeletionVectors"],
-    rewrites: Some(|_, add| add.deletion_vector.is_some()),
+    rewrites: Some(|add| add.deletion_vector.is_some()),
     side_files: Some("Deletion Vector Tombstones"),
     is_trace: Some(|action| match action {
         Action::Add(add) => add.deletion_vector.is_some(),

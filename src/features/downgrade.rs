@@ -23,7 +23,9 @@ pub(crate) struct Downgrade {
     /// Domains that are dropped: all that begin so.
     pub(crate) domains: Option<&'static str>,
     /// Whether the rows of a file must be written anew, because it needs the feature to be read.
-    pub(crate) rewrites: Option<fn(&TableState, &Add) -> bool>,
+    pub(crate) rewrites: Option<fn(&Add) -> bool>,
+    /// Whether that may hold for files whose columns are stored in types from which the table's were widened.
+    pub(crate) rewrites_narrower: Option<fn(&TableState) -> bool>,
     /// Takes the traces out of a file's entry in the log.
     pub(crate) strips: Option<fn(&mut Add)>,
     /// What the commit is called that lists files of the history as removed which only those look for who know the feature, so that
@@ -42,6 +44,7 @@ impl Downgrade {
         column_keys: &[],
         domains: None,
         rewrites: None,
+        rewrites_narrower: None,
         strips: None,
         side_files: None,
         is_trace: None,

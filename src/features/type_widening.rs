@@ -33,7 +33,7 @@ pub(super) const SPEC: FeatureSpec = FeatureSpec {
 const DOWNGRADE: Downgrade = Downgrade {
     unset: &[PROPERTY],
     column_keys: &[metadata_key::TYPE_CHANGES],
-    rewrites: Some(|state, _| any_field(state.schema(), |field| field.metadata.contains_key(metadata_key::TYPE_CHANGES))),
+    rewrites_narrower: Some(|state| any_field(state.schema(), |field| field.metadata.contains_key(metadata_key::TYPE_CHANGES))),
     is_trace: Some(|action| matches!(action, Action::Metadata(metadata) if metadata.schema_string.contains(metadata_key::TYPE_CHANGES))),
     ..Downgrade::NONE
 };

@@ -176,6 +176,17 @@ impl Scan {
             None => self.flow.reading().physical_rows(task).await,
         }
     }
+    /// The files that store a column in a type from which the table's was widened, in the log's order, each with its whole action and count
+    /// of rows. One request a file, for its footer.
+    pub(crate) fn files_of_narrower_types(&self) -> BoxStream<'static, Result<(Add, Option<u64>)>> {
+        let reading = Arc::clone(self.flow.reading());
+        let threads = reading.env.threads();
+        let looked_at = self.picked(FileQuery::default().full(), FileBatch::add).map_ok(move |(task, add)| {
+            let reading = Arc::clone(&reading);
+            async move { Ok(reading.holds_narrower_types(&task).await?.then_some((add, task.num_records))) }
+        });
+        looked_at.try_buffered(threads).try_filter_map(|found| futures::future::ok(found)).boxed()
+    }
     /// All rows, files in no promised order, at most `Env::threads` files in flight, within half of the memory budget.
     pub fn stream(self) -> BoxStream<'static, Result<RecordBatch>> {
         let tasks = self.tasks().map_ok(|task| (task, Rows::All));

@@ -123,6 +123,14 @@ impl Reading {
         Ok(source.metadata().row_groups().iter().map(|g| g.num_rows() as u64).sum())
     }
 
+    /// Whether the file stores a column in a type from which the table's was widened, from its footer.
+    pub async fn holds_narrower_types(&self, task: &FileTask) -> Result<bool> {
+        let named = |e: Error| e.with("path", &task.path);
+        let source = Source::open(&self.root, &task.path, task.size, 0, Arc::clone(&self.bytes_read)).await.map_err(named)?;
+        let plan = FilePlan::new(&self.wanted, source.metadata().file_metadata(), &|column| self.constant(task, column));
+        Ok(plan.map_err(named)?.widens)
+    }
+
     /// Opens a file and decides what of it is decoded. `None` when nothing is.
     pub async fn open(self: Arc<Self>, task: FileTask, rows: Rows) -> Result<Option<Opened>> {
         let path = task.path.clone();

@@ -115,10 +115,12 @@ impl Dropper {
     async fn remove_traces(&mut self) -> Result<()> {
         let downgrade = self.dropping.downgrade;
         if let Some(needs) = downgrade.rewrites {
-            let state = Arc::clone(self.base.state());
-            if let Some(done) = rewrite::rewrite(&self.base, &|add| needs(&state, add), &mut self.metrics).await? {
-                self.after(Some(done)).await?;
-            }
+            let files = rewrite::selected(&self.base, &needs).await?;
+            self.rewrite(files).await?;
+        }
+        if downgrade.rewrites_narrower.is_some_and(|may| may(self.base.state())) {
+            let files = rewrite::narrower(&self.base).await?;
+            self.rewrite(files).await?;
         }
         if let Some(strip) = downgrade.strips
             && let Some(done) = rewrite::strip(&self.base, strip).await?
@@ -139,6 +141,13 @@ impl Dropper {
             self.after(Some(done)).await?;
         }
         Ok(())
+    }
+
+    async fn rewrite(&mut self, files: rewrite::Files) -> Result<()> {
+        match rewrite::rewrite(&self.base, files, &mut self.metrics).await? {
+            Some(done) => self.after(Some(done)).await,
+            None => Ok(()),
+        }
     }
 
     /// The domains that the last commit drops: those of the feature that the protocol which is left still allows.

@@ -12,8 +12,11 @@ use futures::TryStreamExt;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
-/// The live files that `select` wants, with their count of rows.
-async fn selected(base: &Arc<Snapshot>, select: &(dyn Fn(&Add) -> bool + Sync)) -> Result<Vec<(Add, Option<i64>)>> {
+/// Live files with their count of rows.
+pub(super) type Files = Vec<(Add, Option<i64>)>;
+
+/// The live files that `select` wants.
+pub(super) async fn selected(base: &Arc<Snapshot>, select: &(dyn Fn(&Add) -> bool + Sync)) -> Result<Files> {
     let mut out = Vec::new();
     let mut files = base.files(FileQuery::default().full());
     while let Some(batch) = files.try_next().await? {
@@ -23,13 +26,18 @@ async fn selected(base: &Arc<Snapshot>, select: &(dyn Fn(&Add) -> bool + Sync)) 
     Ok(out)
 }
 
-/// Writes the rows of the selected files into new ones in the table's present form and commits that; `None` when no file is selected.
-pub(super) async fn rewrite(
-    base: &Arc<Snapshot>,
-    select: &(dyn Fn(&Add) -> bool + Sync),
-    metrics: &mut Map<String, Value>,
-) -> Result<Option<Committed>> {
-    let done = execute(base, every(base, selected(base, select).await?), &Settings::default()).await?;
+/// The live files in which a column is stored in a type from which the table's was widened.
+pub(super) async fn narrower(base: &Arc<Snapshot>) -> Result<Files> {
+    let files = base.scan().build()?.files_of_narrower_types();
+    files.map_ok(|(add, records)| (add, records.and_then(|n| i64::try_from(n).ok()))).try_collect().await
+}
+
+/// Writes the rows of these files into new ones in the table's present form and commits that; `None` when there are none.
+pub(super) async fn rewrite(base: &Arc<Snapshot>, files: Files, metrics: &mut Map<String, Value>) -> Result<Option<Committed>> {
+    if files.is_empty() {
+        return Ok(None);
+    }
+    let done = execute(base, every(base, files), &Settings::default()).await?;
     match done.given_up {
         Some(e) => Err(e),
         None => {

@@ -305,3 +305,29 @@ async fn rows_keep_their_ids_and_numbers_when_their_files_are_written_anew() {
     assert_eq!(vectors.len(), 1, "{removed:?}");
     assert!(place.folder.path().join(vectors[0]).exists());
 }
+
+#[tokio::test]
+async fn only_files_of_narrower_types_are_written_anew_when_widening_is_dropped() {
+    // spec: DRF-6
+    let place = made("id BIGINT, v INT, s STRUCT<x: SMALLINT>", &[("delta.enableTypeWidening", "true")]).await;
+    let rows = |ids: &[i64]| ids_and_texts(&ids.iter().map(|id| (*id, None)).collect::<Vec<_>>()).project(&[0]).unwrap();
+    let paths = async || -> Vec<String> {
+        let tasks = place.table.snapshot().await.unwrap().scan().build().unwrap().tasks();
+        let tasks: Vec<_> = futures::TryStreamExt::try_collect(tasks).await.unwrap();
+        tasks.into_iter().map(|task| task.path).collect()
+    };
+    append(&place.table, vec![rows(&[1])]).run().await.unwrap();
+    let widen = |column: &str, to| Alteration::ChangeType { column: path(column), to };
+    alter(&place, widen("v", DataType::Long)).await.unwrap();
+    append(&place.table, vec![rows(&[2])]).run().await.unwrap();
+    alter(&place, widen("s.x", DataType::Integer)).await.unwrap();
+    append(&place.table, vec![rows(&[3])]).run().await.unwrap();
+    let wide =
+        paths().await.into_iter().find(|path| !place.actions(1, "add").iter().chain(&place.actions(3, "add")).any(|a| a["path"] == **path));
+    let wide = wide.unwrap();
+    let report = alter(&place, Alteration::DropFeature { feature: "typeWidening".to_owned(), truncate_history: false }).await.unwrap();
+    assert_eq!(report.metrics["numRemovedFiles"], json!(2), "{:?}", report.metrics);
+    let after = paths().await;
+    assert!(after.contains(&wide) && after.len() == 2, "{wide}: {after:?}");
+    assert_eq!(place.longs("id"), [1, 2, 3]);
+}

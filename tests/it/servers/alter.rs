@@ -51,7 +51,7 @@ pub struct Shape {
     partition_columns: Value,
     pub configuration: Value,
     description: Value,
-    protocol: (Value, Value, BTreeSet<String>, BTreeSet<String>),
+    pub protocol: (Value, Value, BTreeSet<String>, BTreeSet<String>),
 }
 
 fn commits(table: &Path) -> Vec<Vec<Map<String, Value>>> {
@@ -365,6 +365,17 @@ async fn marks_of_numbered_columns_move_as_in_spark() {
     }
 }
 
+/// How many data files the history removes.
+fn removed_files(table: &Path) -> usize {
+    let texts = std::fs::read_dir(table.join("_delta_log"))
+        .unwrap()
+        .map(|e| e.unwrap().path())
+        .filter(|p| p.extension().is_some_and(|e| e == "json"));
+    texts
+        .map(|p| std::fs::read_to_string(p).unwrap().lines().filter(|l| l.starts_with("{\"remove\"") && l.contains(".parquet")).count())
+        .sum()
+}
+
 /// A feature, how a table comes to have it, and whether dropping it leaves rows that Spark must read.
 async fn drop_feature(create: &[&str], feature: &str, truncate_history: bool) {
     let folder = tempfile::tempdir().unwrap();
@@ -381,13 +392,14 @@ async fn drop_feature(create: &[&str], feature: &str, truncate_history: bool) {
     assert_eq!(report.operation, "DROP FEATURE");
     assert_eq!(shape(&ours), shape(&theirs), "{feature}");
     assert_eq!(words(&ours), words(&theirs), "{feature}");
+    assert_eq!(removed_files(&ours), removed_files(&theirs), "{feature}: as many files are written anew");
     assert_eq!(digest_of_table(&table).await, rows, "{feature}: the rows stay");
     assert_eq!(spark_digest(&location(&ours), "SELECT * FROM {t}"), rows, "{feature}: Spark");
     spark(&location(&ours), &["INSERT INTO {t} SELECT * FROM {t} LIMIT 1"]);
     assert_eq!(digest_of_table(&table).await, spark_digest(&location(&ours), "SELECT * FROM {t}"), "{feature}: after Spark's insert");
 }
 
-// spec: DRF-1 DRF-2 DRF-3 DRF-4
+// spec: DRF-1 DRF-2 DRF-3 DRF-4 DRF-6
 #[tokio::test(flavor = "multi_thread")]
 async fn features_are_dropped_as_in_spark() {
     let plain = "CREATE TABLE {t} (id BIGINT, v INT) USING delta";
