@@ -227,7 +227,26 @@ fn check_table(before: Option<&TableState>, after: &TableState) -> Result<()> {
     }))
 }
 
+/// The fields without what mapping says about them.
+fn without_mapping(schema: &Struct) -> Option<Struct> {
+    let strip = |field: &Field| {
+        let mut field = field.clone();
+        field.metadata.retain(|key, _| !DOWNGRADE.column_keys.contains(&key.as_str()));
+        Ok::<_, Error>(field)
+    };
+    try_map_fields(schema, &mut { strip }).ok()
+}
+
 impl TableState {
+    /// Whether the schema of `after` is this one, where columns got the names that they have in files already: files that were written
+    /// for this state mean the same there.
+    pub(super) fn takes_up_names_only(&self, after: &TableState) -> bool {
+        let ours = without_mapping(self.schema());
+        (self.mapping_mode(), after.mapping_mode()) == (MappingMode::None, MappingMode::Name)
+            && ours.is_some()
+            && without_mapping(after.schema()) == ours
+            && without_mapping(after.physical_schema()) == ours
+    }
     /// Refuses to rename or drop columns while files use their names. `LB-SCHEMA`.
     pub(crate) fn check_renames(&self) -> Result<()> {
         if self.mapping_mode() != MappingMode::None {

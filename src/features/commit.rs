@@ -6,6 +6,7 @@ use super::TableState;
 use crate::env::Timestamp;
 use crate::error::Result;
 use crate::log::{Add, DomainMetadata, Metadata, Remove, StringMap, Version};
+use std::sync::Arc;
 
 /// What features may set in a commit, and what they may know of it.
 #[derive(Debug, Default)]
@@ -23,6 +24,8 @@ pub(crate) struct CommitDraft {
     pub adds: Vec<Add>,
     /// Whether it also removes files, or rows of files.
     pub removes: bool,
+    /// The table on which its rows were prepared, when others have changed it since.
+    pub prepared_on: Option<Arc<TableState>>,
     /// What `commitInfo` says about the commit to other engines.
     pub tags: StringMap,
 }
@@ -54,14 +57,14 @@ impl TableState {
         let unknown = || has.unknown_reader.iter().chain(&has.unknown_writer).find(|name| !had.is_unknown(name)).cloned();
         harmful.or_else(unknown).map(|name| format!("feature {name} was added"))
     }
-    /// Why work that was prepared on this state must not be committed under the metadata of another commit.
-    pub(crate) fn metadata_conflict(&self, theirs: &Metadata) -> Option<String> {
-        let ours = self.metadata();
-        let after = || TableState::new(self.protocol().clone(), theirs.clone(), self.domains().to_vec());
-        if theirs != ours && after().is_ok_and(|after| self.differs_in_numbers_only(&after)) {
+    /// Why work that was prepared on this state must not be committed on `after`, whose metadata another commit brought.
+    pub(crate) fn metadata_conflict(&self, after: &TableState) -> Option<String> {
+        let (ours, theirs) = (self.metadata(), after.metadata());
+        if theirs != ours && self.differs_in_numbers_only(after) {
             return None;
         }
-        if theirs.schema_string != ours.schema_string {
+        let takes_up_names = self.takes_up_names_only(after);
+        if theirs.schema_string != ours.schema_string && !takes_up_names {
             return Some("the schema was changed".to_owned());
         }
         if theirs.partition_columns != ours.partition_columns || theirs.id != ours.id {
@@ -73,11 +76,20 @@ impl TableState {
         if let Some(key) = ours.configuration.keys().find(|key| !theirs.configuration.contains_key(*key)) {
             return Some(format!("property {key} was dropped"));
         }
-        let changed = theirs.configuration.iter().filter(|(key, value)| ours.configuration.get(*key) != Some(value));
-        let harmful = changed.into_iter().find(|(key, value)| {
-            !HARMLESS_PROPERTIES.iter().any(|(name, to)| *name == key.as_str() && to.is_none_or(|to| to == value.as_str()))
-        });
-        harmful.map(|(key, _)| format!("property {key} was changed"))
+        let harmful = |(key, value): &(&String, &String)| {
+            let before = ours.configuration.get(*key);
+            before != Some(value)
+                && !HARMLESS_PROPERTIES.iter().any(|(name, to)| {
+                    *name == key.as_str()
+                        && match to {
+                            To::Any => true,
+                            To::Value(to) => *to == value.as_str(),
+                            To::New => before.is_none(),
+                            To::Names => takes_up_names,
+                        }
+                })
+        };
+        theirs.configuration.iter().find(harmful).map(|(key, _)| format!("property {key} was changed"))
     }
 }
 
@@ -88,11 +100,26 @@ fn has_lost_unknown<'a>(before: &'a TableState, after: &TableState) -> Option<&'
     names.find(|name| !after.features().is_unknown(name))
 }
 
-/// Properties that may be set to this value (`None`: any) while another writer is at work, as Spark has it.
-const HARMLESS_PROPERTIES: &[(&str, Option<&str>)] = &[
-    ("delta.enableDeletionVectors", Some("true")),
-    ("delta.checkpointPolicy", Some("v2")),
-    ("delta.enableInCommitTimestamps", Some("true")),
-    ("delta.inCommitTimestampEnablementVersion", None),
-    ("delta.inCommitTimestampEnablementTimestamp", None),
+/// To what a property may change while another writer is at work.
+enum To {
+    Any,
+    Value(&'static str),
+    /// Anything, where it was not set before.
+    New,
+    /// What comes with names for columns that are those of the files.
+    Names,
+}
+
+/// Properties that may change while another writer is at work, as Spark has it.
+const HARMLESS_PROPERTIES: &[(&str, To)] = &[
+    ("delta.enableDeletionVectors", To::Value("true")),
+    ("delta.checkpointPolicy", To::Value("v2")),
+    ("delta.enableInCommitTimestamps", To::Value("true")),
+    ("delta.inCommitTimestampEnablementVersion", To::Any),
+    ("delta.inCommitTimestampEnablementTimestamp", To::Any),
+    ("delta.enableRowTracking", To::Value("true")),
+    ("delta.rowTracking.materializedRowIdColumnName", To::New),
+    ("delta.rowTracking.materializedRowCommitVersionColumnName", To::New),
+    ("delta.columnMapping.mode", To::Names),
+    ("delta.columnMapping.maxColumnId", To::Names),
 ];

@@ -55,9 +55,9 @@ fn a_mark_never_goes_back() {
 fn numbers_of_another_writer_are_no_conflict_for_who_gives_none() {
     let ours = table();
     let theirs = ours.record_numbers(&[("n".to_owned(), -5)]).expect("recorded").expect("changed");
-    assert_eq!(ours.metadata_conflict(&theirs), None);
+    assert_eq!(ours.metadata_conflict(&with(&ours, theirs.clone())), None);
     let renamed = Metadata { name: Some("t".to_owned()), ..theirs };
-    assert!(ours.metadata_conflict(&renamed).is_some());
+    assert!(ours.metadata_conflict(&with(&ours, renamed)).is_some());
 }
 
 // spec: VAL-13

@@ -123,7 +123,8 @@ fn stamp_commit(before: &TableState, after: &TableState, draft: &mut CommitDraft
         draft.domains.retain(|domain| domain.domain != DOMAIN);
         draft.domains.push(high_water_mark(highest));
     }
-    if draft.removes && after.keeps_row_ids() {
+    let carried = draft.prepared_on.as_ref().is_none_or(|state| state.keeps_row_ids());
+    if draft.removes && after.keeps_row_ids() && carried {
         draft.tags.insert(PRESERVED.to_owned(), "true".to_owned());
     }
     Ok(())

@@ -54,6 +54,8 @@ enum Op {
     /// Writes the rows of these files into one.
     Compact(usize, usize),
     SetProperty(&'static str, &'static str),
+    /// Columns get ids, and the names that they have in files.
+    MapColumns,
     SetDomain(&'static str),
     SetApp(&'static str),
     /// The file comes again with other statistics.
@@ -95,6 +97,7 @@ const OPS: &[Op] = &[
     Op::Compact(0, 2),
     Op::SetProperty("delta.enableDeletionVectors", "true"),
     Op::SetProperty("note", "x"),
+    Op::MapColumns,
     Op::SetDomain("mine"),
     Op::SetDomain("other"),
     Op::SetApp("etl"),
@@ -119,6 +122,7 @@ impl Op {
             Op::Compact(..) => "compact",
             Op::SetProperty("note", _) => "set a property",
             Op::SetProperty(..) => "turn vectors on",
+            Op::MapColumns => "map columns",
             Op::SetDomain(_) => "set a domain",
             Op::SetApp(_) => "record an application",
             Op::Describe(_) => "new statistics",
@@ -233,6 +237,18 @@ fn stage(op: Op, table: &Tiny, who: &str) -> Option<Work> {
         Op::SetProperty(key, value) => {
             let mut metadata = table.metadata.clone();
             metadata.configuration.insert(key.to_owned(), value.to_owned());
+            intent.metadata = Some(metadata);
+        }
+        Op::MapColumns => {
+            let mut metadata = table.metadata.clone();
+            let mapped = |(id, name): (usize, &str)| {
+                let keys = format!(r#""delta.columnMapping.id":{},"delta.columnMapping.physicalName":"{name}""#, id + 1);
+                format!(r#"{{"name":"{name}","type":"long","nullable":true,"metadata":{{{keys}}}}}"#)
+            };
+            let columns: Vec<String> = ["k", "v"].into_iter().enumerate().map(mapped).collect();
+            metadata.schema_string = format!(r#"{{"type":"struct","fields":[{}]}}"#, columns.join(","));
+            let properties = [("delta.columnMapping.mode", "name"), ("delta.columnMapping.maxColumnId", "2")];
+            metadata.configuration.extend(properties.map(|(key, value)| (key.to_owned(), value.to_owned())));
             intent.metadata = Some(metadata);
         }
         Op::SetDomain(name) => {

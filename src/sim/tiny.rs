@@ -84,8 +84,8 @@ impl Tiny {
     pub(super) fn state(&self) -> Arc<TableState> {
         let protocol = Protocol {
             min_reader_version: 3,
-            reader_features: Some(vec!["deletionVectors".into()]),
-            writer_features: Some(["deletionVectors", "domainMetadata"].map(str::to_owned).into()),
+            reader_features: Some(["deletionVectors", "columnMapping"].map(str::to_owned).into()),
+            writer_features: Some(["deletionVectors", "columnMapping", "domainMetadata"].map(str::to_owned).into()),
             ..protocol()
         };
         let domain =

@@ -29,6 +29,7 @@ pub(crate) fn draft(work: &Work, base: &Base, txn_id: &str, now: Timestamp) -> R
         domains: intent.domains.clone(),
         adds: intent.row_deletes.iter().filter_map(RowDelete::add).chain(intent.adds.iter().cloned()).collect(),
         removes: intent.removes_anything(),
+        prepared_on: work.prepared_on.clone(),
         ..CommitDraft::default()
     };
     after.stamp_commit(&base.state, &mut draft)?;

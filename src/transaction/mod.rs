@@ -54,6 +54,8 @@ pub(crate) struct Work {
     /// Names this commit in the log; the same in every attempt.
     txn_id: String,
     read_version: Option<Version>,
+    /// The table on which it was prepared; `None` when that does not matter.
+    prepared_on: Option<Arc<TableState>>,
     /// The vector files that were written for this transaction, by name; those that it does not name are left to vacuum.
     wrote: Vec<String>,
     /// Under which paths are compared: writers spell the same one in several ways.
@@ -69,6 +71,7 @@ impl Work {
             reads: ReadSet::default(),
             txn_id,
             read_version,
+            prepared_on: None,
             wrote: Vec::new(),
             paths,
         }
@@ -121,6 +124,7 @@ impl Table {
 impl Transaction {
     fn new(table: Table, base: Option<Arc<Snapshot>>, state: Arc<TableState>, operation: OperationInfo) -> Self {
         let work = Work::new(table.env().new_uuid().to_string(), base.as_ref().map(|b| b.version()), operation, table.root().url());
+        let work = Work { prepared_on: Some(Arc::clone(&state)), ..work };
         Transaction { table, base, state, work, policy: CommitPolicy::default() }
     }
     /// Says how long the commit may try.

@@ -125,7 +125,10 @@ fn metadata_changed(mine: &Mine<'_>, theirs: &Footprint) -> Option<String> {
     if mine.intent.metadata.is_some() {
         return Some("both change the metadata".to_owned());
     }
-    mine.base.state.metadata_conflict(metadata)
+    match changed_state(&mine.base.state, theirs.protocol.as_ref(), Some(metadata), &theirs.domains) {
+        Ok(after) => mine.base.state.metadata_conflict(&after),
+        Err(e) => Some(format!("the new metadata cannot be used: {e}")),
+    }
 }
 
 fn rows_added_to_what_we_read(mine: &Mine<'_>, theirs: &Footprint) -> Option<String> {

@@ -107,6 +107,65 @@ fn harmless_property_of_a_winner_passes_and_any_other_change_conflicts() {
     assert_eq!(verdict(&append(), &winner(|f| f.metadata = Some(metadata()))), ["C2"]);
 }
 
+/// `partitioned` with mapped columns, whose names in files `physical` tells.
+fn mapped(mode: &str, physical: impl Fn(&str) -> String) -> Metadata {
+    let mut found = partitioned();
+    let column = |(id, (name, kind)): (usize, (&str, &str))| {
+        let metadata = format!(r#"{{"delta.columnMapping.id":{},"delta.columnMapping.physicalName":"{}"}}"#, id + 1, physical(name));
+        format!(r#"{{"name":"{name}","type":"{kind}","nullable":true,"metadata":{metadata}}}"#)
+    };
+    let columns: Vec<String> = [("id", "long"), ("day", "string")].into_iter().enumerate().map(column).collect();
+    found.schema_string = format!(r#"{{"type":"struct","fields":[{}]}}"#, columns.join(","));
+    found.configuration.insert("delta.columnMapping.mode".into(), mode.into());
+    found.configuration.insert("delta.columnMapping.maxColumnId".into(), "2".into());
+    found
+}
+
+// spec: C2
+#[test]
+fn names_that_are_those_of_the_files_pass_and_other_names_conflict() {
+    let mut knows = protocol();
+    knows.min_reader_version = 2;
+    knows.writer_features.get_or_insert_default().push("columnMapping".to_owned());
+    let taken_up = |metadata: Metadata| {
+        winner(|f| {
+            f.metadata = Some(metadata);
+            f.protocol = Some(knows.clone());
+        })
+    };
+    assert!(verdict(&append(), &taken_up(mapped("name", str::to_owned))).is_empty());
+    assert_eq!(verdict(&append(), &taken_up(mapped("name", |name| format!("col-{name}")))), ["C2"]);
+    assert_eq!(verdict(&append(), &taken_up(mapped("id", str::to_owned))), ["C2"]);
+    let mut more = mapped("name", str::to_owned);
+    more.configuration.insert("own".into(), "1".into());
+    assert_eq!(verdict(&append(), &taken_up(more)), ["C2"]);
+    assert_eq!(
+        verdict(&append(), &winner(|f| f.metadata = Some(mapped("name", str::to_owned)))),
+        ["C2"],
+        "without the feature it means nothing"
+    );
+}
+
+// spec: C2
+#[test]
+fn row_tracking_that_is_enabled_passes_and_other_columns_for_ids_conflict() {
+    let (enabled, id, version) = (
+        "delta.enableRowTracking",
+        "delta.rowTracking.materializedRowIdColumnName",
+        "delta.rowTracking.materializedRowCommitVersionColumnName",
+    );
+    let with = |pairs: &[(&str, &str)]| {
+        let mut found = partitioned();
+        found.configuration.extend(pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())));
+        found
+    };
+    let theirs = winner(|f| f.metadata = Some(with(&[(enabled, "true"), (id, "a"), (version, "b")])));
+    assert!(verdict(&append(), &theirs).is_empty());
+    assert_eq!(verdict(&append(), &winner(|f| f.metadata = Some(with(&[(enabled, "false")])))), ["C2"]);
+    let state = Arc::new(TableState::new(protocol(), with(&[(id, "other"), (version, "b")]), Vec::new()).unwrap());
+    assert!(state.metadata_conflict(&TableState::new(protocol(), theirs.metadata.unwrap(), Vec::new()).unwrap()).is_some());
+}
+
 fn reader_of(sql: &str) -> Work {
     let schema = base().state.schema().clone();
     let predicate = Expr::sql(sql).unwrap().bind(&schema).unwrap();
