@@ -7,6 +7,7 @@ mod columns;
 pub mod input;
 pub mod output;
 pub mod scan;
+mod shred;
 pub(crate) mod variant;
 pub(crate) mod vector;
 pub mod write;

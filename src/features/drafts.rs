@@ -113,6 +113,8 @@ pub(crate) struct WritePlan {
     pub(crate) moved: Vec<MovedColumn>,
     /// Whether data files also hold the partition columns, after all others.
     pub(crate) partition_columns: bool,
+    /// Whether data files keep variants in pieces, in typed columns.
+    pub(crate) shreds_variants: bool,
 }
 
 impl WritePlan {

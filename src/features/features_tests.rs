@@ -51,7 +51,7 @@ fn the_conformance_page_is_what_the_registry_says() {
             _ => "while inactive",
         };
         let enable = match (&spec.active, spec.support) {
-            (_, spec::Support::Read | spec::Support::Recognised) => String::new(),
+            (_, spec::Support::Recognised) => String::new(),
             (spec::Active::WhenProperty(key), _) => format!("`{key}`"),
             (spec::Active::WhenSupported, _) => "its name".to_owned(),
             (spec::Active::When(_), _) => "schema or properties".to_owned(),

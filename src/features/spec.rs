@@ -63,8 +63,6 @@ impl Active {
 pub(crate) enum Support {
     /// Read, and written correctly by everything that this build can do.
     Full,
-    /// Read; a table on which it is active is not written.
-    Read,
     /// Recognised only: not written while active and, when readers must understand it, not read.
     Recognised,
 }
@@ -116,6 +114,6 @@ impl FeatureSpec {
     }
     /// Whether tables that support it can be read.
     pub(crate) fn is_readable(&self) -> bool {
-        self.scope == Scope::Writer || matches!(self.support, Support::Full | Support::Read)
+        self.scope == Scope::Writer || self.support == Support::Full
     }
 }

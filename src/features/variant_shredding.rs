@@ -1,7 +1,8 @@
-//! Variants stored partly in typed columns. Kind: pure. Spec: FEA.
+//! Variants stored partly in typed columns. Kind: pure. Spec: VAR.
 
-use super::TableFeature;
 use super::spec::{Active, FeatureSpec, Hooks, Scope, Support};
+use super::{TableFeature, TableState, WritePlan};
+use crate::error::Result;
 
 pub(super) const SPEC: FeatureSpec = FeatureSpec {
     feature: TableFeature::VariantShredding,
@@ -11,7 +12,13 @@ pub(super) const SPEC: FeatureSpec = FeatureSpec {
     legacy: None,
     requires: &[TableFeature::VariantType],
     active: Active::WhenProperty("delta.enableVariantShredding"),
-    support: Support::Read,
-    joins_quietly: false,
-    hooks: Hooks::NONE,
+    support: Support::Full,
+    joins_quietly: true,
+    hooks: Hooks { write_stages: Some(write_stages), ..Hooks::NONE },
 };
+
+/// Files that are there may hold variants whole: both are read side by side.
+fn write_stages(_: &TableState, plan: &mut WritePlan) -> Result<()> {
+    plan.shreds_variants = true;
+    Ok(())
+}

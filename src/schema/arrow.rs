@@ -86,8 +86,13 @@ fn from_arrow_fields(fields: &Fields, path: &mut Vec<String>) -> Result<Struct> 
     Ok(Struct { fields: out })
 }
 
+/// Whether the field says that it holds variants.
+pub(crate) fn is_variant(field: &ArrowField) -> bool {
+    field.extension_type_name() == Some(VARIANT_NAME)
+}
+
 fn from_arrow_field(field: &ArrowField, path: &mut Vec<String>) -> Result<DataType> {
-    if field.extension_type_name() == Some(VARIANT_NAME) {
+    if is_variant(field) {
         return Ok(DataType::Variant);
     }
     from_arrow_type(field.data_type(), path)

@@ -17,6 +17,7 @@ mod value;
 mod walk;
 mod widening;
 
+pub(crate) use arrow::is_variant;
 pub(crate) use new_schema::{ColumnNames, check_new_schema};
 pub use paths::column_path;
 pub(crate) use sql::simple_type;

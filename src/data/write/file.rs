@@ -2,6 +2,7 @@
 //! Spec: DAT.
 
 use super::schema::parquet_schema;
+use super::shred::{Shredding, has_variants};
 use super::stats::{Observer, StatsPlan};
 use super::upload::Upload;
 use crate::env::{Env, Task};
@@ -24,6 +25,8 @@ pub(super) struct FilePlan {
     pub(super) schema: SchemaRef,
     pub(super) properties: WriterProperties,
     pub(super) stats: StatsPlan,
+    /// Whether variants are kept in pieces.
+    pub(super) shreds: bool,
 }
 
 /// A file that takes rows.
@@ -51,8 +54,51 @@ enum Encoder {
 }
 
 struct State {
-    parquet: ArrowWriter<Chunks>,
+    schema: SchemaRef,
+    properties: WriterProperties,
+    shreds: bool,
+    /// From the first rows on.
+    parquet: Option<ArrowWriter<Chunks>>,
+    shredding: Option<Shredding>,
     observer: Observer,
+}
+
+impl State {
+    fn write(&mut self, batch: &RecordBatch) -> Result<()> {
+        self.observer.watch(batch);
+        let parquet = match &mut self.parquet {
+            Some(parquet) => parquet,
+            None => {
+                self.shredding = if self.shreds { Shredding::of(batch)? } else { None };
+                let schema = self.shredding.as_ref().map_or(&self.schema, Shredding::schema);
+                // The schema that Arrow would add is no part of what the table says; readers go by Parquet's own types.
+                let options = ArrowWriterOptions::new().with_properties(self.properties.clone()).with_skip_arrow_metadata(true);
+                let options = options.with_parquet_schema(parquet_schema(schema)?);
+                let parquet = ArrowWriter::try_new_with_options(Chunks::default(), schema.clone(), options).map_err(encode_failed)?;
+                self.parquet.insert(parquet)
+            }
+        };
+        match &self.shredding {
+            Some(shredding) => parquet.write(&shredding.apply(batch)?),
+            None => parquet.write(batch),
+        }
+        .map_err(encode_failed)
+    }
+    fn flush(&mut self) -> Result<()> {
+        self.parquet.as_mut().map_or(Ok(()), |parquet| parquet.flush().map_err(encode_failed))
+    }
+    /// The footer, what was watched, and the last bytes.
+    fn finish(mut self) -> Result<(ParquetMetaData, Observer, Vec<Bytes>)> {
+        if self.parquet.is_none() {
+            self.write(&RecordBatch::new_empty(Arc::clone(&self.schema)))?;
+        }
+        let mut parquet = self.parquet.take().ok_or_else(gone)?;
+        let metadata = parquet.finish().map_err(encode_failed)?;
+        if let Some(shredding) = &self.shredding {
+            self.observer.extra_columns = shredding.extra_columns();
+        }
+        Ok((metadata, self.observer, parquet.inner_mut().take_all()))
+    }
 }
 
 impl DataFile {
@@ -65,28 +111,27 @@ impl DataFile {
         upload: Upload,
         env: Env,
         threads: Arc<Semaphore>,
-    ) -> Result<DataFile> {
-        // The schema that Arrow would add is no part of what the table says; readers go by Parquet's own types.
-        let options = ArrowWriterOptions::new().with_properties(plan.properties.clone()).with_skip_arrow_metadata(true);
-        let options = options.with_parquet_schema(parquet_schema(schema)?);
-        let parquet = ArrowWriter::try_new_with_options(Chunks::default(), schema.clone(), options).map_err(encode_failed)?;
-        let state = Box::new(State { parquet, observer: plan.stats.observer() });
-        Ok(DataFile { path, partition_values, upload, encoder: Encoder::Idle(state), env, threads, size: 0, encoding: 0, begun: false })
+    ) -> DataFile {
+        let state = Box::new(State {
+            schema: Arc::clone(schema),
+            properties: plan.properties.clone(),
+            shreds: plan.shreds && has_variants(schema.fields()),
+            parquet: None,
+            shredding: None,
+            observer: plan.stats.observer(),
+        });
+        DataFile { path, partition_values, upload, encoder: Encoder::Idle(state), env, threads, size: 0, encoding: 0, begun: false }
     }
     /// Takes a batch of exactly the file's schema. Returns when the batch before it is encoded.
     pub(super) async fn write(&mut self, batch: RecordBatch) -> Result<()> {
         self.settle().await?;
         self.encoding += batch.get_array_memory_size() as u64;
         self.begun = true;
-        self.run(move |state| {
-            state.observer.watch(&batch);
-            state.parquet.write(&batch)
-        })
-        .await
+        self.run(move |state| state.write(&batch)).await
     }
     /// Ends the current row group: what is held then is what the store has not taken yet.
     pub(super) async fn flush(&mut self) -> Result<()> {
-        self.run(|state| state.parquet.flush()).await?;
+        self.run(State::flush).await?;
         self.begun = false;
         self.settle().await
     }
@@ -132,25 +177,20 @@ impl DataFile {
     }
     async fn close(&mut self) -> Result<(ParquetMetaData, Observer)> {
         self.settle().await?;
-        let Encoder::Idle(mut state) = std::mem::replace(&mut self.encoder, Encoder::Gone) else { return Err(gone()) };
-        let work = move || {
-            let metadata = state.parquet.finish().map_err(encode_failed)?;
-            let last = state.parquet.inner_mut().take_all();
-            Ok::<_, Error>((metadata, state.observer, last))
-        };
-        let (metadata, observer, last) = self.env.spawn_blocking(work).await??;
+        let Encoder::Idle(state) = std::mem::replace(&mut self.encoder, Encoder::Gone) else { return Err(gone()) };
+        let (metadata, observer, last) = self.env.spawn_blocking(move || state.finish()).await??;
         for bytes in last {
             self.upload.push(bytes).await?;
         }
         Ok((metadata, observer))
     }
-    async fn run(&mut self, work: impl FnOnce(&mut State) -> Result<(), ParquetError> + Send + 'static) -> Result<()> {
+    async fn run(&mut self, work: impl FnOnce(&mut State) -> Result<()> + Send + 'static) -> Result<()> {
         self.settle().await?;
         let permit = Arc::clone(&self.threads).acquire_owned().await.map_err(|_| gone())?;
         let Encoder::Idle(mut state) = std::mem::replace(&mut self.encoder, Encoder::Gone) else { return Err(gone()) };
         self.encoder = Encoder::Busy(self.env.spawn_blocking(move || {
             let _permit = permit;
-            work(&mut state).map_err(encode_failed)?;
+            work(&mut state)?;
             Ok(state)
         }));
         Ok(())
@@ -161,9 +201,12 @@ impl DataFile {
             let done = task.await;
             self.encoder = Encoder::Gone;
             let mut state = done??;
-            self.size = (state.parquet.bytes_written() + state.parquet.in_progress_size()) as u64;
-            let ready = state.parquet.inner_mut().take_full();
-            self.encoding = (state.parquet.memory_size() + state.parquet.inner().filling.capacity()) as u64;
+            let mut ready = Vec::new();
+            if let Some(parquet) = &mut state.parquet {
+                self.size = (parquet.bytes_written() + parquet.in_progress_size()) as u64;
+                ready = parquet.inner_mut().take_full();
+                self.encoding = (parquet.memory_size() + parquet.inner().filling.capacity()) as u64;
+            }
             self.encoder = Encoder::Idle(state);
             for bytes in ready {
                 self.upload.push(bytes).await?;

@@ -13,6 +13,7 @@ mod options;
 mod partition;
 mod rule;
 mod schema;
+mod shred;
 mod stages;
 mod stats;
 mod stats_text;
@@ -158,6 +159,7 @@ impl Layout {
             schema: stages::schema_of(in_files.iter().map(|i| stored[*i].clone()).collect()),
             properties: encoding.writer_properties(),
             stats,
+            shreds: stages.shreds_variants,
         };
         let types: Vec<_> = partition.iter().map(|i| stored[*i].data_type().clone()).collect();
         Ok(Layout {
@@ -303,7 +305,7 @@ impl DataWriter {
                 }
             }
             self.table.root().check_writable().await?;
-            let file = self.start(part.key.0, part.values)?;
+            let file = self.start(part.key.0, part.values);
             self.open.insert(part.key.clone(), Open::new(file, self.file_bytes));
         }
         let Some(open) = self.open.get_mut(&part.key) else { return Ok(()) };
@@ -314,7 +316,7 @@ impl DataWriter {
         }
         Ok(())
     }
-    fn start(&mut self, moved: bool, values: NullableMap) -> Result<DataFile> {
+    fn start(&mut self, moved: bool, values: NullableMap) -> DataFile {
         let env = self.table.env();
         let folder = match self.layout.random_folder {
             Some(length) => partition::random_directory(env, length),

@@ -11,6 +11,7 @@ fn moved() -> Moved {
         schema: Arc::new(Schema::new(vec![Field::new("id", ArrowType::Int64, true)])),
         properties: Encoding::from_properties(None, None).unwrap().writer_properties(),
         stats: StatsPlan::new(&Struct::default(), &Struct::default(), &StatsColumns::All, 32),
+        shreds: false,
     };
     let column = |column, name: &str, field_id| MovedColumn { column, name: name.into(), field_id };
     Moved::new(vec![column(HiddenColumn::RowId, "_id", Some(7)), column(HiddenColumn::RowCommitVersion, "_version", None)], &plan)

@@ -66,7 +66,8 @@ impl StatsPlan {
     }
     /// What must be watched while a file is written.
     pub(super) fn observer(&self) -> Observer {
-        Observer { columns: self.watched.iter().map(|w| Observed { watched: w.clone(), nulls: 0, range: None, nan: false }).collect() }
+        let columns = self.watched.iter().map(|w| Observed { watched: w.clone(), nulls: 0, range: None, nan: false }).collect();
+        Observer { columns, extra_columns: Vec::new() }
     }
     /// The statistics text of a closed file.
     pub(super) fn text(&self, file: &ParquetMetaData, observed: &Observer) -> String {
@@ -226,6 +227,8 @@ fn parquet_columns(t: &DataType) -> usize {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Observer {
     columns: Vec<Observed>,
+    /// Where the file's Parquet columns are more than those of the plan: behind which one (the first of a variant), and how many.
+    pub(super) extra_columns: Vec<(usize, usize)>,
 }
 
 #[derive(Clone, Debug)]
@@ -344,7 +347,13 @@ impl Source<'_> {
             _ => stats_text::max(bound, t, self.string_prefix),
         }
     }
+    /// The file's Parquet column that is this one of the plan.
+    fn column(&self, planned: usize) -> usize {
+        let before = self.observed.extra_columns.iter().filter(|(variant, _)| *variant < planned);
+        planned + before.map(|(_, extra)| extra).sum::<usize>()
+    }
     fn nulls(&self, column: usize) -> Option<u64> {
+        let column = self.column(column);
         self.groups.iter().map(|g| g.column(column).statistics()?.null_count_opt()).sum()
     }
     /// NaN is above every number, as in Spark.
@@ -359,6 +368,7 @@ impl Source<'_> {
     }
     fn bound(&self, column: usize, part: Part) -> Option<Bound> {
         let mut out: Option<Bound> = None;
+        let column = self.column(column);
         for group in self.groups {
             let chunk = group.column(column);
             let statistics = chunk.statistics()?;

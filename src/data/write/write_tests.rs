@@ -18,11 +18,25 @@ fn table_at(location: &str) -> Table {
 
 fn state(schema: Struct, partition: &[&str], properties: &[(&str, &str)]) -> Arc<TableState> {
     let mapped = properties.iter().any(|(k, _)| *k == "delta.columnMapping.mode");
+    let shredded = properties.iter().any(|(k, _)| *k == "delta.enableVariantShredding");
+    let features = || shredded.then(|| ["variantType", "variantShredding"].map(str::to_owned).to_vec());
     let protocol = Protocol {
-        min_reader_version: if mapped { 2 } else { 1 },
-        min_writer_version: if mapped { 5 } else { 2 },
-        reader_features: None,
-        writer_features: None,
+        min_reader_version: if shredded {
+            3
+        } else if mapped {
+            2
+        } else {
+            1
+        },
+        min_writer_version: if shredded {
+            7
+        } else if mapped {
+            5
+        } else {
+            2
+        },
+        reader_features: features(),
+        writer_features: features(),
     };
     let metadata = Metadata {
         id: "id".into(),
@@ -413,4 +427,30 @@ async fn variants_are_annotated_with_their_version_at_every_depth() {
         assert_eq!(variant.get_basic_info().logical_type_ref(), Some(&LogicalType::variant(Some(1))), "{}", variant.name());
     }
     assert_eq!(rows_of(&table, &adds[0]).await.iter().map(RecordBatch::num_rows).sum::<usize>(), 3);
+}
+
+// spec: VAR-5
+#[tokio::test]
+async fn statistics_find_their_columns_behind_variants_in_pieces() {
+    let schema = columns(&[("x", DataType::Variant), ("id", DataType::Long), ("y", DataType::Variant), ("s", DataType::String)]);
+    let texts: ArrayRef = Arc::new(StringArray::from(vec![Some(r#"{"a":1,"b":{"c":"x"}}"#), None, Some(r#"{"a":2}"#)]));
+    let variants = crate::data::variant::parsed(&texts).unwrap();
+    let fields: Vec<ArrowField> = schema.to_arrow().unwrap().fields().iter().map(|f| f.as_ref().clone()).collect();
+    let ids_and_texts = numbers(5, 8);
+    let rows = vec![variants.clone(), ids_and_texts.column(0).clone(), variants, ids_and_texts.column(1).clone()];
+    let batch = RecordBatch::try_new(Arc::new(arrow::datatypes::Schema::new(fields)), rows).unwrap();
+    for (property, leaves) in [("true", 2 * 7 + 2), ("false", 2 * 2 + 2)] {
+        let table = table_at("memory:///pieces");
+        let state = state(schema.clone(), &[], &[("delta.enableVariantShredding", property)]);
+        let mut writer = DataWriter::new(&table, state, WriteOptions::default()).unwrap();
+        writer.write(batch.clone()).await.unwrap();
+        writer.write(batch.clone()).await.unwrap();
+        let adds = writer.finish().await.unwrap();
+        let reader = ParquetRecordBatchReaderBuilder::try_new(bytes_of(&table, &adds[0]).await).unwrap();
+        assert_eq!(reader.parquet_schema().num_columns(), leaves, "{property}");
+        let stats: serde_json::Value = serde_json::from_str(adds[0].stats.as_deref().unwrap()).unwrap();
+        let expected = serde_json::json!({"numRecords": 6, "minValues": {"id": 5, "s": "text 5"}, "maxValues": {"id": 7, "s": "text 7"},
+                                          "nullCount": {"x": 2, "id": 0, "y": 2, "s": 0}});
+        assert_eq!(stats, expected, "{property}");
+    }
 }
