@@ -97,6 +97,10 @@ impl TableState {
             None => Ok(self.setting("delta.autoOptimize", boolean)?.unwrap_or(false)),
         }
     }
+    /// Whether symlink manifests are renewed after every commit.
+    pub(crate) fn renews_manifests(&self) -> Result<bool> {
+        Ok(self.setting("delta.compatibility.symlinkFormatManifest.enabled", boolean)?.unwrap_or(false))
+    }
     /// Whether rows are brought together by partition before they are written, so that few files come of them.
     pub(crate) fn optimizes_writes(&self) -> Result<bool> {
         match self.setting("delta.autoOptimize.optimizeWrite", boolean)? {

@@ -2,6 +2,7 @@
 
 mod renumber;
 
+use super::manifest::renew_after;
 use super::optimize::join_after;
 use super::overwrite::{Removal, remove_all};
 use super::partitions::remove_partitions_of;
@@ -222,6 +223,7 @@ impl Append {
         match outcome {
             Ok(CommitOutcome::Committed(mut done)) => {
                 done.warnings.extend(join_after(&table, base.as_ref(), &adds).await);
+                done.warnings.extend(renew_after(&table, &plan.state, done.version).await);
                 let mut report = Report::committed(OPERATION, done, metrics, &env, started);
                 report.warnings.extend(left_alone);
                 Ok(report)

@@ -1,5 +1,6 @@
 //! Makes a table, or replaces what one holds. Kind: edge. Spec: OPS.
 
+use super::manifest::renew_after;
 use super::overwrite::{Removal, remove_all};
 use super::{Report, already_exists, json_text, newest, refused};
 use crate::data::write::{DataWriter, WriteOptions, discard};
@@ -153,7 +154,10 @@ impl Create {
             transaction.add(add.clone());
         }
         match transaction.commit().await {
-            Ok(CommitOutcome::Committed(done)) => Ok(Report::committed(operation, done, metrics, &env, started)),
+            Ok(CommitOutcome::Committed(mut done)) => {
+                done.warnings.extend(renew_after(&table, &state, done.version).await);
+                Ok(Report::committed(operation, done, metrics, &env, started))
+            }
             Ok(CommitOutcome::Conflicted(conflict)) => {
                 discard(&table, &adds).await;
                 match mode {

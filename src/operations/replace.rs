@@ -6,6 +6,7 @@
 use super::Report;
 use super::append::{Choices, OPERATION, Plan, stage};
 use super::delete::delete_matching;
+use super::manifest::renew_after;
 use super::optimize::join_after;
 use super::overwrite::Removal;
 use super::positions::Matcher;
@@ -83,6 +84,7 @@ impl Choices {
         match transaction.commit().await {
             Ok(CommitOutcome::Committed(mut done)) => {
                 done.warnings.extend(join_after(table, Some(base), &effects.adds).await);
+                done.warnings.extend(renew_after(table, base.state(), done.version).await);
                 let mut report = Report::committed(OPERATION, done, metrics, env, started);
                 report.warnings.extend(warning);
                 Ok(report)

@@ -2,6 +2,7 @@
 //!
 //! Invariant: files that a lost attempt wrote are deleted, unless it is unknown whether the commit that names them landed.
 
+use super::manifest::renew_after;
 use super::optimize::join_after;
 use super::row_changes::RowEffects;
 use super::{Report, moved_on, refused};
@@ -121,6 +122,7 @@ pub(super) async fn run<O: Operation>(table: &Table, operation: &O, settings: &S
         match transaction.commit().await {
             Ok(CommitOutcome::Committed(mut done)) => {
                 done.warnings.extend(join_after(table, Some(&base), &staged.effects.adds).await);
+                done.warnings.extend(renew_after(table, base.state(), done.version).await);
                 return Ok(Report::committed(O::NAME, done, staged.metrics, &env, started));
             }
             Ok(CommitOutcome::Conflicted(conflict)) => {

@@ -12,6 +12,7 @@ use crate::data::vector::{VectorWriter, discard_vectors};
 use crate::data::write::discard;
 use crate::error::{Code, Error, Result};
 use crate::log::{Add, Version};
+use crate::operations::manifest::renew_after;
 use crate::operations::overwrite::remove_of;
 use crate::operations::plan::Plan;
 use crate::operations::run::Settings;
@@ -113,7 +114,8 @@ impl<'a> Run<'a> {
                 return Ok(again);
             }
             match self.transaction(&base, &batch).commit().await {
-                Ok(CommitOutcome::Committed(done)) => {
+                Ok(CommitOutcome::Committed(mut done)) => {
+                    done.warnings.extend(renew_after(base.table(), base.state(), done.version).await);
                     self.count(done, batch).await;
                     return Ok(again);
                 }

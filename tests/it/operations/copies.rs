@@ -275,6 +275,33 @@ async fn manifests_list_the_files_of_each_partition_and_go_with_it() {
     assert_eq!(std::fs::read_to_string(none.folder.path().join("_symlink_format_manifest/manifest")).unwrap(), "");
 }
 
+// spec: MAN-4
+#[tokio::test]
+async fn commits_renew_the_manifests_of_the_partitions_that_they_change() {
+    let place = made(&["p"], &[("delta.compatibility.symlinkFormatManifest.enabled", "true")]).await;
+    let manifest = |p: &str| place.folder.path().join(format!("_symlink_format_manifest/p={p}/manifest"));
+    let lines = |p: &str| std::fs::read_to_string(manifest(p)).map_or(0, |text| text.lines().count());
+    let all = async |rows: &[Row]| {
+        let report = append(&place.table, vec![batch(rows)]).run().await.unwrap();
+        assert_eq!(report.warnings, [] as [String; 0]);
+    };
+    all(&[row(1, "a"), row(2, "b")]).await;
+    assert_eq!((lines("a"), lines("b")), (1, 1));
+    std::fs::remove_file(manifest("b")).unwrap();
+    all(&[row(3, "a")]).await;
+    assert_eq!((lines("a"), manifest("b").exists()), (2, false), "only what changed is written");
+    let report = place.table.optimize().run().await.unwrap();
+    assert_eq!((report.version, report.warnings.len(), lines("a")), (Some(Version(3)), 0, 1));
+    place.table.delete().filter(Expr::sql("p = 'a'").unwrap()).run().await.unwrap();
+    assert!(!manifest("a").exists(), "a partition without files has none");
+    place.table.restore(At::Version(Version(2))).run().await.unwrap();
+    assert_eq!(lines("a"), 2);
+    // What stands in the way is a warning.
+    let mapped = made(&[], &[("delta.compatibility.symlinkFormatManifest.enabled", "true"), ("delta.columnMapping.mode", "name")]).await;
+    let report = append(&mapped.table, vec![batch(&[row(1, "a")])]).run().await.unwrap();
+    assert!(report.version.is_some() && report.warnings[0].contains("manifests were not renewed"), "{:?}", report.warnings);
+}
+
 // spec: MAN-3
 #[tokio::test]
 async fn tables_whose_files_do_not_say_it_all_have_no_manifests() {
