@@ -6,6 +6,8 @@ mod clock;
 mod entropy;
 mod guard;
 mod memory;
+#[cfg(test)]
+pub(crate) mod seeds;
 mod task;
 
 pub use clock::{Clock, SystemClock, Timestamp};

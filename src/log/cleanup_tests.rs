@@ -1,4 +1,5 @@
 use super::*;
+use crate::env::seeds::{numbers, seeds};
 
 fn names(files: &[OldFile]) -> Vec<String> {
     files.iter().map(|f| f.name.trim_start_matches('0').to_owned()).collect()
@@ -95,15 +96,8 @@ fn nothing_is_cut_from_a_log_that_would_have_a_hole() {
 // spec: CLN-3, CLN-4
 #[test]
 fn every_log_keeps_its_promise_wherever_deleting_ends() {
-    let seed = std::env::var("LAKEBED_SEED").ok().and_then(|s| s.parse().ok());
-    for seed in seed.map_or(1..=500u64, |s: u64| s..=s) {
-        let mut s = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
-        let mut next = move |n: u64| {
-            s ^= s << 13;
-            s ^= s >> 7;
-            s ^= s << 17;
-            s % n
-        };
+    for seed in seeds(1..=500) {
+        let mut next = numbers(seed);
         let latest = 3 + next(20);
         let mut more = Vec::new();
         for v in 0..=latest {

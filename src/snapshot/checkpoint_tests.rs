@@ -1,4 +1,5 @@
 use super::*;
+use crate::env::seeds::{numbers, seeds};
 use crate::env::{Env, SeededEntropy};
 use crate::log::Remove;
 use crate::log::checkpoint::{FirstFile, read_small};
@@ -125,13 +126,7 @@ pub(super) async fn state(table: &Table) -> (BTreeSet<String>, BTreeSet<String>,
 
 /// A small random log of all kinds of actions, vectors and unknown keys included.
 fn random_log(seed: u64, configuration: &[(&str, &str)]) -> Vec<Vec<Action>> {
-    let mut s = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
-    let mut next = move |n: u64| {
-        s ^= s << 13;
-        s ^= s >> 7;
-        s ^= s << 17;
-        s % n
-    };
+    let mut next = numbers(seed);
     let now = i64::MAX / 2;
     let mut live: Vec<Add> = Vec::new();
     let mut commits = vec![start(configuration)];
@@ -184,8 +179,7 @@ fn random_log(seed: u64, configuration: &[(&str, &str)]) -> Vec<Vec<Action>> {
 // spec: CKP-8 CKP-10
 #[tokio::test]
 async fn a_checkpoint_says_what_the_commits_said() {
-    let base = std::env::var("LAKEBED_SEED").ok().and_then(|s| s.parse().ok());
-    for seed in base.map_or(1..=40u64, |s| s..=s) {
+    for seed in seeds(1..=40) {
         for configuration in [&[][..], &[("delta.checkpointPolicy", "v2")], &[("delta.checkpoint.writeStatsAsJson", "false")]] {
             let f = fixture();
             let log = random_log(seed, configuration);

@@ -1,5 +1,6 @@
 use super::super::tests::{Fixture, add, fixture, remove, start, state};
 use super::*;
+use crate::env::seeds::{numbers, seeds};
 use crate::log::{Add, NullableMap, Txn, VectorDescriptor};
 use futures::StreamExt;
 use object_store::path::Path;
@@ -117,16 +118,9 @@ async fn paths_that_are_spelled_in_several_ways_are_one_file() {
 // spec: CKP-16, CKP-17
 #[tokio::test]
 async fn random_histories_of_checkpoints_say_what_the_commits_say() {
-    let seed = std::env::var("LAKEBED_SEED").ok().and_then(|s| s.parse().ok());
     let (mut reused, mut whole) = (0, 0);
-    for seed in seed.map_or(1..=6u64, |s: u64| s..=s) {
-        let mut s = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
-        let mut next = move |n: u64| {
-            s ^= s << 13;
-            s ^= s >> 7;
-            s ^= s << 17;
-            s % n
-        };
+    for seed in seeds(1..=6) {
+        let mut next = numbers(seed);
         let f = fixture();
         f.commit(0, &start(V2)).await;
         let mut live: Vec<Add> = Vec::new();
