@@ -8,8 +8,8 @@ use crate::table::Table;
 use std::sync::Arc;
 
 /// Does what is due after `committed`, whose transaction stood on `base`: a checkpoint at every multiple of the table's interval, and when one
-/// was written a clean-up of the log. A failure here never undoes the commit. No request when nothing is due. (CKP-14, CLN-9)
-pub(crate) async fn run(table: &Table, base: Option<&Arc<Snapshot>>, committed: &Committed) -> Result<Vec<String>> {
+/// was written a clean-up of the log, unless the log is to be kept. A failure here never undoes the commit. No request when nothing is due. (CKP-14, CLN-9)
+pub(crate) async fn run(table: &Table, base: Option<&Arc<Snapshot>>, committed: &Committed, keeps_log: bool) -> Result<Vec<String>> {
     let Some(base) = base else { return Ok(Vec::new()) };
     if !is_due(committed.version.0, base.state().checkpoint_interval()?) {
         return Ok(Vec::new());
@@ -19,6 +19,7 @@ pub(crate) async fn run(table: &Table, base: Option<&Arc<Snapshot>>, committed: 
     let written = snapshot.write_checkpoint().await?;
     let mut warnings = written.warnings;
     if written.ours
+        && !keeps_log
         && let Err(e) = clean_up(&snapshot).await
     {
         warnings.push(format!("the log was not cleaned up: {e}"));

@@ -19,6 +19,8 @@ pub(crate) struct Intent {
     pub cdcs: Vec<Cdc>,
     /// Whether the protocol may lose a feature, of which the base holds no trace.
     pub drops_feature: bool,
+    /// What follows the commit deletes nothing of the log.
+    pub keeps_log: bool,
 }
 
 impl Intent {

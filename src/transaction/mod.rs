@@ -185,6 +185,11 @@ impl Transaction {
         self.work.intent.drops_feature = true;
         self
     }
+    /// Leaves the log as it is even when a clean-up is due after the commit: what is done next still needs old commits.
+    pub(crate) fn keep_log(&mut self) -> &mut Self {
+        self.work.intent.keeps_log = true;
+        self
+    }
     /// Sets or (with `removed`) drops a domain.
     pub(crate) fn set_domain(&mut self, domain: DomainMetadata) -> &mut Self {
         self.work.intent.domains.push(domain);
@@ -218,7 +223,7 @@ impl Transaction {
         match drive::drive(|event, now| machine.on(event, now), &table).await? {
             Ending::Committed { version, attempts } => {
                 let mut committed = Committed { version, attempts, warnings: Vec::new() };
-                match after::run(&table, base.as_ref(), &committed).await {
+                match after::run(&table, base.as_ref(), &committed, work.intent.keeps_log).await {
                     Ok(warnings) => committed.warnings.extend(warnings),
                     Err(e) => committed.warnings.push(e.to_string()),
                 }

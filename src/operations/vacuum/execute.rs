@@ -13,7 +13,7 @@ use crate::operations::{Report, refused, since};
 use crate::snapshot::Snapshot;
 use crate::storage::failure;
 use crate::table::Table;
-use crate::transaction::{CommitOutcome, Committed, OperationInfo};
+use crate::transaction::{CommitOutcome, Committed, OperationInfo, Transaction};
 use futures::FutureExt;
 use futures::stream::{self, StreamExt};
 use object_store::ObjectStoreExt;
@@ -43,7 +43,10 @@ pub(super) async fn execute(table: &Table, mut plan: VacuumPlan) -> Result<Repor
     if !plan.dead.is_empty() {
         let base = table.snapshot().await?;
         check_plan(&base, &plan).await?;
-        let begun = commit(&base, start(&plan)).await?;
+        let mut begins = base.begin(start(&plan));
+        // A lite vacuum that dies before it has deleted must find these commits again.
+        begins.keep_log();
+        let begun = commit(begins).await?;
         report.attempts += begun.attempts;
         report.warnings.extend(begun.warnings);
         let mut head = base.refresh().await?;
@@ -57,8 +60,12 @@ pub(super) async fn execute(table: &Table, mut plan: VacuumPlan) -> Result<Repor
         if deleted.error.is_none() {
             deleted.error = still_there(&table, &plan.dead).await.err();
         }
+        // Before the last commit, after which a clean-up of the log may be due.
+        if deleted.error.is_none() {
+            report.warnings.extend(note_covered(&table, &plan).await);
+        }
         head = head.refresh().await.unwrap_or(head);
-        match commit(&head, end(&plan, &deleted)).await {
+        match commit(head.begin(end(&plan, &deleted))).await {
             Ok(ended) => {
                 report.version = Some(ended.version);
                 report.attempts += ended.attempts;
@@ -72,11 +79,8 @@ pub(super) async fn execute(table: &Table, mut plan: VacuumPlan) -> Result<Repor
         if let Some(e) = deleted.error {
             return Err(e.with("deleted", deleted.files).with("failed", deleted.failed));
         }
-        if let Some(version) = plan.covers
-            && let Err(e) = lite::write_info(&table, version).await
-        {
-            report.warnings.push(format!("the next lite vacuum begins where this one did: {e}"));
-        }
+    } else {
+        report.warnings.extend(note_covered(&table, &plan).await);
     }
     report.metrics = Map::from_iter([
         ("numFilesToDelete".to_owned(), plan.dead.len().into()),
@@ -118,8 +122,14 @@ fn end(plan: &VacuumPlan, deleted: &Deleted) -> OperationInfo {
     }
 }
 
-async fn commit(base: &Arc<Snapshot>, info: OperationInfo) -> Result<Committed> {
-    match base.begin(info).commit().await? {
+/// Notes how far a lite vacuum came; a warning when that fails.
+async fn note_covered(table: &Table, plan: &VacuumPlan) -> Option<String> {
+    let noted = lite::write_info(table, plan.covers?).await;
+    noted.err().map(|e| format!("the next lite vacuum begins where this one did: {e}"))
+}
+
+async fn commit(transaction: Transaction) -> Result<Committed> {
+    match transaction.commit().await? {
         CommitOutcome::Committed(done) => Ok(done),
         CommitOutcome::Conflicted(conflict) => Err(refused(&conflict)),
     }
@@ -156,6 +166,7 @@ async fn needs_none(snapshot: &Arc<Snapshot>, plan: &VacuumPlan) -> Result<()> {
 async fn delete(table: &Table, plan: &VacuumPlan, mut deleted: Deleted) -> Deleted {
     let keys: Vec<_> = plan.dead.iter().map(|file| Ok(table.root().key(&file.path))).collect();
     let mut answers = table.root().store().delete_stream(stream::iter(keys).boxed());
+    let mut gone = 0;
     while let Some(answer) = answers.next().await {
         match answer {
             Ok(key) => {
@@ -168,13 +179,12 @@ async fn delete(table: &Table, plan: &VacuumPlan, mut deleted: Deleted) -> Delet
                 }
             }
             // Somebody else was faster.
-            Err(object_store::Error::NotFound { .. }) => {}
-            Err(e) => {
-                deleted.failed += 1;
-                deleted.error.get_or_insert_with(|| failure(e, "deleting", table.root().url().as_str()));
-            }
+            Err(object_store::Error::NotFound { .. }) => gone += 1,
+            Err(e) => _ = deleted.error.get_or_insert_with(|| failure(e, "deleting", table.root().url().as_str())),
         }
     }
+    // One failure may be that of a request for many objects.
+    deleted.failed = (plan.dead.len() as u64).saturating_sub(deleted.files + gone);
     deleted
 }
 

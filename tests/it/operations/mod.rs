@@ -22,6 +22,7 @@ mod tail;
 mod update;
 mod vacuum;
 mod vacuum_model;
+mod vacuum_s3;
 mod zorder;
 
 use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringArray};
