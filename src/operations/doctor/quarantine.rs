@@ -11,9 +11,11 @@ use crate::storage::{PutOutcome, create, failure, get};
 use crate::table::Table;
 use futures::TryStreamExt;
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt};
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 
 const FOLDER: &str = "_quarantine";
+/// So many bytes of two objects are compared at once.
+const PIECE: usize = 4 << 20;
 
 /// The name of a new folder: the time, and something that no other repair of the same moment has.
 pub(super) fn folder_name(env: &Env) -> String {
@@ -39,7 +41,7 @@ pub(super) async fn take_back(table: &Table, folder: &str, actual: &mut Plan) ->
         return Err(refused("it is named by its last part alone"));
     }
     let prefix = root.key(&format!("{FOLDER}/{folder}"));
-    let listed: Vec<object_store::ObjectMeta> =
+    let listed: Vec<ObjectMeta> =
         root.store().list(Some(&prefix)).try_collect().await.map_err(|e| failure(e, "listing", prefix.as_ref()))?;
     if listed.is_empty() {
         return Err(refused("it holds nothing"));
@@ -49,19 +51,42 @@ pub(super) async fn take_back(table: &Table, folder: &str, actual: &mut Plan) ->
     for object in listed {
         let Some(path) = inside(root, &object.location).and_then(|path| path.strip_prefix(&start).map(str::to_owned)) else { continue };
         let to = root.key(&path);
-        match root.store().head(&to).await {
+        let bytes = match root.store().head(&to).await {
+            // A move that was interrupted has copied it.
+            Ok(there) if same(root.store().as_ref(), &object, &there).await? => {
+                root.store().delete(&object.location).await.map_err(|e| failure(e, "deleting", object.location.as_ref()))?;
+                object.size
+            }
             Ok(_) => {
                 warnings.push(format!("{path} was left in the quarantine: something is there now"));
                 continue;
             }
-            Err(object_store::Error::NotFound { .. }) => {}
+            Err(object_store::Error::NotFound { .. }) => relocate(table, &object.location, &to).await?,
             Err(e) => return Err(failure(e, "looking at an object", to.as_ref())),
-        }
-        let bytes = relocate(table, &object.location, &to).await?;
+        };
         actual.act("restore", bytes);
         actual.item(&path, bytes, "taken out of the quarantine");
     }
     Ok(warnings)
+}
+
+/// Whether two objects hold the same bytes.
+async fn same(store: &dyn ObjectStore, a: &ObjectMeta, b: &ObjectMeta) -> Result<bool> {
+    if a.size != b.size {
+        return Ok(false);
+    }
+    for start in (0..a.size).step_by(PIECE) {
+        let piece = start..a.size.min(start + PIECE as u64);
+        let read = |object: &ObjectMeta| {
+            let (location, piece) = (object.location.clone(), piece.clone());
+            async move { store.get_range(&location, piece).await.map_err(|e| failure(e, "reading", location.as_ref())) }
+        };
+        let (a, b) = futures::try_join!(read(a), read(b))?;
+        if a != b {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Copies and then deletes. A file of the log is small, and what takes its place must be noticed: it is written create-only.
