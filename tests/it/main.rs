@@ -14,6 +14,7 @@ mod credentials;
 mod failures;
 mod features;
 mod golden;
+mod histories;
 mod hostile;
 mod kills;
 mod log_snapshot;

@@ -4,6 +4,7 @@ use super::row_changes::{KINDS, ODD, Row, batch, rows};
 use super::*;
 use crate::support::aged::{Aged, HOUR};
 use crate::support::random::{Random, seeds};
+use crate::support::vectors::hex_of;
 use futures::TryStreamExt;
 use lakebed::{At, Expr, SaveMode, Snapshot, Version};
 use percent_encoding::percent_decode_str;
@@ -34,14 +35,7 @@ fn decoded(action: &Value) -> String {
 /// The object that holds a vector, found by the 16 bytes in its name.
 fn vector_object(action: &Value, objects: &BTreeSet<String>) -> Option<String> {
     let vector = action.get("deletionVector").filter(|v| v["storageType"] == "u")?;
-    let text = vector["pathOrInlineDv"].as_str().unwrap();
-    let id = &text[text.len() - 20..];
-    const DIGITS: &str = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#";
-    let mut hex = String::new();
-    for chunk in id.as_bytes().chunks(5) {
-        let number = chunk.iter().fold(0u64, |n, c| n * 85 + DIGITS.find(*c as char).unwrap() as u64);
-        hex.push_str(&format!("{number:08x}"));
-    }
+    let hex = hex_of(vector["pathOrInlineDv"].as_str().unwrap());
     objects.iter().find(|name| name.replace('-', "").contains(&hex)).cloned()
 }
 

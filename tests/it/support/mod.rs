@@ -8,8 +8,10 @@ pub mod digest;
 pub mod folders;
 pub mod http;
 pub mod log_files;
+pub mod mortal;
 #[cfg(feature = "server-tests")]
 pub mod peers;
 pub mod random;
 pub mod stores;
 pub mod traps;
+pub mod vectors;
