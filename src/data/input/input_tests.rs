@@ -116,6 +116,14 @@ async fn json_text_and_numbers_become_decimals_exactly() {
 }
 
 #[tokio::test]
+async fn columns_of_the_table_that_no_line_names_are_left_out() {
+    // spec: INP-8
+    let t = table(&[("a", DataType::Long), ("b", DataType::Long), ("c", DataType::String)]);
+    let (schema, batches) = open(&[&file(".ndjson", b"{\"c\":\"x\"}\n{\"c\":\"y\",\"a\":null}\n")], Some(&t)).await.unwrap();
+    assert_eq!((types(&schema).as_str(), batches[0].num_rows()), ("a bigint, c string", 2));
+}
+
+#[tokio::test]
 async fn a_line_that_is_not_an_object_of_the_columns_is_named() {
     // spec: INP-4
     let e = open(&[&file(".ndjson", b"{\"a\":1}\n\n{\"a\":\n")], None).await.unwrap_err();

@@ -12,6 +12,7 @@ use arrow::compute::concat_batches;
 use arrow::datatypes::{DataType as ArrowType, Field as ArrowField, Schema, SchemaRef};
 use arrow::json::ReaderBuilder;
 use arrow::json::reader::{Decoder, infer_json_schema};
+use std::collections::HashSet;
 use std::io::{BufRead, Read};
 use std::sync::Arc;
 
@@ -23,18 +24,22 @@ pub(super) fn open(mut reader: Box<dyn BufRead + Send>, table: Option<&Struct>) 
     let looked = Chunk::read(&mut reader, 1, usize::MAX, LOOK_BYTES)?;
     let (found, _) = infer_json_schema(looked.bytes.as_slice(), None)
         .map_err(|e| looked.culprit(&e, &|line| infer_json_schema(line, None).map(|_| ())))?;
+    // A column of the table that no line names is left out: it gets its default, or keeps its value where rows are merged.
     let mut columns: Vec<Field> = match table {
         Some(table) => table.fields.iter().filter(|f| f.data_type != DataType::Void).cloned().collect(),
         None => Vec::new(),
     };
+    let mut named = HashSet::new();
     let suggested = suggest(&found, &looked)?;
     for field in &suggested.fields {
+        named.insert(field.name.to_lowercase());
         // The decoder matches names exactly: the table's column gets the spelling of the input.
         match columns.iter_mut().find(|c| c.name.to_lowercase() == field.name.to_lowercase()) {
             Some(column) => column.name = field.name.clone(),
             None => columns.push(Field::new(&field.name, type_of(table, &field.name, field.data_type.clone()), true)),
         }
     }
+    columns.retain(|column| named.contains(&column.name.to_lowercase()));
     for column in &mut columns {
         column.nullable = true;
         column.data_type = crate::schema::evolve::nullable_within(&column.data_type);
@@ -169,7 +174,7 @@ impl Chunk {
             if let Err(e) = attempt(&self.bytes[start..*end]) {
                 return Error::new(Code::INPUT, format!("a line is not the JSON object that the columns need: {e}"))
                     .with("line", line)
-                    .help("every line must be one object; fields that the first lines lack must be in the table");
+                    .help("every line must be one object; a field that only later lines have must be named in the first ones, as null if need be");
             }
             start = *end;
         }

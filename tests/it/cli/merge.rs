@@ -34,6 +34,23 @@ fn a_file_of_every_format_and_a_table_are_merged() {
     }
 }
 
+// spec: INP-8
+#[test]
+fn a_column_that_no_line_names_keeps_its_value_or_gets_its_default() {
+    let shell = people();
+    shell.write("part.ndjson", "{\"id\":2}\n");
+    let refused = shell.run(&[&["merge", "t", "--using", "part.ndjson"], UPSERT].concat()).error();
+    assert_eq!(refused["code"], "LB-SCHEMA", "as for CSV");
+    shell.ok(&[&["merge", "t", "--using", "part.ndjson", "--schema-evolution"], UPSERT].concat());
+    let mut names: Vec<_> = shell.lines(&["scan", "t"]).iter().map(|row| row["name"].as_str().unwrap().to_owned()).collect();
+    names.sort();
+    assert_eq!(names, ["Ada", "Bob"]);
+    shell.ok(&["create", "d", "--schema", "a INT DEFAULT 5, b INT GENERATED ALWAYS AS (a * 2), c STRING"]);
+    shell.write("c.ndjson", "{\"c\":\"x\"}\n");
+    shell.ok(&["append", "d", "c.ndjson"]);
+    assert_eq!(shell.lines(&["scan", "d"]), [json!({"a": 5, "b": 10, "c": "x"})]);
+}
+
 #[test]
 fn other_names_evolution_and_failures_are_said() {
     let shell = people();
