@@ -41,8 +41,8 @@ pub use operations::{
     Alter, Alteration, Amount, Append, ChangeFeed, Changes, Checkpoint, ClonePlan, CloneTable, Convert, ConvertPlan, ConvertSource, Cost,
     Create, Dead, DeadFile, Delete, Diff, Difference, Doctor, Finding, Gain, GenerateManifest, Group, INVENTORY_COLUMNS, LogCleanup,
     LogCleanupPlan, LogCompaction, LogCompactionPlan, Merge, Optimize, OptimizePlan, Plan, PlanItem, Prices, PropertyChange, RepairPlan,
-    Report, Restore, RestorePlan, SaveMode, SchemaChange, Severity, Tail, TailOffset, TailReader, TailStep, Truncate, Update, Vacuum,
-    VacuumMode, VacuumPlan,
+    Report, Restore, RestorePlan, RewrittenPlan, SaveMode, SchemaChange, Severity, Tail, TailOffset, TailReader, TailStep, Truncate,
+    Update, Vacuum, VacuumMode, VacuumPlan,
 };
 pub use schema::{DataType, Field, FieldPath, NewColumn, Position, Scalar, Struct, column_path};
 pub use snapshot::{At, CountEffort, Counts, FileBatch, FileLayout, FileQuery, HistoryEntry, Skipping, Snapshot};

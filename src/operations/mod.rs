@@ -47,7 +47,7 @@ pub use log_cleanup::{LogCleanup, LogCleanupPlan};
 pub use log_compact::{LogCompaction, LogCompactionPlan};
 pub use manifest::GenerateManifest;
 pub use merge::Merge;
-pub use optimize::{Gain, Group, Optimize, OptimizePlan};
+pub use optimize::{Gain, Group, Optimize, OptimizePlan, RewrittenPlan};
 pub use plan::{Amount, Plan, PlanItem};
 pub use prices::{Cost, Prices};
 pub use restore::{Restore, RestorePlan};

@@ -48,7 +48,7 @@ impl Requests {
 }
 
 /// What a store was asked for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Spent {
     pub requests: Requests,
     pub bytes_read: u64,
@@ -56,6 +56,11 @@ pub struct Spent {
 }
 
 impl Spent {
+    /// Both together.
+    pub(crate) fn with(self, more: Spent) -> Spent {
+        let bytes_read = self.bytes_read + more.bytes_read;
+        Spent { requests: self.requests.with(more.requests), bytes_read, bytes_written: self.bytes_written + more.bytes_written }
+    }
     /// What was asked for after `before`.
     pub(crate) fn since(self, before: Spent) -> Spent {
         let (now, then) = (self.requests, before.requests);

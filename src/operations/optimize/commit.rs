@@ -38,20 +38,31 @@ pub(super) struct Ready {
     adds: Vec<Add>,
     /// The vector files that say which these are.
     vectors: Vec<String>,
+    /// Whether the new files came with a part of a plan: whoever brings it again may bring what some version has named.
+    brought: bool,
 }
 
 impl Ready {
     pub(super) fn new(base: Arc<Snapshot>, done: Rewritten, tries: u32) -> Ready {
         let (removes, adds) = (done.group.files.clone(), done.adds.clone());
-        Ready { base, done, tries, removes, adds, vectors: Vec::new() }
+        Ready { base, done, tries, removes, adds, vectors: Vec::new(), brought: false }
+    }
+    /// The same for a group that was rewritten elsewhere.
+    pub(super) fn brought(base: Arc<Snapshot>, done: Rewritten) -> Ready {
+        Ready { brought: true, ..Ready::new(base, done, 0) }
     }
     /// Bytes of the files that go.
     pub(super) fn bytes(&self) -> u64 {
         self.done.group.bytes()
     }
-    /// Deletes what was written.
+    pub(super) fn into_rewritten(self) -> Rewritten {
+        self.done
+    }
+    /// Deletes what was written for it here.
     pub(super) async fn discard(&self, table: &Table) {
-        self.done.discard(table).await;
+        if !self.brought {
+            self.done.discard(table).await;
+        }
         discard_vectors(table.root(), &self.vectors).await;
     }
 }
@@ -184,7 +195,9 @@ impl<'a> Run<'a> {
             // A new file all of whose rows are gone again is none.
             let kept: HashSet<&str> = ready.adds.iter().map(|add| add.path.as_str()).collect();
             let empty: Vec<Add> = ready.done.adds.iter().filter(|add| !kept.contains(add.path.as_str())).cloned().collect();
-            discard(&self.table, &empty).await;
+            if !ready.brought {
+                discard(&self.table, &empty).await;
+            }
         }
         let earlier = self.done.committed.take();
         let (attempts, mut warnings) = earlier.map_or((0, Vec::new()), |c| (c.attempts, c.warnings));
@@ -235,7 +248,8 @@ impl<'a> Run<'a> {
         again: &mut Vec<Work>,
     ) -> Result<Option<Ready>> {
         discard_vectors(self.table.root(), &ready.vectors).await;
-        let mut ready = Ready { vectors: Vec::new(), ..ready };
+        // What it was marked with is gone: each look begins with the files as they were written.
+        let mut ready = Ready { adds: ready.done.adds.clone(), vectors: Vec::new(), ..ready };
         let (then, now) = (ready.base.state(), base.state());
         let fate = match then.metadata() == now.metadata() && then.protocol() == now.protocol() {
             true => fate(&self.table, &ready.done, live, now.writes_vectors()).await,

@@ -4,7 +4,7 @@
 
 use super::commit::{Ready, Run};
 use super::plan::{Group, OptimizePlan};
-use super::rewrite::whole_rows;
+use super::rewrite::{Rewritten, whole_rows};
 use super::sizes::Sizes;
 use crate::data::scan::Scan;
 use crate::env::Env;
@@ -46,17 +46,56 @@ pub(super) struct Work {
 
 /// Carries out a plan of the version `base`. `LB-CONFLICT` when others kept all of it from being committed; else what could not be done
 /// is in the notes.
-pub(crate) async fn execute(base: &Arc<Snapshot>, mut plan: OptimizePlan, settings: &Settings) -> Result<Done> {
+pub(crate) async fn execute(base: &Arc<Snapshot>, plan: OptimizePlan, settings: &Settings) -> Result<Done> {
+    let groups = plan.groups.clone();
+    carry_out(base, plan, (groups, Vec::new()), settings).await
+}
+
+/// The same for a plan whose groups are rewritten and only wait for their commit.
+pub(super) async fn finish(base: &Arc<Snapshot>, plan: OptimizePlan, ready: Vec<Ready>, settings: &Settings) -> Result<Done> {
+    carry_out(base, plan, (Vec::new(), ready), settings).await
+}
+
+/// Rewrites the groups of a plan of the version `base` without a commit. After an error nothing of them is left.
+pub(super) async fn rewrite(base: &Arc<Snapshot>, plan: &OptimizePlan) -> Result<Vec<Rewritten>> {
+    base.state().check_writable()?;
+    let (env, scan) = (base.table().env(), whole_rows(base)?);
+    let work = |group: &Group| Work { base: Arc::clone(base), scan: scan.clone(), group: group.clone(), tries: 0 };
+    let mut waiting = plan.groups.iter().map(|group| start(env, plan, work(group)));
+    let mut running: FuturesUnordered<_> = waiting.by_ref().take(plan.groups_at_once(env)).collect();
+    let (mut done, mut failure) = (Vec::new(), None);
+    while let Some(ended) = running.next().await {
+        match ended {
+            Ok(ready) => done.push(ready.into_rewritten()),
+            Err(e) => failure = failure.or(Some(e)),
+        }
+        if failure.is_none() {
+            running.extend(waiting.next());
+        }
+    }
+    let Some(failure) = failure else { return Ok(done) };
+    for done in &done {
+        done.discard(base.table()).await;
+    }
+    Err(failure)
+}
+
+/// Rewrites groups, and commits them and those that are ready.
+async fn carry_out(
+    base: &Arc<Snapshot>,
+    plan: OptimizePlan,
+    (groups, mut ready): (Vec<Group>, Vec<Ready>),
+    settings: &Settings,
+) -> Result<Done> {
     base.state().check_writable()?;
     let env = base.table().env().clone();
     let scan = whole_rows(base)?;
-    let groups = std::mem::take(&mut plan.groups);
     let work = |group| Work { base: Arc::clone(base), scan: scan.clone(), group, tries: 0 };
     let mut waiting: VecDeque<Work> = groups.into_iter().map(work).collect();
     let mut run = Run::new(base.table(), &plan, settings);
     let mut running = FuturesUnordered::new();
-    let (mut ready, mut bytes) = (Vec::new(), 0u64);
-    let at_once = if plan.layout.is_alone() { 1 } else { groups_at_once(&env) };
+    let mut bytes = 0u64;
+    let at_once = plan.groups_at_once(&env);
     let failure = loop {
         while running.len() < at_once
             && let Some(work) = waiting.pop_front()
@@ -105,8 +144,10 @@ fn start(env: &Env, plan: &OptimizePlan, work: Work) -> impl Future<Output = Res
     async move { task.await.unwrap_or_else(Err) }
 }
 
-/// As many as there are threads, and as memory allows.
-fn groups_at_once(env: &Env) -> usize {
-    let room = usize::try_from(env.memory().limit() / GROUP_BYTES).unwrap_or(usize::MAX);
-    env.threads().min(room).max(1)
+impl OptimizePlan {
+    /// How many groups are rewritten at once: as many as there are threads, and as memory allows.
+    fn groups_at_once(&self, env: &Env) -> usize {
+        let room = usize::try_from(env.memory().limit() / GROUP_BYTES).unwrap_or(usize::MAX);
+        if self.layout.is_alone() { 1 } else { env.threads().min(room).max(1) }
+    }
 }

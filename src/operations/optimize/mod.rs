@@ -7,6 +7,7 @@
 //! Invariant: the rows of the table are the same before and after every commit.
 
 mod along;
+mod apart;
 mod auto;
 mod bins;
 mod carry;
@@ -20,6 +21,7 @@ mod plan;
 mod rewrite;
 mod sizes;
 
+pub use apart::RewrittenPlan;
 pub use gain::Gain;
 pub use plan::{Group, OptimizePlan};
 

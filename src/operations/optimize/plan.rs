@@ -55,6 +55,11 @@ impl Group {
     pub fn bytes(&self) -> u64 {
         self.files.iter().map(size).sum()
     }
+    /// How many rows are alive in them, where the log says it.
+    pub(super) fn living_rows(&self) -> Option<i64> {
+        let alive = |file: &Add| Some(file.num_records()? - file.deletion_vector.as_ref().map_or(0, |v| v.cardinality));
+        self.files.iter().map(alive).sum()
+    }
     /// Paths of the files, as they stand in the log.
     pub fn paths(&self) -> impl Iterator<Item = &str> {
         self.files.iter().map(|file| file.path.as_str())
@@ -74,13 +79,20 @@ impl OptimizePlan {
     pub fn groups(&self) -> &[Group] {
         &self.groups
     }
-    /// The same work as plans of one group each, which can be carried out anywhere, at once and in any order; each commits for itself.
+    /// The same work as plans of one group each, which can be carried out anywhere, at once and in any order: each commits for itself by
+    /// `Optimize::execute`, or all are committed at once by `Optimize::commit` when each was carried out by `Optimize::rewrite`.
     pub fn split(&self) -> Vec<OptimizePlan> {
-        let of = |group: &Group| {
-            let plan = OptimizePlan::new(self.read_version, self.layout.clone(), (self.target, self.commit_bytes), vec![group.clone()]);
-            OptimizePlan { predicate: self.predicate.clone(), auto: self.auto, ..plan }
-        };
-        self.groups.iter().map(of).collect()
+        self.groups.iter().map(|group| self.with_groups(vec![group.clone()])).collect()
+    }
+    /// The same for other groups of its version.
+    pub(super) fn with_groups(&self, groups: Vec<Group>) -> OptimizePlan {
+        let plan = OptimizePlan::new(self.read_version, self.layout.clone(), (self.target, self.commit_bytes), groups);
+        OptimizePlan { predicate: self.predicate.clone(), auto: self.auto, ..plan }
+    }
+    /// Whether both may be parts of one plan.
+    pub(super) fn is_part_with(&self, other: &OptimizePlan) -> bool {
+        let of = |plan: &OptimizePlan| (plan.read_version, plan.layout.clone(), plan.predicate.clone(), plan.auto, plan.target);
+        of(self) == of(other)
     }
     pub(super) fn into_summary(self) -> Plan {
         self.summary

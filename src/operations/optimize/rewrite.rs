@@ -13,6 +13,7 @@ use crate::table::Table;
 use arrow::array::RecordBatch;
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt, TryStreamExt};
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -21,7 +22,7 @@ pub(super) const WHOLE_BYTES: u64 = 1 << 20;
 const FILES_AHEAD: usize = 16;
 
 /// A group whose rows are in new files, which no commit names yet.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Rewritten {
     /// Its files as they were read.
     pub(super) group: Group,

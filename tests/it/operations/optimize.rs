@@ -2,8 +2,11 @@
 
 use super::row_changes::{Row, batch, made, rows};
 use super::*;
+use crate::support::stores::{Faulty, Kind};
 use futures::TryStreamExt;
-use lakebed::{Alteration, Code, Expr, HiddenColumn, OptimizePlan, Version};
+use lakebed::{Alteration, At, Code, Expr, HiddenColumn, OptimizePlan, PathLogStore, RewrittenPlan, TableRoot, Version};
+use object_store::ObjectStore;
+use object_store::memory::InMemory;
 use serde_json::json;
 
 const VECTORS: (&str, &str) = ("delta.enableDeletionVectors", "true");
@@ -202,6 +205,42 @@ async fn plan_can_be_kept_split_and_carried_out_and_says_what_is_read() {
     assert_eq!(live(&place).await, 3);
 }
 
+// spec: OPT-13
+#[tokio::test]
+async fn parts_that_are_rewritten_apart_are_committed_once() {
+    let place = made(&["p"], &[VECTORS, ROW_IDS]).await;
+    for i in 0..3 {
+        for p in ["a", "b", "c"] {
+            add(&place, i * 10..i * 10 + 5, p).await;
+        }
+    }
+    let before = named(&place).await;
+    let parts = place.table.optimize().plan().await.unwrap().split();
+    let mut rewritten = Vec::new();
+    for part in parts {
+        // Another process: its part comes and its work goes as text.
+        let part = serde_json::from_str(&serde_json::to_string(&part).unwrap()).unwrap();
+        let elsewhere = Table::at(place.folder.path().to_str().unwrap()).open().unwrap();
+        rewritten.push(serde_json::to_string(&elsewhere.optimize().rewrite(part).await.unwrap()).unwrap());
+    }
+    assert_eq!(place.versions(), 10, "nothing is committed yet");
+    let parts = || rewritten.iter().map(|text| serde_json::from_str::<RewrittenPlan>(text).unwrap());
+    let twice = place.table.optimize().commit(parts().chain(parts().take(1)).collect()).await.unwrap_err();
+    assert_eq!(twice.code(), Code::INPUT);
+    place.table.delete().filter(sql("id = 1 AND p = 'b'")).run().await.unwrap();
+    let report = place.table.optimize().commit(parts().collect()).await.unwrap();
+    assert_eq!((report.version, place.versions(), live(&place).await), (Some(Version(11)), 12, 3));
+    let (planned, actual) = (report.planned.unwrap(), report.actual.unwrap());
+    assert_eq!((planned.amount("remove"), actual.amount("add").count), (actual.amount("remove"), 3));
+    assert!(actual.bytes_read >= planned.bytes_read && actual.requests.put >= planned.requests.put);
+    let after = named(&place).await;
+    let lost: Vec<_> = before.iter().filter(|row| !after.contains(row)).collect();
+    assert_eq!((lost.len(), lost[0].0, after.len()), (1, 1, before.len() - 1), "the row that was deleted meanwhile, and no other");
+    let stale = place.table.optimize().commit(parts().collect()).await;
+    assert!(stale.is_err() || stale.unwrap().version.is_none(), "no part is committed twice");
+    assert_eq!(named(&place).await, after);
+}
+
 // spec: OPT-10
 #[tokio::test]
 async fn work_is_committed_in_portions() {
@@ -253,6 +292,41 @@ async fn rows_deleted_meanwhile_are_deleted_from_the_new_file() {
         add["stats"].as_str().unwrap().contains("\"tightBounds\":false") && add["stats"].as_str().unwrap().contains("\"numRecords\":58")
     );
     assert!(place.actions(7, "remove").iter().all(|r| r["deletionVector"]["cardinality"].as_i64() >= Some(1)), "as the files stood then");
+}
+
+// spec: OPT-6
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_that_come_back_while_their_files_are_rewritten_are_in_the_new_file() {
+    let memory: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
+    let over = |store: Arc<dyn ObjectStore>| {
+        let root = TableRoot::with_store("memory:///t/".parse().unwrap(), store, "t".into());
+        Table::with_log(root.clone(), Arc::new(PathLogStore::new(root)), Env::system().with_threads(2))
+    };
+    let table = over(Arc::clone(&memory));
+    table.create(columns(&[("id", DataType::Long), ("s", DataType::String)])).property(VECTORS.0, VECTORS.1).run().await.unwrap();
+    for ids in [0..10, 10..20] {
+        append_ids(&table, &ids.collect::<Vec<_>>()).await.unwrap();
+    }
+    // The commit loses to a deletion, is marked with it, and then loses to a restore that brings the rows back.
+    let restored = table.clone();
+    let racing = over(Faulty::new(memory, move |kind, key, before| {
+        if kind == Kind::Create && key.ends_with("00000000000000000004.json") && before == 0 {
+            let restore = restored.restore(At::Version(Version(2))).run();
+            let report = tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(restore)).unwrap();
+            assert_eq!(report.version, Some(Version(4)));
+        }
+        None
+    }));
+    let plan = racing.optimize().plan().await.unwrap();
+    table.delete().filter(sql("id IN (3, 13)")).run().await.unwrap();
+    let report = racing.optimize().execute(plan).await.unwrap();
+    assert_eq!(report.version, Some(Version(5)), "{:?}", report.warnings);
+    let snapshot = table.snapshot().await.unwrap();
+    let batches: Vec<RecordBatch> = snapshot.scan().columns(["id"]).build().unwrap().stream().try_collect().await.unwrap();
+    let mut ids: Vec<i64> = batches.iter().flat_map(|b| b.column(0).as_primitive::<Int64Type>().values().to_vec()).collect();
+    ids.sort_unstable();
+    assert_eq!(ids, (0..20).collect::<Vec<_>>());
+    assert!(table.doctor().deep(true).run().await.unwrap().is_empty());
 }
 
 // spec: OPT-6
