@@ -14,8 +14,8 @@ use arrow::datatypes::{
 };
 use arrow::row::{RowConverter, SortField};
 
-/// Values that are kept, of all columns together.
-const VALUES_MAX: usize = 1 << 16;
+/// Numbers that are kept, of all columns together; a text counts as four.
+const VALUES_MAX: usize = 1 << 18;
 /// Rows that are kept at least.
 const ROWS_LEAST: usize = 1 << 10;
 /// Ranges of a column that is not alone, and of one that is.
@@ -65,7 +65,8 @@ impl Sampler {
     pub fn new(types: &[DataType], env: &Env) -> Result<Sampler> {
         let columns = types.iter().map(Lane::new).collect::<Result<Vec<_>>>()?;
         let kept = columns.iter().map(Lane::none).collect();
-        let rows_max = (VALUES_MAX / types.len().max(1)).max(ROWS_LEAST);
+        let of_row: usize = columns.iter().map(|lane| if matches!(lane, Lane::Words) { 1 } else { 4 }).sum();
+        let rows_max = (VALUES_MAX / of_row.max(1)).max(ROWS_LEAST);
         Ok(Sampler { columns, kept, rows_max, seen: 0, next: 0, bar: 1.0, env: env.clone() })
     }
     /// Takes the columns of some more rows.
@@ -101,12 +102,34 @@ impl Sampler {
     fn chance(&self) -> f64 {
         ((self.env.random_u64() >> 11) + 1) as f64 / (1u64 << 53) as f64
     }
-    /// Cuts each column into ranges of equally many rows, whose ranks have `bits` bits. A value that fills more than a range has one of
-    /// its own.
-    pub fn finish(self, bits: u32) -> Ranges {
-        let most = if self.columns.len() == 1 { RANGES_ALONE } else { RANGES };
-        let most = most.min(1 << bits.min(20));
-        Ranges(self.columns.into_iter().zip(self.kept).map(|(lane, kept)| (lane, kept.ranges(most, bits))).collect())
+    /// Cuts each column into ranges of equally many rows, whose ranks have `rank_bits` bits. A value that fills more than a range has one of
+    /// its own. The ranges, and the ranks of the rows that were kept.
+    pub fn finish(self) -> (Ranges, Vec<Vec<u32>>) {
+        let bits = rank_bits(self.columns.len());
+        let most = (if self.columns.len() == 1 { RANGES_ALONE } else { RANGES }).min(1 << bits);
+        let ranges = self.columns.into_iter().zip(&self.kept).map(|(lane, kept)| (lane, kept.ranges(most, bits)));
+        let ranges: Vec<(Lane, ColumnRanges)> = ranges.collect();
+        let ranks = ranges.iter().zip(&self.kept).map(|((_, ranges), kept)| ranges.ranks(kept)).collect();
+        (Ranges(ranges), ranks)
+    }
+}
+
+/// How many bits the ranks of so many columns have.
+pub(crate) fn rank_bits(columns: usize) -> u32 {
+    if columns == 1 { 16 } else { 10 }
+}
+
+impl ColumnRanges {
+    fn ranks(&self, values: &Values) -> Vec<u32> {
+        match (values, &self.ends) {
+            (Values::Words(values), Values::Words(ends)) => {
+                values.iter().map(|value| self.ranks[ends.partition_point(|end| end < value)]).collect()
+            }
+            (Values::Bytes(values), Values::Bytes(ends)) => {
+                values.iter().map(|value| self.ranks[ends.partition_point(|end| end < value)]).collect()
+            }
+            _ => Vec::new(),
+        }
     }
 }
 
@@ -174,7 +197,7 @@ impl Values {
             _ => {}
         }
     }
-    fn ranges(self, most: usize, bits: u32) -> ColumnRanges {
+    fn ranges(&self, most: usize, bits: u32) -> ColumnRanges {
         match self {
             Values::Words(values) => {
                 let (ends, ranks) = ranges(values, most, bits);
@@ -198,7 +221,8 @@ fn put<T>(kept: &mut Vec<T>, new: Vec<T>, places: &[usize]) {
 }
 
 /// The ends of at most about `most` ranges of a sample, without the last one's, and their ranks.
-fn ranges<T: Ord>(mut values: Vec<T>, most: usize, bits: u32) -> (Vec<T>, Vec<u32>) {
+fn ranges<T: Ord + Clone>(values: &[T], most: usize, bits: u32) -> (Vec<T>, Vec<u32>) {
+    let mut values: Vec<&T> = values.iter().collect();
     values.sort_unstable();
     let all = values.len().max(1);
     // Where each value ends: one past its last place in the sample.
@@ -231,7 +255,7 @@ fn ranges<T: Ord>(mut values: Vec<T>, most: usize, bits: u32) -> (Vec<T>, Vec<u3
     let mut next = cuts.into_iter().peekable();
     for (place, value) in values.into_iter().enumerate() {
         if next.next_if_eq(&(place + 1)).is_some() {
-            ends.push(value);
+            ends.push(value.clone());
         }
     }
     (ends, ranks)

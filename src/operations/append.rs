@@ -222,7 +222,7 @@ impl Append {
         };
         match outcome {
             Ok(CommitOutcome::Committed(mut done)) => {
-                done.warnings.extend(join_after(&table, base.as_ref(), &adds).await);
+                done.warnings.extend(join_after(base.as_ref(), &adds).await);
                 done.warnings.extend(renew_after(&table, &plan.state, done.version).await);
                 let mut report = Report::committed(OPERATION, done, metrics, &env, started);
                 report.warnings.extend(left_alone);

@@ -45,6 +45,13 @@ pub(super) async fn remove_partitions_of(base: &Arc<Snapshot>, adds: &[Add]) -> 
     Ok((out, partitions.scope(wanted.into_values(), base.state())?))
 }
 
+/// Where the files of these partitions are looked for.
+pub(super) fn scope_of<'a>(state: &TableState, partitions: impl Iterator<Item = &'a NullableMap>) -> Result<ReadScope> {
+    let columns = Partitions::new(state);
+    let values = partitions.map(|values| columns.values(values)).collect::<Result<Vec<_>>>()?;
+    columns.scope(values.into_iter(), state)
+}
+
 fn key(values: &[Scalar]) -> Result<Key> {
     values.iter().map(Scalar::to_partition_text).collect()
 }

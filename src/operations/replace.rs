@@ -83,7 +83,7 @@ impl Choices {
         effects.stage(&mut transaction);
         match transaction.commit().await {
             Ok(CommitOutcome::Committed(mut done)) => {
-                done.warnings.extend(join_after(table, Some(base), &effects.adds).await);
+                done.warnings.extend(join_after(Some(base), &effects.adds).await);
                 done.warnings.extend(renew_after(table, base.state(), done.version).await);
                 let mut report = Report::committed(OPERATION, done, metrics, env, started);
                 report.warnings.extend(warning);

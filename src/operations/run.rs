@@ -121,7 +121,7 @@ pub(super) async fn run<O: Operation>(table: &Table, operation: &O, settings: &S
         transaction.policy(CommitPolicy { attempts_max, ..settings.policy.clone() });
         match transaction.commit().await {
             Ok(CommitOutcome::Committed(mut done)) => {
-                done.warnings.extend(join_after(table, Some(&base), &staged.effects.adds).await);
+                done.warnings.extend(join_after(Some(&base), &staged.effects.adds).await);
                 done.warnings.extend(renew_after(table, base.state(), done.version).await);
                 return Ok(Report::committed(O::NAME, done, staged.metrics, &env, started));
             }

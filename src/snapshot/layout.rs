@@ -204,10 +204,10 @@ fn look_ups(spans: &[(f64, f64)], weights: &[f64]) -> (f64, f64) {
     (points / LOOK_UPS as f64, ranges / LOOK_UPS as f64)
 }
 
-/// What a range of one row in a hundred would read of so many files that follow a curve through so many columns.
+/// What a range of one row in a hundred would read, on average, of so many files that are laid out by so many columns.
 pub(crate) fn expected(files: u64, columns: usize) -> f64 {
     let (files, columns) = (files.max(1) as f64, columns.max(1) as f64);
-    // Each column is cut into so many slices; a range touches a slice and the share of the next that it covers.
+    // As if each column were cut into so many slices; a range touches a slice and the share of the next that it covers.
     let slices = files.powf(1.0 / columns);
     rounded((files / slices * (1.0 + slices / 100.0)).min(files))
 }

@@ -219,3 +219,51 @@ async fn joining_twenty_five_files_of_one_commit_each_takes_34_requests_in_at_mo
     );
     assert_eq!((actual.requests.get, actual.requests.put), (25, 2), "one for each file; the new file and the commit");
 }
+
+/// A table of two hundred partitions with sixty files each, in one sorted checkpoint.
+async fn partitioned(properties: &str) -> (LogFiles, u64) {
+    let log = LogFiles::new();
+    let schema = r#"\"nullable\":true,\"metadata\":{}},{\"name\":\"p\",\"type\":\"long\",\"nullable\":true"#;
+    let first = metadata("first", properties)
+        .replace(r#"\"nullable\":true"#, schema)
+        .replace(r#""partitionColumns":[]"#, r#""partitionColumns":["p"]"#);
+    let mut lines = vec![PROTOCOL.to_owned(), first];
+    let stats = |i: u64| (0..40).map(|k| format!("{:016x}", (i * 41 + k).wrapping_mul(0x9e37_79b9_7f4a_7c15))).collect::<String>();
+    let file = |i: u64| {
+        add(&format!("p={}/f{i}", i % 200), if i % 200 == 7 { 10 } else { 1 << 30 })
+            .replace(r#""partitionValues":{}"#, &format!(r#""partitionValues":{{"p":"{}"}}"#, i % 200))
+            .replace(r#"{\"numRecords\":1}"#, &format!(r#"{{\"numRecords\":1,\"x\":\"{}\"}}"#, stats(i)))
+    };
+    lines.extend((0..12_000).map(file));
+    log.commit(0, &lines.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    log.table.checkpoint().run().await.unwrap();
+    let written: u64 = log.sizes("checkpoint").await;
+    log.store.take();
+    (log, written)
+}
+
+fn row_of(p: i64) -> RecordBatch {
+    RecordBatch::try_from_iter([("a", Arc::new(Int64Array::from(vec![1])) as ArrayRef), ("p", Arc::new(Int64Array::from(vec![p])))])
+        .unwrap()
+}
+
+// spec: OPT-11
+#[tokio::test(start_paused = true)]
+async fn looking_for_small_files_after_a_commit_reads_of_the_list_what_its_partitions_need() {
+    let (log, written) = partitioned(r#"{"delta.autoOptimize.autoCompact":"true"}"#).await;
+    let snapshot = log.table.snapshot().await.unwrap();
+    log.store.take();
+    let rows = row_of(3);
+    let report = snapshot.append(rows.schema(), stream::iter([Ok(rows)]).boxed()).run().await.unwrap();
+    assert_eq!((report.version, report.warnings), (Some(Version(1)), Vec::<String>::new()), "one small file in its partition");
+    let requests = log.store.take();
+    assert!(bytes(&requests) * 5 < written, "{} of {written} bytes: {requests:?}", bytes(&requests));
+
+    // What is not small gives no reason to look.
+    let (log, _) = partitioned(r#"{"delta.autoOptimize.autoCompact":"true","delta.targetFileSize":"100"}"#).await;
+    let snapshot = log.table.snapshot().await.unwrap();
+    log.store.take();
+    let rows = row_of(3);
+    snapshot.append(rows.schema(), stream::iter([Ok(rows)]).boxed()).run().await.unwrap();
+    assert_eq!(cost(&log.store.take()), (vec![(Kind::Put, 1), (Kind::Create, 1)], 2));
+}

@@ -36,6 +36,16 @@ pub(crate) async fn load(root: &TableRoot, descriptor: &VectorDescriptor) -> Res
     }
 }
 
+/// What `load` takes: requests and bytes.
+pub(crate) fn cost(descriptor: &VectorDescriptor) -> (u64, u64) {
+    let (Ok(Place::File { offset, .. }), Ok(size)) = (place(descriptor), size(descriptor)) else { return (0, 0) };
+    match offset {
+        // The file's first byte says its version; it comes along with what is near.
+        near if near <= object_store::OBJECT_STORE_COALESCE_DEFAULT => (1, near + size + FRAME),
+        _ => (2, 1 + size + FRAME),
+    }
+}
+
 /// The name of the file that holds it, as the log would name it; `None` when it is in the log itself, or names no file.
 pub(crate) fn file_name(descriptor: &VectorDescriptor) -> Option<String> {
     match place(descriptor) {

@@ -11,6 +11,6 @@ mod z85;
 
 #[cfg(test)]
 pub(crate) use file::tests::inline as tests_inline;
-pub(crate) use file::{file_name, load};
+pub(crate) use file::{cost, file_name, load};
 pub(crate) use selection::{groups_with, live_rows, marked_rows};
 pub(crate) use write::{VectorWriter, discard_vectors};

@@ -264,6 +264,14 @@ impl DataWriter {
         self.keep_within_memory().await?;
         Ok(batch)
     }
+    /// Closes all files that are open: what comes next goes into others.
+    pub(crate) async fn cut(&mut self) -> Result<()> {
+        let open: Vec<FileKey> = self.open.keys().cloned().collect();
+        for key in open {
+            self.close(key).await?;
+        }
+        Ok(())
+    }
     /// Closes and syncs all files. Nothing is part of the table before a commit names it.
     pub async fn finish(mut self) -> Result<Vec<Add>> {
         let (layout, threads) = (&self.layout, self.table.env().threads());

@@ -132,6 +132,21 @@ async fn files_roll_at_the_target_size() {
 }
 
 #[tokio::test]
+async fn rows_after_a_cut_go_into_another_file() {
+    // spec: DAT-W5
+    let table = table_at("memory:///cut");
+    let mut writer = DataWriter::new(&table, state(id_and_text(), &[], &[]), WriteOptions::default()).unwrap();
+    writer.cut().await.unwrap();
+    for (from, to) in [(0, 10), (10, 30)] {
+        writer.write(numbers(from, from + 5)).await.unwrap();
+        writer.write(numbers(from + 5, to)).await.unwrap();
+        writer.cut().await.unwrap();
+    }
+    let adds = writer.finish().await.unwrap();
+    assert_eq!(adds.iter().map(|add| add.num_records()).collect::<Vec<_>>(), [Some(10), Some(20)]);
+}
+
+#[tokio::test]
 async fn rows_go_to_the_folder_of_their_partition_with_its_columns_behind() {
     // spec: PV-20, PV-22, PV-23
     let table = table_at("memory:///parts");

@@ -73,7 +73,7 @@ fn whole(parts: &[RewrittenPlan]) -> Result<Option<OptimizePlan>> {
                 return Err(refused("a file is in two of them").with("path", path));
             }
             let written = done.adds.iter().map(|add| add.num_records()).sum::<Option<i64>>();
-            if written.is_none() || done.group.living_rows().is_some_and(|rows| Some(rows) != written) {
+            if written.is_none() || done.group.living_rows().is_some_and(|rows| i64::try_from(rows).ok() != written) {
                 return Err(refused("new files have another number of rows than the old ones")
                     .with("path", done.group.paths().next().unwrap_or("")));
             }

@@ -28,6 +28,8 @@ pub(super) const CUBE_BYTES: u64 = 100 << 30;
 pub(crate) struct Cluster {
     /// Logical paths.
     pub columns: Vec<FieldPath>,
+    /// How many columns the table has.
+    pub of: usize,
     pub kind: Kind,
 }
 
@@ -71,14 +73,14 @@ impl Cluster {
         }
         match columns.len() {
             0 => Err(Error::new(Code::INPUT, "no column is named to order rows by")),
-            1..=COLUMNS_MAX => Ok(Cluster { columns, kind: Kind::ZOrder }),
+            1..=COLUMNS_MAX => Ok(Cluster { columns, of: state.schema().fields.len(), kind: Kind::ZOrder }),
             _ => Err(Error::new(Code::INPUT, format!("rows are ordered by at most {COLUMNS_MAX} columns"))),
         }
     }
     /// By the columns that the table declares; `None` when it declares none.
     pub(super) fn declared(state: &TableState, full: bool, cube_bytes: Option<u64>) -> Result<Option<Cluster>> {
         let kind = Kind::Declared { full, cube_bytes: cube_bytes.unwrap_or(CUBE_BYTES).max(1) };
-        Ok(declared(state)?.map(|columns| Cluster { columns, kind }))
+        Ok(declared(state)?.map(|columns| Cluster { columns, of: state.schema().fields.len(), kind }))
     }
     /// The columns as Spark writes them.
     pub(super) fn names(&self) -> Vec<String> {

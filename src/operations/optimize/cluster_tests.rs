@@ -6,6 +6,7 @@ const CUBE: u64 = 1000;
 fn table() -> Cluster {
     Cluster {
         columns: vec![vec!["a".to_owned()], vec!["st".to_owned(), "x-y".to_owned()]],
+        of: 3,
         kind: Kind::Declared { full: false, cube_bytes: CUBE },
     }
 }

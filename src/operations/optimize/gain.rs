@@ -38,10 +38,10 @@ fn after(layout: &FileLayout, plan: &OptimizePlan, before: f64) -> f64 {
     let taken: u64 = plan.groups().iter().map(|group| group.paths().count() as u64).sum();
     let of_all = |files: u64| before * files as f64 / layout.files.max(1) as f64;
     let stay = of_all(layout.files.saturating_sub(taken));
-    let new = |bytes: u64| bytes.div_ceil(plan.target.max(1)).max(1);
+    let new = plan.groups().iter().map(|group| plan.layout.files_made(group, plan.target));
     let come: f64 = match &plan.layout {
-        Layout::Cluster(cluster) => plan.groups().iter().map(|group| expected(new(group.bytes()), cluster.columns.len())).sum(),
-        Layout::Pack(_) => plan.groups().iter().map(|group| of_all(new(group.bytes()))).sum(),
+        Layout::Cluster(cluster) => new.map(|files| expected(files, cluster.columns.len())).sum(),
+        Layout::Pack(_) => new.map(of_all).sum(),
     };
     ((stay + come).min(before) * 100.0).round() / 100.0
 }

@@ -5,7 +5,7 @@
 use super::Asked;
 use super::along::laid_out;
 use super::cluster::{Cluster, Kind};
-use super::pack::Pack;
+use super::pack::{Pack, living_bytes};
 use super::plan::Group;
 use super::rewrite::{Rewritten, copied};
 use crate::data::scan::Scan;
@@ -80,6 +80,20 @@ impl Layout {
         match self {
             Layout::Pack(pack) => pack.divide(files, target),
             Layout::Cluster(cluster) => cluster.divide(files),
+        }
+    }
+    /// Each time that a file of a group is opened: so many columns are read, of so many.
+    pub(super) fn reads(&self) -> Vec<(usize, usize)> {
+        match self {
+            Layout::Pack(_) => vec![(1, 1)],
+            Layout::Cluster(cluster) => vec![(cluster.columns.len().min(cluster.of), cluster.of.max(1)), (1, 1)],
+        }
+    }
+    /// How many files a group becomes.
+    pub(super) fn files_made(&self, group: &Group, target: u64) -> u64 {
+        match self {
+            Layout::Pack(_) => u64::from(group.files.iter().any(|file| living_bytes(file) > 0)),
+            Layout::Cluster(_) => group.files_made(target),
         }
     }
     /// Whether one group uses all the memory there is, and all threads.

@@ -32,13 +32,16 @@ pub(super) use plan::every;
 use super::Report;
 use super::run::{Settings, chosen_by_settings};
 use crate::data::write::WriteOptions;
+use crate::env::Timestamp;
 use crate::error::Result;
 use crate::expr::Expr;
 use crate::log::Version;
-use crate::snapshot::At;
+use crate::snapshot::{At, Snapshot};
+use crate::storage::{Meter, Spent};
 use crate::table::Table;
 use crate::transaction::CommitPolicy;
 use execute::Done;
+use std::sync::Arc;
 
 /// The size of files when neither the caller nor the table names one.
 const TARGET_BYTES: u64 = 128 << 20;
@@ -129,9 +132,7 @@ impl Optimize {
         let version = plan.read_version();
         let base = table.snapshot_for_files().await?;
         let base = if base.version() == version { base } else { table.snapshot_at(At::Version(version)).await? };
-        let before = meter.spent();
-        let done = execute(&base, plan.clone(), &self.settings).await?;
-        Ok(self.report(plan, done, meter.spent().since(before), started))
+        self.carry_out(&base, plan, &meter, started).await
     }
     /// Plans and carries out. The report's version is the last one that was made, `None` when there was nothing to do.
     pub async fn run(self) -> Result<Report> {
@@ -139,20 +140,23 @@ impl Optimize {
         let (table, meter) = self.table.metered();
         let base = table.snapshot_for_files().await?;
         let plan = plan::plan(&base, &self.asked, &self.settings).await?;
+        self.carry_out(&base, plan, &meter, started).await
+    }
+    /// What the plan's work alone takes is held against the plan.
+    async fn carry_out(&self, base: &Arc<Snapshot>, plan: OptimizePlan, meter: &Meter, started: Timestamp) -> Result<Report> {
         let before = meter.spent();
-        let done = execute(&base, plan.clone(), &self.settings).await?;
+        let done = execute(base, plan.clone(), &self.settings).await?;
         Ok(self.report(plan, done, meter.spent().since(before), started))
     }
-    fn report(&self, plan: OptimizePlan, done: Done, spent: crate::storage::Spent, started: crate::env::Timestamp) -> Report {
+    fn report(&self, plan: OptimizePlan, done: Done, spent: Spent, started: Timestamp) -> Report {
         let env = self.table.env();
         let operation = plan.summary().operation.clone();
         let actual = done.actual.metered(spent);
-        let planned = Some(plan.into_summary());
         let mut report = match done.committed {
             Some(committed) => Report::committed(&operation, committed, done.sizes.metrics(), env, started),
             None => Report { metrics: done.sizes.metrics(), ..Report::nothing(&operation, env, started) },
         };
         report.warnings.extend(done.notes);
-        Report { planned, actual: Some(actual), ..report }
+        Report { planned: Some(plan.into_summary()), actual: Some(actual), ..report }
     }
 }

@@ -100,12 +100,17 @@ fn size(file: &Add) -> u64 {
     u64::try_from(file.size).unwrap_or(0)
 }
 
+/// Rows that are alive, where the file says how many it has.
+pub(super) fn living_rows(file: &Add) -> Option<u64> {
+    let deleted = file.deletion_vector.as_ref().map_or(0, |v| v.cardinality.max(0));
+    file.num_records().map(|rows| rows.saturating_sub(deleted).max(0).unsigned_abs())
+}
+
 /// Bytes of the rows that are alive, as far as the log can tell.
 pub(super) fn living_bytes(file: &Add) -> u64 {
-    let deleted = file.deletion_vector.as_ref().map_or(0, |v| v.cardinality.max(0));
-    match file.num_records() {
-        Some(rows) if rows > 0 && deleted > 0 => {
-            (u128::from(size(file)) * u128::from((rows - deleted).max(0).unsigned_abs()) / u128::from(rows.unsigned_abs())) as u64
+    match (file.num_records(), living_rows(file)) {
+        (Some(rows), Some(alive)) if rows > 0 && file.deletion_vector.is_some() => {
+            (u128::from(size(file)) * u128::from(alive) / u128::from(rows.unsigned_abs())) as u64
         }
         _ => size(file),
     }

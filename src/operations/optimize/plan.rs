@@ -3,17 +3,21 @@
 //! A plan is plain data: it can be kept, shown, split by groups and carried out elsewhere, as long as its version can be read.
 
 use super::layout::Layout;
-use super::pack::{Pack, is_settled, living_bytes};
+use super::pack::{Pack, is_settled, living_bytes, living_rows};
 use super::rewrite::WHOLE_BYTES;
 use super::{Asked, COMMIT_BYTES, TARGET_BYTES};
+use crate::data::vector;
 use crate::data::write::Upload;
 use crate::error::{Code, Error, Result};
 use crate::expr::Expr;
+use crate::features::TableState;
 use crate::log::{Add, NullableMap, Version};
 use crate::operations::moved_on;
+use crate::operations::partitions::scope_of;
 use crate::operations::plan::Plan;
 use crate::operations::run::Settings;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{FileQuery, Snapshot};
+use crate::transaction::ReadScope;
 use futures::TryStreamExt;
 use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
@@ -22,6 +26,9 @@ use std::sync::Arc;
 
 /// Bytes that a row group of a large file has, about.
 const ROW_GROUP_BYTES: u64 = 64 << 20;
+
+/// Rows of a file that is laid out by values, at least.
+const ROWS_LEAST: u64 = 16;
 
 /// A partition with so many small files is optimised after a commit that added to it, as Spark does it; at most so many partitions.
 const AUTO_FILES: usize = 50;
@@ -56,9 +63,14 @@ impl Group {
         self.files.iter().map(size).sum()
     }
     /// How many rows are alive in them, where the log says it.
-    pub(super) fn living_rows(&self) -> Option<i64> {
-        let alive = |file: &Add| Some(file.num_records()? - file.deletion_vector.as_ref().map_or(0, |v| v.cardinality));
-        self.files.iter().map(alive).sum()
+    pub(super) fn living_rows(&self) -> Option<u64> {
+        self.files.iter().map(living_rows).sum()
+    }
+    /// How many files of about `target` bytes its rows become when they are laid out by values.
+    pub(super) fn files_made(&self, target: u64) -> u64 {
+        let rows = self.living_rows();
+        let bytes: u64 = self.files.iter().map(living_bytes).sum();
+        bytes.div_ceil(target.max(1)).min(rows.unwrap_or(u64::MAX) / ROWS_LEAST).max(u64::from(rows != Some(0)))
     }
     /// Paths of the files, as they stand in the log.
     pub fn paths(&self) -> impl Iterator<Item = &str> {
@@ -101,7 +113,7 @@ impl OptimizePlan {
     pub(super) fn new(read_version: Version, layout: Layout, (target, commit_bytes): (u64, u64), groups: Vec<Group>) -> OptimizePlan {
         let mut summary = Plan::new(layout.operation(), Some(read_version));
         for group in &groups {
-            cost_of(group, &mut summary);
+            cost_of(group, &layout, target, &mut summary);
         }
         let commits = summary.amount("remove").bytes.div_ceil(commit_bytes.max(1)).max(u64::from(!groups.is_empty()));
         summary.requests.put += commits;
@@ -154,24 +166,54 @@ fn divided(layout: &Layout, files: impl Iterator<Item = Add>, target: u64) -> Ve
     groups
 }
 
-/// The plan that joins small files of partitions to which a commit has added these, where they are many.
-pub(super) async fn after_commit(base: &Arc<Snapshot>, added: &[Add]) -> Result<OptimizePlan> {
-    let target = base.state().target_file_size()?.unwrap_or(TARGET_BYTES).max(1);
-    let mut small: BTreeMap<NullableKey, usize> = added.iter().map(|add| (key(&add.partition_values), 0)).take(AUTO_PARTITIONS).collect();
-    let mut files = base.scan().columns(Vec::<String>::new()).build()?.files();
-    let mut kept = Vec::new();
-    while let Some((task, add)) = files.try_next().await? {
-        // What is clustered stays together.
-        let Some(count) = small.get_mut(&key(&add.partition_values)).filter(|_| add.clustering_provider.is_none()) else { continue };
-        let file = cut(add, task.num_records);
-        *count += usize::from(size(&file) < target / 2 && !is_settled(&file, target));
-        kept.push(file);
+/// The plan that joins small files of the partitions in which a commit has left these, where they are many. Looks at the files of these
+/// partitions only, and at more than their sizes only where so many are small.
+pub(super) async fn after_commit(base: &Arc<Snapshot>, left: &[&Add]) -> Result<OptimizePlan> {
+    let state = base.state();
+    let target = state.target_file_size()?.unwrap_or(TARGET_BYTES).max(1);
+    let mut names: Vec<&str> = state.partition_columns().iter().filter_map(|name| state.physical_name(name)).collect();
+    names.sort_unstable();
+    let of = |add: &Add| key_of(&names, |name| add.partition_values.get(name)?.as_deref());
+    let mut small: BTreeMap<NullableKey, (&NullableMap, usize)> =
+        left.iter().map(|add| (of(add), (&add.partition_values, 0))).take(AUTO_PARTITIONS).collect();
+    let mut files = base.files(in_partitions(state, small.values().map(|(values, _)| *values))?);
+    while let Some(batch) = files.try_next().await? {
+        for row in (0..batch.len()).filter(|row| is_small(batch.size(*row), target)) {
+            let found = small.get_mut(&key_of(&names, |name| batch.partition_value(row, name)));
+            found.into_iter().for_each(|(_, count)| *count += 1);
+        }
     }
-    kept.retain(|file| small.get(&key(&file.partition_values)).is_some_and(|count| *count >= AUTO_FILES));
+    small.retain(|_, (_, count)| std::mem::take(count) >= AUTO_FILES);
+    let mut kept = Vec::new();
+    if !small.is_empty() {
+        let mut files = base.files(in_partitions(state, small.values().map(|(values, _)| *values))?.full());
+        while let Some(batch) = files.try_next().await? {
+            for row in 0..batch.len() {
+                let file = cut(batch.add(row), batch.num_records(row).and_then(|n| u64::try_from(n).ok()));
+                // What is clustered stays together.
+                let Some((_, count)) = small.get_mut(&of(&file)).filter(|_| file.clustering_provider.is_none()) else { continue };
+                *count += usize::from(is_small(file.size, target) && !is_settled(&file, target));
+                kept.push(file);
+            }
+        }
+    }
+    kept.retain(|file| small.get(&of(file)).is_some_and(|(_, count)| *count >= AUTO_FILES));
     let layout = Layout::Pack(Pack::Small);
     let groups = divided(&layout, kept.into_iter(), target);
     let plan = OptimizePlan::new(base.version(), layout, (target, COMMIT_BYTES), groups);
     Ok(OptimizePlan { auto: true, ..plan })
+}
+
+/// Whether a file counts as small after a commit.
+pub(super) fn is_small(size: i64, target: u64) -> bool {
+    size.unsigned_abs() < target / 2
+}
+
+fn in_partitions<'a>(state: &TableState, partitions: impl Iterator<Item = &'a NullableMap>) -> Result<FileQuery> {
+    Ok(match scope_of(state, partitions)? {
+        ReadScope::Predicate(predicate) => FileQuery::default().filter(predicate),
+        _ => FileQuery::default(),
+    })
 }
 
 /// The text of a filter, which must read partition columns alone.
@@ -192,6 +234,10 @@ fn by_partition(base: &Snapshot, filter: &Expr) -> Result<String> {
 
 type NullableKey = Vec<(String, Option<String>)>;
 
+fn key_of<'a>(names: &[&str], value: impl Fn(&str) -> Option<&'a str>) -> NullableKey {
+    names.iter().map(|name| ((*name).to_owned(), value(name).map(str::to_owned))).collect()
+}
+
 fn key(values: &NullableMap) -> NullableKey {
     values.iter().map(|(name, value)| (name.clone(), value.clone())).collect()
 }
@@ -205,34 +251,34 @@ fn size(file: &Add) -> u64 {
     u64::try_from(file.size).unwrap_or(0)
 }
 
-/// What rewriting a group takes, as it is told before. What a file will hold that others are joined to is taken to be what they held.
-fn cost_of(group: &Group, summary: &mut Plan) {
-    let requests = &mut summary.requests;
-    let (mut read, mut written) = (0, 0);
+/// What rewriting a group takes, as it is told before. What files will hold to which others are joined is taken to be what these held.
+fn cost_of(group: &Group, layout: &Layout, target: u64, summary: &mut Plan) {
     for file in &group.files {
         let bytes = size(file);
-        written += living_bytes(file);
-        read += bytes;
-        requests.get += 1;
-        if bytes > WHOLE_BYTES {
-            requests.get += bytes.div_ceil(ROW_GROUP_BYTES);
+        // The share of a large file that each time it is opened is read.
+        for (share, of) in layout.reads() {
+            summary.requests.get += 1;
+            if bytes > WHOLE_BYTES {
+                summary.requests.get += bytes.div_ceil(ROW_GROUP_BYTES);
+                summary.bytes_read += (u128::from(bytes) * share as u128 / of as u128) as u64;
+            } else {
+                summary.bytes_read += bytes;
+            }
+            let (requests, bytes) = file.deletion_vector.as_ref().map_or((0, 0), vector::cost);
+            summary.requests.get += requests;
+            summary.bytes_read += bytes;
         }
-        if let Some(vector) = file.deletion_vector.as_ref().filter(|vector| vector.storage_type != "i") {
-            requests.get += 1;
-            read += u64::try_from(vector.size_in_bytes).unwrap_or(0);
-        }
+        summary.act("remove", bytes);
+        summary.item(&percent_decode_str(&file.path).decode_utf8_lossy(), bytes, &group.reason);
     }
-    if written > 0 {
-        *requests = requests.with(Upload::requests(written));
+    let written: u64 = group.files.iter().map(living_bytes).sum();
+    let files = layout.files_made(group, target);
+    for file in 0..files {
+        let bytes = written / files + u64::from(file < written % files);
+        summary.requests = summary.requests.with(Upload::requests(bytes));
+        summary.act("add", bytes);
     }
-    (summary.bytes_read, summary.bytes_written) = (summary.bytes_read + read, summary.bytes_written + written);
-    for file in &group.files {
-        summary.act("remove", size(file));
-        summary.item(&percent_decode_str(&file.path).decode_utf8_lossy(), size(file), &group.reason);
-    }
-    if written > 0 {
-        summary.act("add", written);
-    }
+    summary.bytes_written += written;
 }
 
 #[cfg(test)]

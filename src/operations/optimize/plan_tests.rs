@@ -22,12 +22,22 @@ fn files_of_different_partitions_are_never_joined() {
 #[test]
 fn cost_of_small_and_large_files_is_told() {
     let mut summary = Plan::new("OPTIMIZE", None);
-    cost_of(&Group { files: vec![file("a%20b", 100, None), file("c", 3 << 20, None)], reason: "why".to_owned() }, &mut summary);
+    cost_of(
+        &Group { files: vec![file("a%20b", 100, None), file("c", 3 << 20, None)], reason: "why".to_owned() },
+        &Layout::Pack(Pack::Small),
+        TARGET_BYTES,
+        &mut summary,
+    );
     assert_eq!((summary.requests.get, summary.requests.put, summary.requests.head), (3, 1, 0));
     assert_eq!((summary.bytes_read, summary.amount("remove").count, summary.amount("add").count), (100 + (3 << 20), 2, 1));
     assert_eq!((summary.items[0].path.as_str(), summary.items[0].reason.as_str()), ("a b", "why"));
     let mut large = Plan::new("OPTIMIZE", None);
-    cost_of(&Group { files: vec![file("c", 100 << 20, None)], reason: String::new() }, &mut large);
+    cost_of(
+        &Group { files: vec![file("c", 100 << 20, None)], reason: String::new() },
+        &Layout::Pack(Pack::Small),
+        TARGET_BYTES,
+        &mut large,
+    );
     assert_eq!((large.requests.get, large.requests.put, large.requests.head), (3, 15, 1));
     assert_eq!(cut(file("a", 1, None), Some(3)).stats.as_deref(), Some("{\"numRecords\":3}"));
 }

@@ -47,7 +47,7 @@ pub(super) fn whole_rows(base: &Arc<Snapshot>) -> Result<Scan> {
 pub(super) async fn copied(base: &Arc<Snapshot>, scan: &Scan, group: Group, target: u64, settles: bool) -> Result<Rewritten> {
     let tasks = group.files.iter().map(task).collect::<Result<Vec<_>>>()?;
     let counts = Counts::new(&group);
-    let rows = counts.watch(scan.read_in_order(tasks, FILES_AHEAD)).map_ok(|(_, batch)| batch);
+    let rows = counts.watch(scan.read_in_order(tasks, FILES_AHEAD)).map_ok(|(_, batch)| (0, batch));
     // One file of what fits into one, even when it grows a little.
     let mut adds = written(base, &group, rows.boxed(), &counts, target.saturating_mul(2)).await?;
     if settles {
@@ -86,12 +86,12 @@ pub(super) fn task(file: &Add) -> Result<FileTask> {
     Ok(FileTask { num_records: file.num_records().and_then(|n| u64::try_from(n).ok()), ..FileTask::of_add(file)? })
 }
 
-/// Writes rows of the files of a group in the order in which they come, which `counts` has watched; the new files in that order. Nothing
-/// is left after a failure.
+/// Writes rows of the files of a group in the order in which they come, which `counts` has watched; the new files in that order. Rows
+/// with different numbers go into different files. Nothing is left after a failure.
 pub(super) async fn written(
     base: &Arc<Snapshot>,
     group: &Group,
-    rows: BoxStream<'static, Result<RecordBatch>>,
+    rows: BoxStream<'static, Result<(u32, RecordBatch)>>,
     counts: &Counts,
     file_bytes: u64,
 ) -> Result<Vec<Add>> {
@@ -114,8 +114,17 @@ pub(super) async fn written(
     Ok(adds)
 }
 
-async fn copy(group: &Group, mut rows: BoxStream<'static, Result<RecordBatch>>, counts: &Counts, writer: &mut DataWriter) -> Result<()> {
-    while let Some(batch) = rows.try_next().await? {
+async fn copy(
+    group: &Group,
+    mut rows: BoxStream<'static, Result<(u32, RecordBatch)>>,
+    counts: &Counts,
+    writer: &mut DataWriter,
+) -> Result<()> {
+    let mut last = None;
+    while let Some((cell, batch)) = rows.try_next().await? {
+        if last.replace(cell).is_some_and(|last| last != cell) {
+            writer.cut().await?;
+        }
         writer.write_from(batch, RowOrigin::Table).await?;
     }
     let counts = counts.read();

@@ -2,9 +2,10 @@
 
 use super::row_changes::{Row, batch, made, rows};
 use super::*;
+use crate::support::row_names::named;
 use crate::support::stores::{Faulty, Kind};
 use futures::TryStreamExt;
-use lakebed::{Alteration, At, Code, Expr, HiddenColumn, OptimizePlan, PathLogStore, RewrittenPlan, TableRoot, Version};
+use lakebed::{Alteration, At, Code, Expr, OptimizePlan, PathLogStore, RewrittenPlan, TableRoot, Version};
 use object_store::ObjectStore;
 use object_store::memory::InMemory;
 use serde_json::json;
@@ -33,19 +34,6 @@ async fn live(place: &Place) -> usize {
         files += 1;
     }
     files
-}
-
-/// Ids of rows, and the names by which they are known.
-async fn named(place: &Place) -> Vec<(i64, i64, i64)> {
-    let scan = place.table.snapshot().await.unwrap().scan().columns(["id"]);
-    let mut batches = scan.hidden([HiddenColumn::RowId, HiddenColumn::RowCommitVersion]).build().unwrap().stream();
-    let mut out = Vec::new();
-    while let Some(b) = batches.try_next().await.unwrap() {
-        let column = |i: usize| b.column(i).as_primitive::<Int64Type>().values().to_vec();
-        out.extend(column(0).into_iter().zip(column(1)).zip(column(2)).map(|((a, b), c)| (a, b, c)));
-    }
-    out.sort_unstable();
-    out
 }
 
 // spec: OPT-1, OPT-2, OPT-3, OPT-9
@@ -144,20 +132,20 @@ async fn purge_writes_files_without_their_deleted_rows_and_rows_keep_their_names
     add(&place, 50..100, "a").await;
     add(&place, 100..150, "b").await;
     place.table.delete().filter(sql("id = 7 OR id = 120")).run().await.unwrap();
-    let before = named(&place).await;
+    let before = named(&place.table).await;
     let report = place.table.optimize().purge().run().await.unwrap();
     let info = &place.actions(5, "commitInfo")[0];
     assert_eq!((&info["operation"], &info["operationParameters"]), (&json!("REORG"), &json!({"predicate": "[]", "applyPurge": true})));
     assert_eq!((&info["tags"]["delta.rowTracking.preserved"], &report.metrics["numDeletionVectorsRemoved"]), (&json!("true"), &json!(2)));
     assert_eq!((&report.metrics["numRemovedFiles"], &report.metrics["numAddedFiles"]), (&json!(2), &json!(2)));
-    assert_eq!(named(&place).await, before);
+    assert_eq!(named(&place.table).await, before);
     assert!(place.actions(5, "remove").iter().all(|r| r["deletionVector"]["cardinality"] == json!(1)));
     assert_eq!(place.table.optimize().purge().run().await.unwrap().version, None);
     // Joining keeps the names too, also of rows that bring them along.
     add(&place, 150..160, "a").await;
-    let before = named(&place).await;
+    let before = named(&place.table).await;
     assert!(place.table.optimize().run().await.unwrap().version.is_some());
-    assert_eq!(named(&place).await, before);
+    assert_eq!(named(&place.table).await, before);
 }
 
 // spec: OPT-1
@@ -214,7 +202,7 @@ async fn parts_that_are_rewritten_apart_are_committed_once() {
             add(&place, i * 10..i * 10 + 5, p).await;
         }
     }
-    let before = named(&place).await;
+    let before = named(&place.table).await;
     let parts = place.table.optimize().plan().await.unwrap().split();
     let mut rewritten = Vec::new();
     for part in parts {
@@ -233,12 +221,12 @@ async fn parts_that_are_rewritten_apart_are_committed_once() {
     let (planned, actual) = (report.planned.unwrap(), report.actual.unwrap());
     assert_eq!((planned.amount("remove"), actual.amount("add").count), (actual.amount("remove"), 3));
     assert!(actual.bytes_read >= planned.bytes_read && actual.requests.put >= planned.requests.put);
-    let after = named(&place).await;
+    let after = named(&place.table).await;
     let lost: Vec<_> = before.iter().filter(|row| !after.contains(row)).collect();
     assert_eq!((lost.len(), lost[0].0, after.len()), (1, 1, before.len() - 1), "the row that was deleted meanwhile, and no other");
     let stale = place.table.optimize().commit(parts().collect()).await;
     assert!(stale.is_err() || stale.unwrap().version.is_none(), "no part is committed twice");
-    assert_eq!(named(&place).await, after);
+    assert_eq!(named(&place.table).await, after);
 }
 
 // spec: OPT-10
@@ -274,7 +262,7 @@ async fn rows_deleted_meanwhile_are_deleted_from_the_new_file() {
     place.table.delete().filter(sql("id IN (3, 4)")).run().await.unwrap();
     add(&place, 30..60, "x").await;
     let plan = place.table.optimize().plan().await.unwrap();
-    let names = named(&place).await;
+    let names = named(&place.table).await;
     // Three more rows go, of both files, in two commits; and rows come.
     place.table.delete().filter(sql("id IN (0, 29, 31)")).run().await.unwrap();
     place.table.delete().filter(sql("id = 5")).run().await.unwrap();
@@ -282,10 +270,10 @@ async fn rows_deleted_meanwhile_are_deleted_from_the_new_file() {
     let report = place.table.optimize().execute(plan).await.unwrap();
     assert_eq!(report.version, Some(Version(7)));
     assert!(report.warnings.iter().any(|w| w.contains("4 rows were deleted")), "{:?}", report.warnings);
-    let found: Vec<i64> = named(&place).await.into_iter().map(|n| n.0).collect();
+    let found: Vec<i64> = named(&place.table).await.into_iter().map(|n| n.0).collect();
     assert_eq!(found, (0..61).filter(|i| ![0, 3, 4, 5, 29, 31].contains(i)).collect::<Vec<_>>());
     let kept: Vec<_> = names.into_iter().filter(|n| ![0, 5, 29, 31].contains(&n.0)).collect();
-    assert_eq!(named(&place).await.into_iter().filter(|n| n.0 < 60).collect::<Vec<_>>(), kept);
+    assert_eq!(named(&place.table).await.into_iter().filter(|n| n.0 < 60).collect::<Vec<_>>(), kept);
     let add = &place.actions(7, "add")[0];
     assert_eq!(add["deletionVector"]["cardinality"], json!(4));
     assert!(

@@ -3,8 +3,11 @@
 use super::row_changes::{Row, batch, made, rows};
 use super::*;
 use crate::support::random::Random;
+use crate::support::row_names::named;
+use arrow::array::Date32Array;
+use arrow::datatypes::Date32Type;
 use futures::TryStreamExt;
-use lakebed::{Alteration, Code, Expr, HiddenColumn, SeededEntropy, Version};
+use lakebed::{Alteration, Code, Expr, SeededEntropy, Version};
 use serde_json::json;
 
 const VECTORS: (&str, &str) = ("delta.enableDeletionVectors", "true");
@@ -21,51 +24,133 @@ fn three_columns(random: &mut Random, rows: usize, below: u64) -> RecordBatch {
     RecordBatch::try_from_iter([("a", column(random)), ("b", column(random)), ("c", column(random))]).unwrap()
 }
 
-// spec: ZOR-5, ZOR-11
-#[tokio::test(flavor = "multi_thread")]
-async fn at_39_files_a_point_or_a_small_range_of_any_of_three_columns_reads_few_and_sorting_stays_within_memory() {
-    const BELOW: u64 = 1_000_000;
-    let folder = tempfile::tempdir().unwrap();
-    let env = Env::system().with_threads(2).with_memory_limit(24 << 20).with_spill_folder(folder.path().join("spill"));
-    let env = env.with_entropy(Arc::new(SeededEntropy::new(5)));
-    let table = Table::at(folder.path().join("t").to_str().unwrap()).env(env.clone()).open().unwrap();
-    let mut random = Random::new(11);
-    // A small target closes a file with its second batch of 8,192 rows.
-    let count = 39 * 2 * 8192;
-    let batches: Vec<RecordBatch> = (0..39).map(|_| three_columns(&mut random, count / 39, BELOW)).collect();
-    append(&table, batches).run().await.unwrap();
-    let report = table.optimize().zorder_by(["a", "b", "c"]).target_size(1).run().await.unwrap();
-    assert_eq!((&report.metrics["numAddedFiles"], report.operation.as_str()), (&json!(39), "OPTIMIZE"));
-    assert_eq!(table.snapshot().await.unwrap().scan().build().unwrap().count().await.unwrap(), count as u64);
-    assert!(env.memory().high_water() <= 24 << 20, "{}", env.memory().high_water());
-    for column in ["a", "b", "c"] {
-        let (mut points, mut ranges, mut many) = (0, 0, 0);
-        for i in 0..50 {
-            let from = BELOW * i / 50 + BELOW / 80;
-            points += files_that_hold(&table, &format!("{column} = {from}")).await;
-            let range = files_that_hold(&table, &format!("{column} >= {from} AND {column} < {}", from + BELOW / 100)).await;
-            ranges += range;
-            many += usize::from(range > 16);
-        }
-        // On average; a range across a plane on which the curve turns reads more.
-        assert!(points <= 15 * 50 && ranges <= 16 * 50 && many <= 15, "{column}: {points} {ranges} of 50, {many} above 16");
-    }
-    let layout = table.snapshot().await.unwrap().layout(lakebed::FileQuery::default(), None).await.unwrap();
-    assert_eq!((layout.files, layout.columns.len(), layout.deleted_row_share), (39, 3, Some(0.0)));
-    assert!(layout.columns.iter().all(|c| (9.0..=17.0).contains(&c.depth) && c.files_of_one_percent < 18.0), "{layout:?}");
+/// Rows as those of an order system: a day of seven years, an article, and one of its four suppliers.
+fn lines(random: &mut Random, rows: usize) -> RecordBatch {
+    const ARTICLES: u64 = 200_000;
+    const SUPPLIERS: u64 = 10_000;
+    let articles: Vec<u64> = (0..rows).map(|_| 1 + random.below(ARTICLES)).collect();
+    let supplier = |article: &u64, of: u64| ((article + of * (SUPPLIERS / 4 + (article - 1) / SUPPLIERS)) % SUPPLIERS + 1) as i64;
+    let suppliers = Int64Array::from_iter_values(articles.iter().map(|article| supplier(article, random.below(4))));
+    let days = Date32Array::from_iter_values((0..rows).map(|_| 8_036 + random.below(2_526) as i32));
+    let articles = Int64Array::from_iter_values(articles.iter().map(|article| *article as i64));
+    let columns: [(&str, ArrayRef); 3] = [("a", Arc::new(days)), ("b", Arc::new(articles)), ("c", Arc::new(suppliers))];
+    RecordBatch::try_from_iter(columns).unwrap()
 }
 
-/// A row with its name and the version that gave it its values.
-async fn named(table: &Table) -> Vec<(i64, i64, i64)> {
-    let scan = table.snapshot().await.unwrap().scan().columns(["id"]);
-    let mut batches = scan.hidden([HiddenColumn::RowId, HiddenColumn::RowCommitVersion]).build().unwrap().stream();
-    let mut out = Vec::new();
-    while let Some(b) = batches.try_next().await.unwrap() {
-        let column = |i: usize| b.column(i).as_primitive::<Int64Type>().values().to_vec();
-        out.extend(column(0).into_iter().zip(column(1)).zip(column(2)).map(|((a, b), c)| (a, b, c)));
+/// Values as numbers.
+fn numbers(column: &ArrayRef) -> Vec<i64> {
+    match column.as_primitive_opt::<Date32Type>() {
+        Some(days) => days.values().iter().map(|day| i64::from(*day)).collect(),
+        None => column.as_primitive::<Int64Type>().values().to_vec(),
     }
-    out.sort_unstable();
-    out
+}
+
+/// By column: the most files that a range of one row in a hundred reads, wherever it begins, and how many on average; and the same of points.
+fn reads(spans: &[(i64, i64)], sorted: &[i64]) -> [(usize, f64); 2] {
+    [sorted.len() / 100, 0].map(|rows| {
+        let read = |at: usize| spans.iter().filter(|(least, most)| *least <= sorted[at + rows] && *most >= sorted[at]).count();
+        // Every hundredth of a range; beyond that the ranges around each file's ends, where numbers change.
+        let ends = spans.iter().flat_map(|(least, most)| [sorted.partition_point(|v| v < least), sorted.partition_point(|v| v <= most)]);
+        let ends = ends.flat_map(|at| [at, at.saturating_sub(1), at.saturating_sub(rows), at.saturating_sub(rows + 1)]);
+        let last = sorted.len() - 1 - rows;
+        let most = ends.map(|at| read(at.min(last))).max().unwrap();
+        let even: Vec<usize> = (0..=last).step_by(last / 1_000).map(read).collect();
+        (most.max(*even.iter().max().unwrap()), even.iter().sum::<usize>() as f64 / even.len() as f64)
+    })
+}
+
+// spec: ZOR-5, ZOR-11
+#[tokio::test(flavor = "multi_thread")]
+async fn at_39_files_every_point_and_every_small_range_of_any_of_three_columns_reads_at_most_16_within_memory() {
+    for (kind, seed) in [("uniform", 5), ("lines", 6)] {
+        let (folder, spill) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let env = Env::system().with_threads(2).with_memory_limit(24 << 20).with_spill_folder(spill.path().to_owned());
+        let env = env.with_entropy(Arc::new(SeededEntropy::new(seed)));
+        let table = Table::at(folder.path().to_str().unwrap()).env(env.clone()).open().unwrap();
+        let mut random = Random::new(seed);
+        let batches: Vec<RecordBatch> = (0..40)
+            .map(|_| if kind == "lines" { lines(&mut random, 8_000) } else { three_columns(&mut random, 8_000, 1_000_000) })
+            .collect();
+        let values: Vec<Vec<i64>> = (0..3)
+            .map(|column| {
+                let mut values: Vec<i64> = batches.iter().flat_map(|batch| numbers(batch.column(column))).collect();
+                values.sort_unstable();
+                values
+            })
+            .collect();
+        append(&table, batches).run().await.unwrap();
+        let bytes = table.snapshot().await.unwrap().counts(lakebed::CountEffort::Exact).await.unwrap().unwrap().bytes;
+        let report = table.optimize().zorder_by(["a", "b", "c"]).target_size(bytes.div_ceil(39)).run().await.unwrap();
+        assert_eq!((&report.metrics["numAddedFiles"], report.operation.as_str()), (&json!(39), "OPTIMIZE"), "{kind}");
+        assert_eq!(table.snapshot().await.unwrap().scan().build().unwrap().count().await.unwrap(), 320_000);
+        assert!(env.memory().high_water() <= 24 << 20, "{}", env.memory().high_water());
+        // What the log says is what decides which files are read.
+        let place = Place { folder, table };
+        let adds = place.actions(1, "add");
+        let size = |add: &Value| add["size"].as_f64().unwrap();
+        let even = adds.iter().map(size).sum::<f64>() / 39.0;
+        let sizes: Vec<f64> = adds.iter().map(|add| size(add) / even).collect();
+        assert!(sizes.iter().all(|size| (0.4..=2.0).contains(size)), "{kind}: {sizes:?}");
+        for (column, sorted) in ["a", "b", "c"].into_iter().zip(&values) {
+            let spans: Vec<(i64, i64)> = adds.iter().map(|add| span(add, column)).collect();
+            let [ranges, points] = reads(&spans, sorted);
+            println!("{kind} {column}: ranges {ranges:?}, points {points:?}");
+            assert!(ranges.0 <= 16 && points.0 <= 16, "{kind} {column}: at most {ranges:?} {points:?}");
+            if kind == "uniform" {
+                let value = sorted[160_000];
+                let held = spans.iter().filter(|(least, most)| (*least..=*most).contains(&value)).count();
+                assert_eq!(files_that_hold(&place.table, &format!("{column} = {value}")).await, held);
+            }
+        }
+        let layout = place.table.snapshot().await.unwrap().layout(lakebed::FileQuery::default(), None).await.unwrap();
+        assert_eq!((layout.files, layout.columns.len(), layout.deleted_row_share), (39, 3, Some(0.0)));
+        assert!(layout.columns.iter().all(|c| (7.0..=16.0).contains(&c.depth) && c.files_of_one_percent <= 16.0), "{layout:?}");
+    }
+}
+
+/// The least and the greatest value of a file.
+fn span(add: &Value, column: &str) -> (i64, i64) {
+    let stats: Value = serde_json::from_str(add["stats"].as_str().unwrap()).unwrap();
+    let number = |bound: &str| match &stats[bound][column] {
+        Value::String(day) => days(day),
+        number => number.as_i64().unwrap(),
+    };
+    (number("minValues"), number("maxValues"))
+}
+
+fn days(text: &str) -> i64 {
+    let day: ArrayRef = Arc::new(StringArray::from(vec![text]));
+    numbers(&arrow::compute::cast(&day, &arrow::datatypes::DataType::Date32).unwrap())[0]
+}
+
+// spec: ZOR-5, OPT-8
+#[tokio::test]
+async fn the_plan_of_a_layout_by_values_names_just_the_requests_and_bytes_that_are_made() {
+    for (declared, files) in [(false, 1u64), (false, 5), (true, 5)] {
+        let place = made(&[], &[VECTORS, ROW_IDS]).await;
+        for file in 0..25i64 {
+            let row = |i: i64| Row { id: Some(i * 25 + file), n: Some((i * 7919 + file * 31) % 1009), p: None };
+            append(&place.table, vec![batch(&(0..100).map(row).collect::<Vec<_>>())]).run().await.unwrap();
+        }
+        // A vector of its own file is read as often as the file.
+        place.table.delete().filter(Expr::sql("id % 250 = 3").unwrap()).run().await.unwrap();
+        if declared {
+            place.table.alter(Alteration::ClusterBy(vec![vec!["id".to_owned()], vec!["n".to_owned()]])).run().await.unwrap();
+        }
+        let bytes = place.table.snapshot().await.unwrap().counts(lakebed::CountEffort::Exact).await.unwrap().unwrap().bytes;
+        let optimize = || {
+            let optimize = place.table.optimize().target_size(bytes.div_ceil(files));
+            if declared { optimize } else { optimize.zorder_by(["id", "n"]) }
+        };
+        let foreseen = optimize().plan().await.unwrap();
+        let report = optimize().run().await.unwrap();
+        let (planned, actual) = (report.planned.unwrap(), report.actual.unwrap());
+        assert_eq!(&planned, foreseen.summary());
+        assert_eq!((planned.requests, planned.bytes_read), (actual.requests, actual.bytes_read), "{declared} {files}");
+        assert!(planned.requests.get >= 50, "each file twice: {:?}", planned.requests);
+        assert_eq!(planned.amount("remove"), actual.amount("remove"));
+        assert_eq!((planned.amount("add").count, actual.amount("add").count), (files, files));
+    }
 }
 
 async fn filled(partition: &[&str], properties: &[(&str, &str)]) -> super::Place {

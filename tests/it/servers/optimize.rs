@@ -1,10 +1,8 @@
 //! Spark reads what our compaction leaves, rows under the names that they had, and goes on with it.
 
 use crate::support::peers::{spark, spark_digest};
-use arrow::array::AsArray;
-use arrow::datatypes::Int64Type;
-use futures::TryStreamExt;
-use lakebed::{Expr, HiddenColumn, Table, Version};
+use crate::support::row_names::named;
+use lakebed::{Expr, Table, Version};
 use serde_json::json;
 
 fn path() -> String {
@@ -14,19 +12,6 @@ fn path() -> String {
 }
 
 const ROWS: &str = "SELECT id, s, p, _metadata.row_id AS r, _metadata.row_commit_version AS v FROM {t}";
-
-/// Ids of rows, and the names by which we know them.
-async fn named(table: &Table) -> Vec<(i64, i64, i64)> {
-    let scan = table.snapshot().await.unwrap().scan().columns(["id"]);
-    let mut batches = scan.hidden([HiddenColumn::RowId, HiddenColumn::RowCommitVersion]).build().unwrap().stream();
-    let mut out = Vec::new();
-    while let Some(b) = batches.try_next().await.unwrap() {
-        let column = |i: usize| b.column(i).as_primitive::<Int64Type>().values().to_vec();
-        out.extend(column(0).into_iter().zip(column(1)).zip(column(2)).map(|((a, b), c)| (a, b, c)));
-    }
-    out.sort_unstable();
-    out
-}
 
 // spec: OPT-1, OPT-6, OPT-7, OPT-9
 #[tokio::test]

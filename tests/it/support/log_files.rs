@@ -2,6 +2,7 @@
 
 use super::stores::Counting;
 use arrow::datatypes::{DataType, Field, Fields, Schema};
+use futures::TryStreamExt;
 use lakebed::{Env, PathLogStore, Table, TableRoot};
 use object_store::memory::InMemory;
 use object_store::path::Path;
@@ -48,6 +49,11 @@ impl LogFiles {
     pub async fn put(&self, name: &str, body: impl Into<Vec<u8>>) {
         let key = Path::from(format!("t/_delta_log/{name}"));
         self.files.put(&key, body.into().into()).await.unwrap();
+    }
+    /// Bytes of all files whose names hold this.
+    pub async fn sizes(&self, part: &str) -> u64 {
+        let files: Vec<_> = self.files.list(None).try_collect().await.unwrap();
+        files.iter().filter(|file| file.location.as_ref().contains(part)).map(|file| file.size).sum()
     }
     pub async fn delete(&self, name: &str) {
         self.files.delete(&Path::from(format!("t/_delta_log/{name}"))).await.unwrap();

@@ -12,6 +12,7 @@ pub mod mortal;
 #[cfg(feature = "server-tests")]
 pub mod peers;
 pub mod random;
+pub mod row_names;
 pub mod stores;
 pub mod traps;
 pub mod vectors;
