@@ -12,6 +12,8 @@ use std::ops::Range;
 
 /// How often a short or broken answer is asked for again.
 const TRIES: usize = 3;
+/// What is reserved at once for an object that comes in pieces, however large the store says that it is.
+const RESERVED_MAX: usize = 64 << 20;
 
 /// The whole object; `None` when there is none. One request, one more per answer that ends early (at most 2).
 pub(crate) async fn get(store: &dyn ObjectStore, key: &Path) -> Result<Option<Bytes>> {
@@ -85,7 +87,12 @@ async fn collect(mut body: BoxStream<'static, object_store::Result<Bytes>>, limi
         match body.next().await {
             None => break,
             Some(Err(e)) => return Came { bytes, ended: Some(e) },
+            // Whole at once, as most are: nothing is copied.
+            Some(Ok(chunk)) if bytes.is_empty() && chunk.len() as u64 == limit => return Came { bytes: chunk.into(), ended: None },
             Some(Ok(chunk)) => {
+                if bytes.is_empty() {
+                    bytes.reserve(usize::try_from(limit).unwrap_or(usize::MAX).min(RESERVED_MAX).max(chunk.len()));
+                }
                 let room = usize::try_from(limit - bytes.len() as u64).unwrap_or(usize::MAX);
                 bytes.extend_from_slice(&chunk[..chunk.len().min(room)]);
             }

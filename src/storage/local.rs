@@ -31,15 +31,20 @@ use std::ops::Range;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::PathBuf;
 use std::sync::Arc;
+use tokio::sync::Semaphore;
 
 /// How much of a file one read brings.
 const CHUNK: u64 = 4 << 20;
+/// Blocking calls at once for each thread of the environment: one that computes, one that waits for the disk.
+const CALLS_PER_THREAD: usize = 2;
 
 /// An object store over one folder. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(super) struct LocalStore {
     disk: Arc<Disk>,
     env: Env,
+    /// Blocking calls at once. Each runs in a thread, and every thread that ever ran keeps memory of its own.
+    calls: Arc<Semaphore>,
 }
 
 /// What blocking work needs to know.
@@ -52,14 +57,22 @@ struct Disk {
 impl LocalStore {
     /// The folder need not exist; the first write makes it.
     pub fn new(root: PathBuf, durability: Durability, env: Env) -> Self {
-        LocalStore { disk: Arc::new(Disk { publisher: Publisher::new(root.clone(), durability), root }), env }
+        LocalStore::over(Disk { publisher: Publisher::new(root.clone(), durability), root }, env)
+    }
+    fn over(disk: Disk, env: Env) -> Self {
+        let calls = env.threads().saturating_mul(CALLS_PER_THREAD).clamp(1, Semaphore::MAX_PERMITS);
+        LocalStore { disk: Arc::new(disk), env, calls: Arc::new(Semaphore::new(calls)) }
     }
     async fn run<T: Send + 'static>(&self, work: impl FnOnce(&Disk) -> Result<T> + Send + 'static) -> Result<T> {
+        let failed = |e: Box<dyn std::error::Error + Send + Sync>| object_store::Error::Generic { store: STORE, source: e };
+        // Held by the call itself: it goes on when nobody waits for it any more.
+        let permit = Arc::clone(&self.calls).acquire_owned().await.map_err(|e| failed(e.into()))?;
         let disk = Arc::clone(&self.disk);
-        match self.env.spawn_blocking(move || work(&disk)).await {
-            Ok(result) => result,
-            Err(e) => Err(object_store::Error::Generic { store: STORE, source: Box::new(e) }),
-        }
+        let call = move || {
+            let _permit = permit;
+            work(&disk)
+        };
+        self.env.spawn_blocking(call).await.unwrap_or_else(|e| Err(failed(e.into())))
     }
     fn temp_name(&self) -> String {
         format!(".lakebed-{}.tmp", self.env.new_uuid().simple())

@@ -173,7 +173,7 @@ fn a_staged_file_has_a_dot_name_until_one_step_gives_it_its_own() {
 
 fn with_sync(root: &std::path::Path, sync: fn(&File) -> io::Result<()>) -> LocalStore {
     let publisher = Publisher::with_sync(root.to_owned(), sync);
-    LocalStore { disk: Arc::new(Disk { root: root.to_owned(), publisher }), env: Env::system() }
+    LocalStore::over(Disk { root: root.to_owned(), publisher }, Env::system())
 }
 
 fn put_new(s: &LocalStore, name: &str) -> Result<PutResult> {

@@ -1,4 +1,4 @@
-//! One Parquet file being written: encoded on a thread of its own while the next batch is made, uploaded as it grows. Kind: edge.
+//! One Parquet file being written: encoded in a task of its own while the next batch is made, uploaded as it grows. Kind: edge.
 //! Spec: DAT.
 
 use super::schema::parquet_schema;
@@ -178,7 +178,7 @@ impl DataFile {
     async fn close(&mut self) -> Result<(ParquetMetaData, Observer)> {
         self.settle().await?;
         let Encoder::Idle(state) = std::mem::replace(&mut self.encoder, Encoder::Gone) else { return Err(gone()) };
-        let (metadata, observer, last) = self.env.spawn_blocking(move || state.finish()).await??;
+        let (metadata, observer, last) = self.env.spawn(async move { state.finish() }).await??;
         for bytes in last {
             self.upload.push(bytes).await?;
         }
@@ -188,7 +188,8 @@ impl DataFile {
         self.settle().await?;
         let permit = Arc::clone(&self.threads).acquire_owned().await.map_err(|_| gone())?;
         let Encoder::Idle(mut state) = std::mem::replace(&mut self.encoder, Encoder::Gone) else { return Err(gone()) };
-        self.encoder = Encoder::Busy(self.env.spawn_blocking(move || {
+        // On the runtime's own threads, as decoding is: in the many threads of its pool every one would keep memory of its own.
+        self.encoder = Encoder::Busy(self.env.spawn(async move {
             let _permit = permit;
             work(&mut state)?;
             Ok(state)
