@@ -11,7 +11,7 @@ use crate::error::{Code, Error, Result};
 use crate::operations::plan::Plan;
 use crate::operations::{Report, refused, since};
 use crate::snapshot::Snapshot;
-use crate::storage::failure;
+use crate::storage::{Meter, failure};
 use crate::table::Table;
 use crate::transaction::{CommitOutcome, Committed, OperationInfo, Transaction};
 use futures::FutureExt;
@@ -32,16 +32,19 @@ struct Deleted {
     error: Option<Error>,
 }
 
-pub(super) async fn execute(table: &Table, mut plan: VacuumPlan) -> Result<Report> {
+/// Carries a plan out on a table whose requests `meter` counts. `planned` is the version of the plan, when it is at hand.
+pub(super) async fn execute(table: &Table, meter: &Meter, planned: Option<Arc<Snapshot>>, mut plan: VacuumPlan) -> Result<Report> {
     let env = table.env().clone();
     plan.dead.sort_unstable_by(|a, b| a.path.cmp(&b.path));
-    let started = env.now();
-    let (table, meter) = table.metered();
+    let (started, before) = (env.now(), meter.spent());
     let mut report = Report::nothing("VACUUM", &env, started);
     report.warnings = plan.warnings.clone();
     let mut deleted = Deleted { done: Plan::new("VACUUM", plan.summary.read_version), ..Deleted::default() };
     if !plan.dead.is_empty() {
-        let base = table.snapshot().await?;
+        let base = match planned {
+            Some(planned) => planned.refresh().await?,
+            None => table.snapshot().await?,
+        };
         check_plan(&base, &plan).await?;
         let mut begins = base.begin(start(&plan));
         // A lite vacuum that dies before it has deleted must find these commits again.
@@ -54,15 +57,15 @@ pub(super) async fn execute(table: &Table, mut plan: VacuumPlan) -> Result<Repor
         let checked =
             if begun.version == base.version().next() && head.version() == begun.version { Ok(()) } else { needs_none(&head, &plan).await };
         match checked {
-            Ok(()) => deleted = delete(&table, &plan, deleted).await,
+            Ok(()) => deleted = delete(table, &plan, deleted).await,
             Err(e) => deleted.error = Some(e),
         }
         if deleted.error.is_none() {
-            deleted.error = still_there(&table, &plan.dead).await.err();
+            deleted.error = still_there(table, &plan.dead).await.err();
         }
         // Before the last commit, after which a clean-up of the log may be due.
         if deleted.error.is_none() {
-            report.warnings.extend(note_covered(&table, &plan).await);
+            report.warnings.extend(note_covered(table, &plan).await);
         }
         head = head.refresh().await.unwrap_or(head);
         match commit(head.begin(end(&plan, &deleted))).await {
@@ -80,7 +83,7 @@ pub(super) async fn execute(table: &Table, mut plan: VacuumPlan) -> Result<Repor
             return Err(e.with("deleted", deleted.files).with("failed", deleted.failed));
         }
     } else {
-        report.warnings.extend(note_covered(&table, &plan).await);
+        report.warnings.extend(note_covered(table, &plan).await);
     }
     report.metrics = Map::from_iter([
         ("numFilesToDelete".to_owned(), plan.dead.len().into()),
@@ -89,7 +92,7 @@ pub(super) async fn execute(table: &Table, mut plan: VacuumPlan) -> Result<Repor
         ("numVacuumedDirectories".to_owned(), plan.directories.into()),
     ]);
     report.duration_ms = since(&env, started);
-    report.actual = Some(deleted.done.metered(meter.spent()));
+    report.actual = Some(deleted.done.metered(meter.spent().since(before)));
     report.planned = Some(plan.summary);
     Ok(report)
 }

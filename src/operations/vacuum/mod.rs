@@ -119,16 +119,17 @@ impl Vacuum {
     /// within the retention. Memory: eight bytes a file of the log, and the paths of what goes, at most a quarter of the limit.
     pub async fn plan(self) -> Result<VacuumPlan> {
         // Boxed, so that whoever waits for it need not know what it holds.
-        Box::pin(plan::make(self)).await
+        Ok(Box::pin(plan::make(self)).await?.0)
     }
     /// Plans and executes; a table that took a file back meanwhile is planned anew. What one plan cannot hold is left to the next run, with
     /// a warning.
     pub async fn run(self) -> Result<Report> {
-        let mut again = self.inventory.is_none().then(|| self.again());
-        let (mut vacuum, mut plans) = (self, 1);
+        let (table, meter) = self.table.metered();
+        let mut again = self.inventory.is_none().then(|| Vacuum { table: table.clone(), ..self.again() });
+        let (mut vacuum, mut plans) = (Vacuum { table: table.clone(), ..self }, 1);
         loop {
-            let table = vacuum.table.clone();
-            match vacuum.plan().await?.execute(&table).await {
+            let (plan, snapshot) = Box::pin(plan::make(vacuum)).await?;
+            match Box::pin(execute::execute(&table, &meter, Some(snapshot), plan)).await {
                 Err(e) if e.code() == Code::VACUUM_UNSAFE && plans < PLANS_MAX && again.is_some() => plans += 1,
                 done => return done,
             }

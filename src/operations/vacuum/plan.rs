@@ -73,7 +73,8 @@ impl VacuumPlan {
     /// store; what was deleted until then stays deleted, and the next run finishes. Requests: one delete an object (up to 1,000 in one, on
     /// S3), two puts, a few heads.
     pub async fn execute(self, table: &Table) -> Result<Report> {
-        Box::pin(super::execute::execute(table, self)).await
+        let (table, meter) = table.metered();
+        Box::pin(super::execute::execute(&table, &meter, None, self)).await
     }
 }
 
@@ -124,8 +125,8 @@ impl Sorting {
     }
 }
 
-/// Makes the plan of a request.
-pub(super) async fn make(mut vacuum: Vacuum) -> Result<VacuumPlan> {
+/// Makes the plan of a request, and gives the version that it stands on.
+pub(super) async fn make(mut vacuum: Vacuum) -> Result<(VacuumPlan, Arc<Snapshot>)> {
     let snapshot = vacuum.table.snapshot().await?;
     if let Some(wanted) = vacuum.if_version.filter(|wanted| *wanted != snapshot.version()) {
         return Err(moved_on(wanted).with("found", snapshot.version()));
@@ -190,7 +191,7 @@ pub(super) async fn make(mut vacuum: Vacuum) -> Result<VacuumPlan> {
         requests.put = 2;
     }
     summary.requests = requests;
-    Ok(VacuumPlan {
+    let plan = VacuumPlan {
         summary,
         kept: sorting.kept.iter().map(|(why, amount)| (why.class().to_owned(), *amount)).collect(),
         table_id: snapshot.state().metadata().id.clone(),
@@ -203,7 +204,8 @@ pub(super) async fn make(mut vacuum: Vacuum) -> Result<VacuumPlan> {
         directories: sorting.folders.len().max(1) as u64,
         covers,
         warnings,
-    })
+    };
+    Ok((plan, snapshot))
 }
 
 /// Refuses a table whose every object this build cannot judge.
