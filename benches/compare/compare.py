@@ -23,15 +23,15 @@ LAKEBED, OPS = BIN / "lakebed", BIN / "compare"
 
 
 def measure(command, env=None):
-    """(CPU seconds, peak MiB, last line of output) of one process, started by a small helper so that its own accounting is read."""
-    helper = ("import os,sys,subprocess,resource,json;"
-              "p=subprocess.run(sys.argv[1:],stdout=subprocess.PIPE,text=True);u=resource.getrusage(resource.RUSAGE_CHILDREN);"
-              "print(json.dumps([p.returncode,u.ru_utime+u.ru_stime,u.ru_maxrss/1024,p.stdout.strip().splitlines()[-1:] or ['']]))")
+    """(CPU seconds, peak MiB, elapsed seconds, last line of output) of one process, started by a small helper so that its own accounting is read."""
+    helper = ("import os,sys,subprocess,resource,json,time;t=time.monotonic();"
+              "p=subprocess.run(sys.argv[1:],stdout=subprocess.PIPE,text=True);t=time.monotonic()-t;u=resource.getrusage(resource.RUSAGE_CHILDREN);"
+              "print(json.dumps([p.returncode,u.ru_utime+u.ru_stime,u.ru_maxrss/1024,t,p.stdout.strip().splitlines()[-1:] or ['']]))")
     done = subprocess.run([sys.executable, "-S", "-c", helper, *map(str, command)], stdout=subprocess.PIPE, text=True, env={**os.environ, **(env or {})}, check=True)
-    code, cpu, peak, last = json.loads(done.stdout)
+    code, cpu, peak, elapsed, last = json.loads(done.stdout)
     if code:
         raise RuntimeError(f"exit {code}: {command}")
-    return cpu, peak, last[0]
+    return cpu, peak, elapsed, last[0]
 
 
 def peer(op, *args):
@@ -55,17 +55,17 @@ class Op:
                     prepare = self.prepare[engine] if isinstance(self.prepare, dict) else self.prepare
                     table = prepare(pathlib.Path(scratch)) if prepare else None
                     before = sizes(table) if self.written else {}
-                    cpu, peak, last = measure([str(c).replace("{t}", str(table)) for c in command])
+                    cpu, peak, elapsed, last = measure([str(c).replace("{t}", str(table)) for c in command])
                     added = sum(size for path, size in sizes(table).items() if path not in before) if self.written else 0
                 answers[engine] = last
                 if self.inside:  # the process itself says how much CPU the step took, in microseconds
                     cpu = int(last) / 1e6
                 if turn:
-                    samples[engine].append((cpu, peak, added))
+                    samples[engine].append((cpu, peak, added, elapsed))
             if self.same and len({a for e, a in answers.items() if a}) > 1:
                 raise RuntimeError(f"{self.name}: the engines disagree: {answers}")
         median = lambda v, i: statistics.median(s[i] for s in v)
-        return {e: (median(v, 0), median(v, 1), min(s[0] for s in v), max(s[0] for s in v), median(v, 2)) for e, v in samples.items()}
+        return {e: (median(v, 0), median(v, 1), min(s[0] for s in v), max(s[0] for s in v), median(v, 2), median(v, 3)) for e, v in samples.items()}
 
 
 def sizes(table):
@@ -148,6 +148,10 @@ def ops():
     yield Op("MERGE of 100,000 rows, half of them matching, into 6,001,215 in 16 files", "CPU ≤ 1/3, memory ≤ 1/2, written ≤ 1/5 of deltalake",
              change("merge", "--using", DATA / "merge_source" / "rows.parquet", "--on", on, "--when", "MATCHED THEN UPDATE SET *", "--when", "NOT MATCHED THEN INSERT *"),
              prepare=rows16, same=False, written=True)
+    part = DATA / "lineitem" / "part-00.parquet"
+    yield Op("MERGE of 375,075 rows (65 MB), all matching, with 12 MiB of memory", "ends, by spilling",
+             change("merge", "--using", part, "--on", on, "--when", "MATCHED THEN UPDATE SET *", "--when", "NOT MATCHED THEN INSERT *", "--memory-limit", "12MiB"),
+             prepare=rows16, same=False, written=True)
     small = {"lakebed": copy_of("lines_small"), "deltalake": copy_of("lines_small"), "DuckDB, plain copy": fresh}
     yield Op("compaction of 2,000 files with 6,001,215 rows", "CPU ≤ 0.8 of deltalake, memory ≤ 300 MiB",
              {"lakebed": [LAKEBED, "optimize", "{t}", "-q"], "deltalake": peer("optimize", "{t}"), "DuckDB, plain copy": peer("duckdb-copy", "{t}", DATA / "lines_small")},
@@ -193,25 +197,25 @@ def main():
             figures = op.run()
         except Exception as e:
             print(f"{op.name}: FAILED: {e}", flush=True)
-            rows.append(f"| {op.name} | failed: {e} | | | | | {op.goal} |")
+            rows.append(f"| {op.name} | failed: {e} | | | | | | {op.goal} |")
             continue
         base = figures["lakebed"]
-        for engine, (cpu, peak, low, high, written) in figures.items():
+        for engine, (cpu, peak, low, high, written, elapsed) in figures.items():
             ratio = f"{base[0] / cpu:.3f} / {base[1] / peak:.2f}" if engine != "lakebed" and cpu else ""
             if ratio and written:
                 ratio += f" / {base[4] / written:.3f}"
-            size = f"{written / 1e6:.1f}" if written else ""
-            rows.append(f"| {op.name if engine == 'lakebed' else ''} | {engine} | {cpu:.3f} ({low:.3f}–{high:.3f}) | {peak:.0f} | {size} | {ratio} | {op.goal if engine == 'lakebed' else ''} |")
+            size = f"{written / 1e6:.2f}" if written else ""
+            rows.append(f"| {op.name if engine == 'lakebed' else ''} | {engine} | {cpu:.3f} ({low:.3f}–{high:.3f}) | {elapsed:.1f} | {peak:.0f} | {size} | {ratio} | {op.goal if engine == 'lakebed' else ''} |")
             print(rows[-1], flush=True)
     if not ONLY:
         OUT.write_text(f"""# Side by side with the peers
 
 Made by `benches/compare/run` on {platform.machine()} with {os.cpu_count()} cores, {platform.system()}; {RUNS} runs after one warm-up, engines in turn, each operation in a fresh
-process. CPU seconds are user + system: median (lowest–highest). Peak is resident memory in MiB, written are the bytes of new files in MB. The ratio is lakebed
+process. CPU seconds are user + system: median (lowest–highest); elapsed and all else are medians. Peak is resident memory in MiB, written are the bytes of new files in MB. The ratio is lakebed
 divided by the peer: CPU / memory / bytes written.
 
-| operation | engine | CPU s | peak MiB | written MB | ratio | goal |
-|---|---|---|---|---|---|---|
+| operation | engine | CPU s | elapsed s | peak MiB | written MB | ratio | goal |
+|---|---|---|---|---|---|---|---|
 """ + "\n".join(rows) + "\n")
 
 
