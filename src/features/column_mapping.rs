@@ -126,6 +126,16 @@ pub(super) fn field_id(field: &Field) -> Option<i32> {
     field.metadata.get(metadata_key::MAPPING_ID)?.as_i64().and_then(|id| i32::try_from(id).ok())
 }
 
+/// The field that was `field` before: the one of its id, else the one of its name.
+pub(super) fn same_column<'a>(before: &'a Struct, field: &Field) -> Option<&'a Field> {
+    match field.metadata.get(metadata_key::MAPPING_ID) {
+        Some(id) if before.fields.iter().any(|old| old.metadata.contains_key(metadata_key::MAPPING_ID)) => {
+            before.fields.iter().find(|old| old.metadata.get(metadata_key::MAPPING_ID) == Some(id))
+        }
+        _ => before.field(&field.name),
+    }
+}
+
 /// Files carry ids in every mode; folders must not show partition values, whose columns may be renamed.
 fn write_stages(_: &TableState, plan: &mut WritePlan) -> Result<()> {
     plan.field_id = Some(field_id);

@@ -3,6 +3,7 @@
 //! What was given last stands in the schema (`highWaterMark`); the commit that gives numbers moves it. Invariant: the mark never goes
 //! back, whatever an operation writes, so no number is given twice.
 
+use super::column_mapping::same_column;
 use super::commit::CommitDraft;
 use super::drafts::{Fill, FillValue, TableDraft, WritePlan};
 use super::sequence::Sequence;
@@ -97,9 +98,9 @@ fn stamp_commit(before: &TableState, _: &TableState, draft: &mut CommitDraft) ->
     let mut schema = Struct::from_json(&metadata.schema_string)?;
     let mut raised = false;
     for field in &mut schema.fields {
-        let (Some(new), Some(old)) = (sequence(field)?, before.schema().field(&field.name).map(sequence).transpose()?.flatten()) else {
-            continue;
-        };
+        // The same column whatever it is called: its name may have been another one.
+        let old = same_column(before.schema(), field).map(sequence).transpose()?.flatten();
+        let (Some(new), Some(old)) = (sequence(field)?, old) else { continue };
         if let Some(mark) = old.last
             && new.last.is_none_or(|last| new.is_beyond(mark, last))
         {

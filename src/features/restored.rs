@@ -5,6 +5,7 @@
 
 use super::in_commit_timestamp::SINCE;
 use super::new_table::live_domains;
+use super::row_tracking::ROW_ID_PROPERTIES;
 use super::versions::{AskedVersions, grown_protocol};
 use super::{ChangedTable, PROTECTED_BEFORE, TableState};
 use crate::error::{Code, Error, Result};
@@ -23,6 +24,10 @@ impl TableState {
         keep(PROTECTED_BEFORE);
         if self.keeps_commit_times() && then.keeps_commit_times() {
             SINCE.into_iter().for_each(keep);
+        }
+        if then.keeps_row_ids() && !self.gives_row_ids() {
+            // Rows have been written that have no ids, so nobody may be told that all have.
+            metadata.configuration.retain(|key, _| !ROW_ID_PROPERTIES.contains(&key.as_str()));
         }
         let protocol = grown_protocol(self, &then.features().supported, AskedVersions::default())?;
         let domains: Vec<_> = self.clustered_as(then).into_iter().collect();

@@ -71,9 +71,12 @@ pub(super) fn name_columns_anew(properties: &mut StringMap, copy: Option<&TableS
     }
 }
 
+/// What a table says only while its rows have ids, or to have none.
+pub(super) const ROW_ID_PROPERTIES: &[&str] = &[ENABLED, SUSPENDED, ID_COLUMN, VERSION_COLUMN];
+
 const DOWNGRADE: Downgrade = Downgrade {
     set: &[(ENABLED, "false"), (SUSPENDED, "true")],
-    leftovers: &[ENABLED, SUSPENDED, ID_COLUMN, VERSION_COLUMN],
+    leftovers: ROW_ID_PROPERTIES,
     domains: Some(DOMAIN),
     strips: Some(|add| {
         add.base_row_id = None;

@@ -3,6 +3,7 @@
 //! Every change is recorded in the metadata of the nearest struct field, in order. Invariant: the type of a column that holds rows
 //! never changes but here.
 
+use super::column_mapping::same_column;
 use super::drafts::TableDraft;
 use super::spec::{Active, FeatureSpec, Hooks, Scope, Support};
 use super::{Downgrade, TableChange, TableFeature, TableState};
@@ -10,7 +11,7 @@ use crate::env::Env;
 use crate::error::{Code, Error, Result};
 use crate::log::Action;
 use crate::schema::evolve::Widening;
-use crate::schema::{DataType, Field, Struct, any_field, can_widen, metadata_key};
+use crate::schema::{DataType, Struct, any_field, can_widen, metadata_key};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -98,16 +99,6 @@ fn record_fields(before: &Struct, after: &mut Struct, enabled: bool, prefix: &st
         }
     }
     Ok(())
-}
-
-/// The field that was `field` before: the one of its id, else the one of its name.
-fn same_column<'a>(before: &'a Struct, field: &Field) -> Option<&'a Field> {
-    match field.metadata.get(metadata_key::MAPPING_ID) {
-        Some(id) if before.fields.iter().any(|old| old.metadata.contains_key(metadata_key::MAPPING_ID)) => {
-            before.fields.iter().find(|old| old.metadata.get(metadata_key::MAPPING_ID) == Some(id))
-        }
-        _ => before.field(&field.name),
-    }
 }
 
 fn record_type<'a>(

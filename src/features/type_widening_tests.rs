@@ -1,5 +1,6 @@
 use super::super::state::tests::{field, metadata, protocol};
 use super::*;
+use crate::schema::Field;
 
 fn readable(change: &str) -> Result<()> {
     let names = ["typeWidening-preview"];

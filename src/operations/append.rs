@@ -210,7 +210,10 @@ impl Append {
         plan.metadata = plan.state.record_numbers(&numbers)?.or(plan.metadata);
         let metrics = metrics(&adds, rows, (choices.mode == SaveMode::Overwrite).then_some(&removal));
         let info = choices.operation(metrics.clone());
-        let transaction = stage(&table, base.as_ref(), &plan, info.clone(), &choices, (removal, reads), &adds);
+        let mut transaction = stage(&table, base.as_ref(), &plan, info.clone(), &choices, (removal, reads), &adds);
+        if base.is_none() {
+            transaction.seen_missing(started);
+        }
         let outcome = match transaction.commit().await {
             Ok(CommitOutcome::Conflicted(conflict)) if base.is_none() && choices.mode == SaveMode::Append => {
                 after_losing_creation(&table, &plan, info, &choices, &adds, conflict).await
@@ -456,7 +459,7 @@ pub(super) fn stage(
     transaction
 }
 
-/// Another writer has made the table meanwhile: the files fit it when it stores rows in the same way.
+/// Another writer has made the table meanwhile: the files fit it when it stores rows in the same way and refuses none.
 async fn after_losing_creation(
     table: &Table,
     plan: &Plan,
@@ -468,7 +471,9 @@ async fn after_losing_creation(
     let base = table.snapshot().await?;
     let (ours, theirs) = (&plan.state, base.state());
     let same = ours.physical_schema() == theirs.physical_schema() && ours.partition_columns() == theirs.partition_columns();
-    if !same || choices.is_recorded_in(&base).await? {
+    // Our rows were asked the rules of the table that we would have made, not those of theirs.
+    let refuses = !theirs.write_plan()?.checks.is_empty();
+    if !same || refuses || choices.is_recorded_in(&base).await? {
         return Ok(CommitOutcome::Conflicted(conflict));
     }
     let plan = Plan::unchanged(Arc::clone(theirs));

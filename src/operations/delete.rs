@@ -40,7 +40,7 @@ impl Delete {
     }
     /// Deletes the rows and commits. The report counts them (`numDeletedRows`); its version is `None` when there were none.
     ///
-    /// Files that match as a whole, by their partition or their statistics, are not read. Of others the predicate's columns are; where
+    /// Files that match as a whole by their partition are not read. Of others the predicate's columns are; where
     /// the table allows deletion vectors nothing else is read, and nothing but vectors is written. `LB-CONSTRAINT` for an append-only
     /// table, `LB-EXPR`, `LB-CONFLICT`; then nothing was committed, and files that were written are deleted.
     pub async fn run(self) -> Result<Report> {

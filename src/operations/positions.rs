@@ -6,12 +6,11 @@
 use super::row_changes::RowChanges;
 use crate::data::scan::{FileTask, Rows, Scan};
 use crate::error::{Code, Error, Result};
-use crate::expr::{BoundExpr, Expr, lit};
+use crate::expr::{BoundExpr, Expr};
 use crate::features::HiddenColumn;
 use crate::log::Add;
-use crate::log::batch::FileRows;
 use crate::schema::DataType;
-use crate::snapshot::{Snapshot, may_hold};
+use crate::snapshot::Snapshot;
 use crate::transaction::ReadScope;
 use arrow::array::AsArray;
 use arrow::datatypes::Int64Type;
@@ -25,8 +24,6 @@ pub(super) struct Matcher {
     base: Arc<Snapshot>,
     scan: Scan,
     predicate: Option<BoundExpr>,
-    /// TRUE for the rows that the predicate does not match.
-    others: Option<BoundExpr>,
 }
 
 /// The living rows of a file that match.
@@ -46,20 +43,20 @@ impl Matcher {
             let what = format!("{} is a {} where a condition is needed", other.to_sql(), other.data_type());
             return Err(Error::new(Code::EXPR, what));
         }
-        let mut scan = base.scan().columns(Vec::<String>::new()).hidden([HiddenColumn::RowIndex]);
+        let mut scan = base.scan().columns(Vec::<String>::new()).hidden([HiddenColumn::RowIndex]).counted();
         if let Some(predicate) = predicate {
             scan = scan.filter(predicate.clone());
         }
-        let others = predicate.map(|p| p.clone().null_safe_eq(lit(true)).not().bind(state.schema())).transpose()?;
-        Ok(Matcher { base: Arc::clone(base), scan: scan.build()?, predicate: bound, others })
+        Ok(Matcher { base: Arc::clone(base), scan: scan.build()?, predicate: bound })
     }
-    /// Whether a file that `files` gives matches as a whole: no row of it is ever read to decide.
+    /// Whether a file that `files` gives matches as a whole: no row of it is ever read to decide. Only partition values can say so: a
+    /// statistic that another writer got wrong may hide a row, but must not delete one.
     pub(super) fn decides_files(&self) -> bool {
         self.predicate.as_ref().is_none_or(|p| p.reads_only(self.base.state().partition_columns()))
     }
     /// Says that what matches of a file goes; which rows those are, `None` when there are none.
     pub(super) async fn take_away(&self, changes: &RowChanges, task: &FileTask, file: Add) -> Result<Option<Rows>> {
-        Ok(match self.find(task, &file).await? {
+        Ok(match self.find(task).await? {
             Found::Some(none) if none.is_empty() => None,
             Found::All => {
                 changes.remove_file(file)?;
@@ -75,9 +72,9 @@ impl Matcher {
     pub(super) fn files(&self) -> BoxStream<'static, Result<(FileTask, Add)>> {
         self.scan.files()
     }
-    /// The matching rows of one of these files: reads the predicate's columns, unless partition values or statistics decide.
-    async fn find(&self, task: &FileTask, file: &Add) -> Result<Found> {
-        if self.decides_files() || self.is_whole(file)? {
+    /// The matching rows of one of these files: reads the predicate's columns, unless partition values decide.
+    async fn find(&self, task: &FileTask) -> Result<Found> {
+        if self.decides_files() {
             return Ok(Found::All);
         }
         let mut found = RoaringTreemap::new();
@@ -96,11 +93,5 @@ impl Matcher {
     /// The predicate as text.
     pub(super) fn text(&self) -> Option<String> {
         self.predicate.as_ref().map(BoundExpr::to_sql)
-    }
-    /// Whether statistics prove that no row of the file stays.
-    fn is_whole(&self, file: &Add) -> Result<bool> {
-        let Some(others) = &self.others else { return Ok(true) };
-        let rows = FileRows::from_adds([file])?;
-        Ok(!may_hold(others, self.base.state(), &rows)?.value(0))
     }
 }

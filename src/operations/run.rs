@@ -126,6 +126,7 @@ pub(super) async fn run<O: Operation>(table: &Table, operation: &O, settings: &S
                 return Ok(Report::committed(O::NAME, done, staged.metrics, &env, started));
             }
             Ok(CommitOutcome::Conflicted(conflict)) => {
+                staged.effects.vector_files = conflict.wrote().to_vec();
                 staged.effects.discard(table).await;
                 let spent = env.now().millis().saturating_sub(started.millis());
                 let in_time = u64::try_from(spent).is_ok_and(|ms| u128::from(ms) < settings.policy.time_max.as_millis());

@@ -73,6 +73,10 @@ impl Operation for Update {
         }
         let scanned = env.now();
         let effects = changes.finish().await?;
+        if let Err(e) = effects.counts.check_replaced() {
+            effects.discard(base.table()).await;
+            return Err(e);
+        }
         let mut metrics = effects.counts.metrics("numUpdatedRows");
         put_times(&mut metrics, started, scanned, env.now());
         let predicate: Vec<String> = matcher.text().into_iter().collect();

@@ -19,7 +19,7 @@ use crate::log::{LogFile, Metadata, PathLogStore, Version};
 use crate::snapshot::{At, FileQuery, Snapshot};
 use crate::storage::TableRoot;
 use crate::table::Table;
-use crate::transaction::{Base, CommitOutcome, CommitPolicy, Ending, Footprint, OperationInfo, drive};
+use crate::transaction::{Base, CommitOutcome, CommitPolicy, End, Ending, Footprint, OperationInfo, drive};
 use bytes::Bytes;
 use futures::TryStreamExt;
 use futures::future::{BoxFuture, join_all};
@@ -315,7 +315,8 @@ impl Actor {
                 let version = self.known.next.checked_sub(1).map(Version);
                 let base = Base { version, state, timestamp: self.known.model.timestamp.map(Timestamp) };
                 let mut machine = Mutant::new(id, staged.work(id, version), base, policy, env.random_u64(), self.stage.plant);
-                drive(|event, now| machine.on(event, now), &self.table).await
+                let end = End { seen: Some(env.now()), holds: Duration::MAX };
+                drive(|event, now| machine.on(event, now), &self.table, end).await
             }
             Way::Whole => {
                 let mut transaction = match &self.known.snapshot {

@@ -59,6 +59,7 @@ async fn load_as(
     purpose: Purpose,
 ) -> Result<Arc<Snapshot>> {
     let log = table.log();
+    let newest_at = target.is_none().then(|| table.env().now());
     let mut listing = match target {
         None => list_latest(table.root(), log).await?,
         Some(version) => list_back(log, version, LOOK_BACK).await?,
@@ -90,6 +91,7 @@ async fn load_as(
             (Ok(mut snapshot), _) => {
                 warnings.append(&mut notes);
                 snapshot.warnings = warnings;
+                snapshot.newest_at = newest_at;
                 return Ok(Arc::new(snapshot));
             }
             (Err(e), Some(name)) if e.code() == Code::CKPT => {
@@ -162,6 +164,7 @@ async fn read(table: &Table, segment: LogSegment, purpose: Purpose, warnings: &m
     let state = Arc::new(TableState::new(protocol, metadata, facts.live_domains())?.reached_by_catalog(log.is_ratified_by_catalog()));
     Ok(Snapshot {
         version: segment.version,
+        newest_at: None,
         table: table.clone(),
         state,
         segment,

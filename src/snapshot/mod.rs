@@ -46,6 +46,8 @@ pub enum At {
 #[derive(Debug)]
 pub struct Snapshot {
     version: Version,
+    /// When it was the newest one; `None` when nobody asked.
+    newest_at: Option<Timestamp>,
     table: Table,
     state: Arc<TableState>,
     segment: LogSegment,
@@ -111,6 +113,9 @@ impl Table {
 impl Snapshot {
     pub fn version(&self) -> Version {
         self.version
+    }
+    pub(crate) fn newest_at(&self) -> Option<Timestamp> {
+        self.newest_at
     }
     pub fn table(&self) -> &Table {
         &self.table

@@ -17,6 +17,7 @@ impl Snapshot {
     /// one get for each new commit, whatever the size of the table. A log that was replaced meanwhile is loaded afresh.
     pub async fn refresh(self: &Arc<Self>) -> Result<Arc<Snapshot>> {
         let (log, env) = (self.table.log(), self.table.env());
+        let newest_at = env.now();
         let listing = list(log, self.version).await?;
         if !self.is_continued_by(&listing.files) {
             return load(&self.table, None).await;
@@ -40,7 +41,7 @@ impl Snapshot {
         }
         let mut warnings = self.warnings.clone();
         let tail = read_tail(log, env, &fresh, &mut warnings).await?;
-        Ok(Arc::new(self.advance(segment, tail.pieces(), warnings)?))
+        Ok(Arc::new(Snapshot { newest_at: Some(newest_at), ..self.advance(segment, tail.pieces(), warnings)? }))
     }
 
     fn advance(&self, segment: LogSegment, new: &[Arc<TailPiece>], warnings: Vec<String>) -> Result<Snapshot> {
@@ -59,6 +60,7 @@ impl Snapshot {
         let pieces = self.tail.pieces().iter().chain(new).filter(|p| p.to >= first).cloned().collect();
         Ok(Snapshot {
             version: segment.version,
+            newest_at: None,
             table: self.table.clone(),
             state,
             tail: LogTail::new(pieces),

@@ -10,11 +10,13 @@ use crate::log::checkpoint::ParquetFile;
 use crate::log::stats::{FileStats, PartitionColumn, StatsLeaf, StatsReader, partition_column};
 use crate::schema::{DataType, FieldPath};
 use arrow::array::{
-    Array, ArrayRef, BooleanArray, Float32Array, Float64Array, Int64Array, RecordBatch, TimestampMicrosecondArray, UInt64Array,
-    cast::AsArray,
+    Array, ArrayRef, BooleanArray, Decimal128Array, Float32Array, Float64Array, Int64Array, RecordBatch, TimestampMicrosecondArray,
+    UInt64Array, cast::AsArray,
 };
 use arrow::compute::{CastOptions, cast_with_options};
-use arrow::datatypes::{DataType as ArrowType, Field, Float32Type, Float64Type, Schema, SchemaRef, TimestampMicrosecondType};
+use arrow::datatypes::{
+    DataType as ArrowType, Decimal128Type, Field, Float32Type, Float64Type, Schema, SchemaRef, TimestampMicrosecondType,
+};
 use parquet::arrow::arrow_reader::statistics::StatisticsConverter;
 use std::sync::Arc;
 
@@ -189,6 +191,10 @@ fn as_float(v: f64) -> f64 {
 /// Milliseconds are all that most writers keep of a time.
 const LOST_MICROS: i64 = 1_000;
 
+/// Some writers pass the bounds of decimals through a few operations of binary floating point, whatever their text looks like then. That
+/// loses less than one part in two to the power of this; of smaller numbers it loses nothing, because bounds are rounded outwards.
+const DECIMAL_BITS_KEPT: u32 = 48;
+
 fn lower(min: &ArrayRef, data_type: &DataType) -> ArrayRef {
     match data_type {
         // A least value of NaN says nothing; 0.0 stands for both zeros.
@@ -204,6 +210,7 @@ fn lower(min: &ArrayRef, data_type: &DataType) -> ArrayRef {
         }
         // Before 1970 some writers cut towards zero, which is upwards, up to zero itself.
         DataType::Timestamp | DataType::TimestampNtz => times(min, |v| if v <= 0 { v.checked_sub(LOST_MICROS) } else { Some(v) }),
+        DataType::Decimal { .. } => decimals(min, |v| v.checked_sub_unsigned(v.unsigned_abs() >> DECIMAL_BITS_KEPT)),
         _ => Arc::clone(min),
     }
 }
@@ -221,6 +228,7 @@ fn upper(max: &ArrayRef, data_type: &DataType) -> ArrayRef {
             Arc::new(widened.collect::<Float64Array>())
         }
         DataType::Timestamp | DataType::TimestampNtz => times(max, |v| v.checked_add(LOST_MICROS)),
+        DataType::Decimal { .. } => decimals(max, |v| v.checked_add_unsigned(v.unsigned_abs() >> DECIMAL_BITS_KEPT)),
         _ => Arc::clone(max),
     }
 }
@@ -228,6 +236,12 @@ fn upper(max: &ArrayRef, data_type: &DataType) -> ArrayRef {
 fn times(values: &ArrayRef, widened: impl Fn(i64) -> Option<i64>) -> ArrayRef {
     let values = values.as_primitive::<TimestampMicrosecondType>();
     let out: TimestampMicrosecondArray = values.iter().map(|v| v.and_then(&widened)).collect();
+    Arc::new(out.with_data_type(values.data_type().clone()))
+}
+
+fn decimals(values: &ArrayRef, widened: impl Fn(i128) -> Option<i128>) -> ArrayRef {
+    let values = values.as_primitive::<Decimal128Type>();
+    let out: Decimal128Array = values.iter().map(|v| v.and_then(&widened)).collect();
     Arc::new(out.with_data_type(values.data_type().clone()))
 }
 

@@ -5,23 +5,49 @@ use super::machine::{Ending, Event, Step, Winners};
 use crate::data::vector::{self, VectorWriter};
 use crate::env::Timestamp;
 use crate::error::Result;
-use crate::log::{LogStore, VectorDescriptor, Version};
+use crate::log::{LogFile, LogStore, VectorDescriptor, Version};
 use crate::table::Table;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use roaring::RoaringTreemap;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// How many commits are asked for at once when there is more than one winner.
 const LOOK_AHEAD: usize = 8;
 
-/// Runs a commit to its end; `machine` says the steps. One put when nobody else commits.
-pub(crate) async fn drive(mut machine: impl FnMut(Event, Timestamp) -> Step + Send, table: &Table) -> Result<Ending> {
+/// A version that was the newest one within this time is followed by a free name or by the commits after it: no log is cut so close to
+/// its end, unless it is kept for less than twice the time.
+pub(super) const NEWEST_FOR: Duration = Duration::from_secs(3600);
+
+/// What is known of the end of the log.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct End {
+    /// When the version before the one that is tried was the newest; `None` when nobody knows.
+    pub seen: Option<Timestamp>,
+    /// How long that is believed.
+    pub holds: Duration,
+}
+
+/// Runs a commit to its end; `machine` says the steps. One put when nobody else commits, and a listing before it when what is known of
+/// the end of the log is old.
+pub(crate) async fn drive(mut machine: impl FnMut(Event, Timestamp) -> Step + Send, table: &Table, mut end: End) -> Result<Ending> {
     let (log, env) = (table.log().as_ref(), table.env());
     let mut event = Event::Start;
     loop {
         event = match machine(event, env.now()) {
-            Step::Put { version, body } => Event::Put(log.put_commit(version, body).await),
-            Step::Fetch { from, max } => Event::Fetched(fetch(log, from, max).await),
+            Step::Put { version, body } => match cut_above(log, version, end, env.now()).await {
+                Ok(None) => Event::Put(log.put_commit(version, body).await),
+                Ok(Some(newer)) => Event::Cut(newer),
+                Err(e) => Event::Fetched(Err(e)),
+            },
+            Step::Fetch { from, max } => {
+                let now = env.now();
+                let found = fetch(log, from, max).await;
+                if found.as_ref().is_ok_and(|winners| !winners.commits.is_empty() && !winners.more) {
+                    end.seen = Some(now);
+                }
+                Event::Fetched(found)
+            }
             Step::Sleep(pause) => {
                 env.clock().sleep(pause).await;
                 Event::Woke
@@ -31,6 +57,19 @@ pub(crate) async fn drive(mut machine: impl FnMut(Event, Timestamp) -> Step + Se
             Step::Done(end) => return end,
         };
     }
+}
+
+/// The first version that the log has in place of `version`, when its commit was deleted; then its free name means nothing. Asks nobody
+/// while it is known well enough where the log ends.
+async fn cut_above(log: &dyn LogStore, version: Version, end: End, now: Timestamp) -> Result<Option<Version>> {
+    let age = end.seen.and_then(|seen| u64::try_from(now.millis().saturating_sub(seen.millis())).ok());
+    if age.is_some_and(|age| Duration::from_millis(age) < end.holds) {
+        return Ok(None);
+    }
+    let Some(file) = log.list(version).try_next().await? else { return Ok(None) };
+    // A listing that runs while others commit may lack a commit and show the next one.
+    let is_there = file.name == LogFile::commit_name(version) || log.read_commit(version).await?.is_some();
+    Ok((!is_there).then_some(file.version))
 }
 
 /// The rows of these vectors, a few requests at a time.

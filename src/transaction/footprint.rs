@@ -33,6 +33,14 @@ pub(crate) struct LostRows {
     pub file: Add,
 }
 
+impl LostRows {
+    /// The file as one that still has the rows that went, as far as its new statistics know of them: tight ones may have forgotten them.
+    pub(crate) fn file_with_all_rows(&self) -> Add {
+        let stats = self.file.stats.clone().filter(|_| self.file.has_wide_bounds());
+        Add { stats, ..self.file.clone() }
+    }
+}
+
 impl Footprint {
     /// Reads the body of a commit; errors as `decode_commit`.
     pub(crate) fn read(version: Version, body: &[u8]) -> Result<Footprint> {

@@ -48,6 +48,8 @@ pub(crate) enum Step {
 pub(crate) enum Event {
     Start,
     Put(PutOutcome),
+    /// Nothing was put: the log was cut above the version, and goes on at this one.
+    Cut(Version),
     Fetched(Result<Winners>),
     /// In the order of the step.
     Loaded(Result<Vec<Arc<RoaringTreemap>>>),
@@ -144,6 +146,9 @@ impl CommitMachine {
             Event::Put(PutOutcome::Exists) => self.in_doubt(),
             Event::Put(PutOutcome::Unknown(e)) => self.unknown(e),
             Event::Put(PutOutcome::Failed(e)) => self.failed(e, now),
+            // What we put there before, if anything, went with the commits that were cut off.
+            Event::Cut(_) if self.unsettled => self.give_up(),
+            Event::Cut(newer) => self.conflicted("CUT", newer, "the log has been cut above the version that was read".to_owned()),
             Event::Fetched(Ok(winners)) => self.fetched(winners, now),
             Event::Fetched(Err(e)) => {
                 self.failed_looks += 1;

@@ -148,6 +148,18 @@ fn long_ranges_of_winners_are_read_in_pieces_before_the_next_put() {
     assert_eq!(put(machine.on(looked(&[(7, "c")]), NOW)).0, Version(8));
 }
 
+// spec: COM-17
+#[test]
+fn cut_log_is_a_conflict_unless_a_put_of_ours_may_have_gone_with_it() {
+    let Step::Done(Ok(Ending::Conflicted { rule, winner, .. })) = started(CommitPolicy::default()).on(Event::Cut(Version(9)), NOW) else {
+        panic!("no conflict");
+    };
+    assert_eq!((rule, winner), ("CUT", Version(9)));
+    let mut machine = started(CommitPolicy::default());
+    machine.on(Event::Put(PutOutcome::Unknown(store_error())), NOW);
+    assert_eq!(error(machine.on(Event::Cut(Version(9)), NOW)).code(), Code::COMMIT_UNKNOWN);
+}
+
 // spec: COM-10
 #[test]
 fn pauses_stay_between_their_bounds_and_differ_between_writers() {

@@ -24,23 +24,26 @@ pub use policy::CommitPolicy;
 pub use reads::ReadScope;
 
 use crate::data::vector;
+use crate::env::Timestamp;
 use crate::error::Result;
 use crate::features::TableState;
 use crate::log::seen::PathForm;
 use crate::log::{Add, Cdc, DomainMetadata, Metadata, Protocol, Remove, Txn, VectorDescriptor, Version};
 use crate::snapshot::Snapshot;
 use crate::table::Table;
+use drive::NEWEST_FOR;
 use intent::Intent;
 pub(crate) use machine::{CommitMachine, Ending};
 use reads::ReadSet;
 pub(crate) use rebase::Base;
 pub(crate) use row_delete::RowDelete;
 use std::sync::Arc;
+use std::time::Duration;
 use url::Url;
 
 #[cfg(test)]
 pub(crate) use {
-    drive::drive,
+    drive::{End, drive},
     footprint::Footprint,
     machine::{Event, Step, Winners},
     rules::{RULES, Rule, Verdict},
@@ -98,6 +101,8 @@ pub struct Transaction {
     /// `None` for the transaction that makes a table.
     base: Option<Arc<Snapshot>>,
     state: Arc<TableState>,
+    /// When the base was the newest version, or no table was there; `None` when nobody knows.
+    seen: Option<Timestamp>,
     work: Work,
     policy: CommitPolicy,
 }
@@ -125,11 +130,17 @@ impl Transaction {
     fn new(table: Table, base: Option<Arc<Snapshot>>, state: Arc<TableState>, operation: OperationInfo) -> Self {
         let work = Work::new(table.env().new_uuid().to_string(), base.as_ref().map(|b| b.version()), operation, table.root().url());
         let work = Work { prepared_on: Some(Arc::clone(&state)), ..work };
-        Transaction { table, base, state, work, policy: CommitPolicy::default() }
+        let seen = base.as_ref().map_or_else(|| Some(table.env().now()), |base| base.newest_at());
+        Transaction { table, base, state, seen, work, policy: CommitPolicy::default() }
     }
     /// Says how long the commit may try.
     pub fn policy(&mut self, policy: CommitPolicy) -> &mut Self {
         self.policy = policy;
+        self
+    }
+    /// Says when it was seen that no table is there, if that was longer ago than the transaction.
+    pub(crate) fn seen_missing(&mut self, at: Timestamp) -> &mut Self {
+        self.seen = Some(at);
         self
     }
     /// What `commitInfo` will say; metrics are often known only now.
@@ -212,7 +223,7 @@ impl Transaction {
     /// A conflict is an outcome. `LB-COMMIT-UNKNOWN` (with the transaction id) is the only error after which the commit may be in the
     /// log; `LB-LIMIT` says that the policy's bounds were reached and that nothing is there.
     pub async fn commit(self) -> Result<CommitOutcome> {
-        let Transaction { table, base, state, work, policy } = self;
+        let Transaction { table, base, state, seen, work, policy } = self;
         let work = Arc::new(work);
         let timestamp = match &base {
             Some(snapshot) if keeps_commit_times(&state, &work.intent) => Some(snapshot.timestamp().await?),
@@ -220,7 +231,9 @@ impl Transaction {
         };
         let ground = Base { version: work.read_version, state: Arc::clone(&state), timestamp };
         let mut machine = CommitMachine::new(Arc::clone(&work), ground, policy.clone(), table.env().random_u64());
-        match drive::drive(|event, now| machine.on(event, now), &table).await? {
+        let retention = Duration::from_millis(u64::try_from(state.log_retention_ms().unwrap_or(0)).unwrap_or(0));
+        let end = drive::End { seen, holds: NEWEST_FOR.min(retention / 2) };
+        match drive::drive(|event, now| machine.on(event, now), &table, end).await? {
             Ending::Committed { version, attempts } => {
                 let mut committed = Committed { version, attempts, warnings: Vec::new() };
                 match after::run(&table, base.as_ref(), &committed, work.intent.keeps_log).await {
@@ -231,7 +244,7 @@ impl Transaction {
             }
             Ending::Conflicted { rule, winner, evidence, wrote } => {
                 let work = Work { wrote, ..Arc::unwrap_or_clone(work) };
-                let transaction = Box::new(Transaction { table, base, state, work, policy });
+                let transaction = Box::new(Transaction { table, base, state, seen, work, policy });
                 Ok(CommitOutcome::Conflicted(Conflicted { rule, winner, evidence, transaction }))
             }
         }

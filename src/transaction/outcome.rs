@@ -44,3 +44,10 @@ pub struct Conflicted {
     pub evidence: String,
     pub transaction: Box<Transaction>,
 }
+
+impl Conflicted {
+    /// The vector files that were written for the transaction, on its way too, by name; no commit names them.
+    pub(crate) fn wrote(&self) -> &[String] {
+        &self.transaction.work.wrote
+    }
+}

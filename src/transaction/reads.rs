@@ -12,8 +12,8 @@ pub enum ReadScope {
     /// Rows for which this may be TRUE.
     Predicate(BoundExpr),
     /// Rows for which this may be TRUE, of which only those mattered that this transaction deletes or rewrites: without any of the
-    /// others it would have done just the same. So DELETE and UPDATE read, and a MERGE that changes every row that it matches; one that
-    /// matches rows and leaves them alone, yet inserts what has no match, has read them all (`Predicate`).
+    /// others it would have done just the same. So DELETE and UPDATE read; a MERGE does not, for a row that it matches and leaves alone may
+    /// keep it from inserting another (`Predicate`).
     Target(BoundExpr),
     /// These files, by path as in the log.
     Files(Vec<String>),

@@ -3,7 +3,7 @@
 //! A rule compares effects, never operations. Invariant: a commit that no rule excludes has the same meaning after the winner as it
 //! had on its own base. `spec/conflicts.md` says each rule in prose.
 
-use super::footprint::Footprint;
+use super::footprint::{Footprint, LostRows};
 use super::matching::{matching_add, matching_remove};
 use super::rebase::{Base, changed_state};
 use super::{Intent, ReadSet, Work};
@@ -190,12 +190,14 @@ fn rows_of_a_file_deleted(mine: &Mine<'_>, theirs: &Footprint) -> Verdict {
     }
     let is_in = |files: &HashSet<_>, file: &Add| files.contains(&mine.paths.normalise(&file.path));
     let read = mine.files(mine.reads.files());
-    // Which rows went is not known here, so a file that may hold rows that we read has lost some of them.
+    // Which rows went is not known here, so a file that may have held rows that we read has lost some of them.
+    let held: Vec<Add> = theirs.lost_rows.iter().map(LostRows::file_with_all_rows).collect();
+    let held: Vec<&Add> = held.iter().collect();
     let found = if mine.reads.whole_table() {
         lost.first().copied()
     } else {
         let by_path = lost.iter().copied().find(|file| is_in(&read, file));
-        by_path.or_else(|| mine.reads.kept_predicates().find_map(|p| matching_add(p, &mine.base.state, &lost)))
+        by_path.or_else(|| mine.reads.kept_predicates().find_map(|p| matching_add(p, &mine.base.state, &held)))
     };
     if let Some(file) = found {
         return Verdict::Conflict(file.path.clone());

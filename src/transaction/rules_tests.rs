@@ -304,6 +304,24 @@ fn rows_that_moved_while_we_remove_the_table_conflict() {
     assert!(verdict(&work(|w| w.reads.push(ReadScope::Table)), &moved).is_empty());
 }
 
+// spec: C9
+#[test]
+fn a_row_that_went_counts_although_the_new_statistics_have_forgotten_it() {
+    // Our merge read `id > 5`; theirs deleted such a row, and only rows up to 5 are left.
+    let state = base().state;
+    let read = Expr::sql("id > 5").unwrap().bind(state.schema()).unwrap();
+    let reader = work(|w| w.reads.push(ReadScope::Predicate(read)));
+    let theirs = |tight: &str| {
+        let stats = format!(r#"{{"numRecords":9,"minValues":{{"id":1}},"maxValues":{{"id":5}},"nullCount":{{"id":0}}{tight}}}"#);
+        let file = Add { stats: Some(stats), ..of_day("theirs", "mon") };
+        winner(|f| f.lost_rows.push(crate::transaction::footprint::LostRows { before: None, file }))
+    };
+    assert_eq!(verdict(&reader, &theirs("")), ["C9"]);
+    assert_eq!(verdict(&reader, &theirs(r#","tightBounds":true"#)), ["C9"]);
+    // Wide ones hold for the rows that went, too.
+    assert!(verdict(&reader, &theirs(r#","tightBounds":false"#)).is_empty());
+}
+
 // spec: C1
 #[test]
 fn the_first_commit_of_a_table_conflicts_with_any_other() {

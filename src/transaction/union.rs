@@ -38,7 +38,7 @@ pub(super) struct Overlap {
 
 impl Union {
     /// Notes the files of which this winner and we delete rows; from now on we stand on its vectors. `Err` when a vector is not the
-    /// successor of the one that we know.
+    /// successor of the one that we know, or the number of the file's rows is not known any more.
     pub(super) fn note(&mut self, intent: &mut Intent, paths: &PathForm, winner: &Footprint) -> Result<(), Overlap> {
         let version = winner.version;
         let theirs: HashMap<_, _> = winner.lost_rows.iter().map(|l| (paths.normalise(&l.file.path), l)).collect();
@@ -46,6 +46,10 @@ impl Union {
             let Some(lost) = theirs.get(&paths.normalise(&ours.file.path)) else { continue };
             if lost.before != ours.file.deletion_vector {
                 let evidence = format!("{}: its deletion vector is not the one that was read", ours.file.path);
+                return Err(Overlap { winner: version, evidence });
+            }
+            if lost.file.num_records().is_none() {
+                let evidence = format!("{}: the log does not say any more how many rows it has", ours.file.path);
                 return Err(Overlap { winner: version, evidence });
             }
             let first = Shared { before: ours.file.deletion_vector.clone(), known: None, winner: None };
@@ -113,3 +117,7 @@ impl Union {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "union_tests.rs"]
+mod tests;

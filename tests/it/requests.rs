@@ -138,6 +138,18 @@ async fn a_cold_append_takes_nine_requests_in_four_rounds_and_a_warm_one_two() {
     assert!(requests[1].key.ends_with("/_delta_log/00000000000000000016.json"), "{requests:?}");
 }
 
+// spec: COM-12, COM-17
+#[tokio::test(start_paused = true)]
+async fn an_append_on_a_version_that_nobody_saw_as_the_newest_lists_once() {
+    let written = Written::up_to(3, &[]).await;
+    let snapshot = written.table.snapshot_at(lakebed::At::Version(Version(3))).await.unwrap();
+    written.store.take();
+    let rows = one_row(4);
+    let report = snapshot.append(rows.schema(), stream::iter([Ok(rows)]).boxed()).run().await.unwrap();
+    assert_eq!(report.version, Some(Version(4)));
+    assert_eq!(cost(&written.store.take()), (vec![(Kind::Put, 1), (Kind::Create, 1), (Kind::List, 1)], 3));
+}
+
 // spec: CKP-13
 #[tokio::test(start_paused = true)]
 async fn a_checkpoint_of_a_few_commits_takes_ten_requests_in_at_most_six_rounds() {

@@ -121,6 +121,7 @@ fn reading(
         by_partition,
         limit: None,
         whole: 0,
+        counted: false,
         bytes_read: Arc::new(AtomicU64::new(0)),
     })
 }

@@ -56,6 +56,7 @@ async fn positions(filter: Option<&str>, deleted: &RoaringTreemap, rows: Rows) -
         by_partition: false,
         limit: None,
         whole: 0,
+        counted: false,
         bytes_read: Arc::default(),
     };
     let vector = (!deleted.is_empty()).then(|| crate::data::vector::tests_inline(deleted));

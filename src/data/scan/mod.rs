@@ -37,12 +37,13 @@ pub struct ScanBuilder {
     limit: Option<u64>,
     hidden: Vec<HiddenColumn>,
     whole: u64,
+    counted: bool,
 }
 
 impl Snapshot {
     /// Starts a scan of this version.
     pub fn scan(self: &Arc<Self>) -> ScanBuilder {
-        ScanBuilder { snapshot: Arc::clone(self), columns: None, filter: None, limit: None, hidden: Vec::new(), whole: 0 }
+        ScanBuilder { snapshot: Arc::clone(self), columns: None, filter: None, limit: None, hidden: Vec::new(), whole: 0, counted: false }
     }
 }
 
@@ -70,6 +71,11 @@ impl ScanBuilder {
     /// Files of at most so many bytes are fetched whole, in one request each: for who reads all of them anyway.
     pub(crate) fn whole_files(mut self, bytes: u64) -> Self {
         self.whole = bytes;
+        self
+    }
+    /// A file that has another number of rows than the log says is `LB-LOG-STATE`: for who decides about rows by their number.
+    pub(crate) fn counted(mut self) -> Self {
+        self.counted = true;
         self
     }
     /// Binds names and types. `LB-FEATURE-READ`, `LB-SCHEMA`, `LB-EXPR`.
@@ -103,6 +109,7 @@ impl ScanBuilder {
             by_partition,
             limit: self.limit,
             whole: self.whole,
+            counted: self.counted,
             bytes_read: Arc::new(AtomicU64::new(0)),
         };
         Ok(Scan { snapshot: self.snapshot, flow: Flow::new(Arc::new(reading)) })

@@ -50,6 +50,8 @@ pub(super) struct Reading {
     pub limit: Option<u64>,
     /// Files of at most so many bytes are fetched whole.
     pub whole: u64,
+    /// Files must have as many rows as the log says.
+    pub counted: bool,
     pub bytes_read: Arc<AtomicU64>,
 }
 
@@ -95,6 +97,7 @@ impl Reading {
             by_partition: self.by_partition,
             limit: self.limit,
             whole: self.whole,
+            counted: self.counted,
             bytes_read: Arc::clone(&self.bytes_read),
         }
     }
@@ -152,6 +155,12 @@ impl Reading {
 
         let row_counts: Vec<u64> = metadata.row_groups().iter().map(|g| g.num_rows() as u64).collect();
         let total: u64 = row_counts.iter().sum();
+        if let Some(records) = task.num_records.filter(|records| self.counted && *records != total) {
+            return Err(Error::new(Code::LOG_STATE, "a file has another number of rows than the log says")
+                .with("rows", total)
+                .with("log", records)
+                .help("`doctor` finds such files, and `doctor --repair` counts them again"));
+        }
         let marked = [&deleted, &only].into_iter().flatten().filter_map(|rows| rows.max()).max();
         if let Some(last) = marked.filter(|last| *last >= total) {
             return Err(Error::new(Code::DV, format!("a deletion vector names row {last} of a file that has {total}")));

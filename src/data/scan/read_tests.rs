@@ -48,6 +48,7 @@ async fn read_task(body: Vec<u8>, table: &Struct, partitions: &[&str], task: Fil
         by_partition: false,
         limit: None,
         whole: 0,
+        counted: false,
         bytes_read: Arc::default(),
         hidden: Vec::new(),
     };
@@ -380,6 +381,7 @@ async fn matching(body: &[u8], table: &Struct, filter: &str) -> (Vec<RecordBatch
             by_partition: false,
             limit: None,
             whole: 0,
+            counted: false,
             bytes_read: Arc::default(),
             hidden: Vec::new(),
         };
@@ -474,6 +476,7 @@ async fn panic_of_the_decoder_becomes_an_error_that_names_the_file() {
         by_partition: false,
         limit: None,
         whole: 0,
+        counted: false,
         bytes_read: Arc::default(),
         hidden: Vec::new(),
     };

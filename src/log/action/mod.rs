@@ -137,6 +137,16 @@ impl Add {
         }
         serde_json::from_str::<Count>(self.stats.as_deref()?).ok()?.num_records
     }
+    /// Whether the statistics say that they also hold for deleted rows.
+    pub(crate) fn has_wide_bounds(&self) -> bool {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Bounds {
+            tight_bounds: Option<bool>,
+        }
+        let bounds = self.stats.as_deref().and_then(|stats| serde_json::from_str::<Bounds>(stats).ok());
+        bounds.is_some_and(|bounds| bounds.tight_bounds == Some(false))
+    }
 }
 
 /// A file that no longer belongs to the table.

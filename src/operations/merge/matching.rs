@@ -20,7 +20,7 @@ use arrow::compute::take_record_batch;
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef, UInt32Type};
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
-use roaring::RoaringTreemap;
+use roaring::{RoaringBitmap, RoaringTreemap};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::{Arc, Mutex};
@@ -117,8 +117,15 @@ impl Matching<'_> {
                     Some(scan) => {
                         let mut target = Partitions::new(runtime, &with_file(&scan.schema()), partition_count(self.plan.equalities.len()))?;
                         let mut batches = self.batches(scan);
+                        let mut gave = RoaringBitmap::new();
                         while let Some((file, batch)) = batches.try_next().await? {
-                            let Some(batch) = batch else { continue };
+                            let Some(batch) = batch else {
+                                if !gave.contains(file) {
+                                    self.forget(file);
+                                }
+                                continue;
+                            };
+                            gave.insert(file);
                             let keys = keys_of(self.plan, &batch, false)?;
                             target.push(&file_column(batch, file)?, &keys)?;
                         }
@@ -149,6 +156,10 @@ impl Matching<'_> {
         });
         streams.flatten_unordered(self.env.threads()).boxed()
     }
+    /// No more rows of a file can go.
+    fn forget(&self, file: u32) {
+        self.known.lock().unwrap_or_else(|e| e.into_inner()).remove(&file);
+    }
     fn touched(&mut self, file: u32) -> Result<&mut Touched> {
         match self.files.entry(file) {
             Entry::Occupied(known) => Ok(known.into_mut()),
@@ -165,7 +176,7 @@ impl Matching<'_> {
         let mut batches = self.batches(scan);
         while let Some((file, batch)) = batches.try_next().await? {
             let Some(rows) = batch else {
-                self.known.lock().unwrap_or_else(|e| e.into_inner()).remove(&file);
+                self.forget(file);
                 continue;
             };
             let keys = keys_of(self.plan, &rows, false)?;

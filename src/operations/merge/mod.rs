@@ -17,7 +17,8 @@ use crate::data::input::InputRows;
 use crate::data::write::WriteOptions;
 use crate::error::{Code, Error, Result};
 use crate::expr::{Expr, MergeClause};
-use crate::log::{Metadata, Version};
+use crate::features::TableState;
+use crate::log::Version;
 use crate::schema::Struct;
 use crate::snapshot::Snapshot;
 use crate::table::Table;
@@ -103,8 +104,8 @@ struct Merging {
 /// How far the source was read.
 enum Read {
     Not(InputRows),
-    /// All of it, for tables of this metadata: what is kept was chosen for their columns.
-    All(Box<Source>, Metadata),
+    /// All of it, for tables of this state: what is kept was chosen for their columns.
+    All(Box<Source>, Arc<TableState>),
     Failed,
 }
 
@@ -115,17 +116,16 @@ impl Operation for Merging {
         let env = base.table().env();
         let started = env.now();
         let plan = self.wish.plan(base)?;
-        let metadata = base.state().metadata();
         let mut rows = self.rows.lock().await;
         if let Read::Not(_) = &*rows
             && let Read::Not(input) = std::mem::replace(&mut *rows, Read::Failed)
         {
-            *rows = Read::All(Box::new(Source::read(&plan, input, env).await?), metadata.clone());
+            *rows = Read::All(Box::new(Source::read(&plan, input, env).await?), Arc::clone(base.state()));
         }
-        let Read::All(source, _) = &*rows else {
+        let Read::All(source, read_for) = &*rows else {
             return Err(Error::new(Code::INTERNAL, "the source of a merge can be read once only"));
         };
-        if matches!(&*rows, Read::All(_, read_for) if read_for != metadata) {
+        if read_for.metadata() != base.state().metadata() && !read_for.differs_in_numbers_only(base.state()) {
             return Err(Error::new(Code::CONFLICT, "another writer has changed the table's columns or properties during the merge")
                 .with("version", base.version())
                 .help("look at the table and merge again"));

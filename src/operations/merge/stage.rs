@@ -85,7 +85,7 @@ pub(super) async fn stage(base: &Arc<Snapshot>, plan: &Plan, source: &Source, op
 
 /// Rows with their positions.
 fn scan(base: &Arc<Snapshot>, columns: Option<Vec<String>>, moved: &[HiddenColumn], filter: Option<Expr>) -> Result<Scan> {
-    let mut scan = base.scan().hidden([HiddenColumn::RowIndex]).hidden(moved.iter().copied());
+    let mut scan = base.scan().hidden([HiddenColumn::RowIndex]).hidden(moved.iter().copied()).counted();
     if let Some(mut columns) = columns {
         columns.sort();
         columns.dedup();

@@ -72,6 +72,19 @@ impl RowCounts {
     }
 }
 
+impl RowCounts {
+    /// Proves that every row that went has come back as a new version of itself, as far as it is known how many went. `LB-INTERNAL`.
+    pub(crate) fn check_replaced(&self) -> Result<()> {
+        match self.gone {
+            Some(gone) if gone != self.written => Err(Error::new(Code::INTERNAL, "the rows of an update do not add up")
+                .with("gone", gone)
+                .with("written", self.written)
+                .help("nothing was committed; please report this")),
+            _ => Ok(()),
+        }
+    }
+}
+
 impl RowEffects {
     /// Whether nothing of the table changes.
     pub(crate) fn is_empty(&self) -> bool {

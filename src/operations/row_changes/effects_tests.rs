@@ -47,3 +47,15 @@ fn sums_that_do_not_add_up_are_no_commit() {
         assert_eq!(broken.check().unwrap_err().code(), Code::INTERNAL, "{what}");
     }
 }
+
+// spec: ROW-15
+#[test]
+fn update_that_loses_or_doubles_a_row_is_no_commit() {
+    let counts = |gone, written| RowCounts { gone, written, ..RowCounts::default() };
+    counts(Some(4), 4).check_replaced().unwrap();
+    // A file went unread that does not say how many rows it has.
+    counts(None, 4).check_replaced().unwrap();
+    for written in [3, 5] {
+        assert_eq!(counts(Some(4), written).check_replaced().unwrap_err().code(), Code::INTERNAL);
+    }
+}

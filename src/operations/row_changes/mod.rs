@@ -78,7 +78,7 @@ impl RowChanges {
         // makes the fewest files.
         let writers = if marks || state.optimizes_writes()? { 1 } else { table.env().threads() };
         Ok(RowChanges {
-            rows: base.scan().hidden(base.state().moved_columns()).build()?,
+            rows: base.scan().hidden(base.state().moved_columns()).counted().build()?,
             vectors: marks.then(|| tokio::sync::Mutex::new(VectorWriter::new(table.root(), table.env()))),
             may_rewrite: !(marks && does == Does::Deletes && state.wants_change_files()),
             data: Writers::new(table, state, options.clone(), Files::Data, writers),

@@ -159,6 +159,62 @@ async fn writers_that_make_the_same_table_at_once_all_land() {
 }
 
 #[tokio::test]
+async fn rows_that_a_table_made_meanwhile_might_refuse_are_not_committed() {
+    // spec: OPS-4
+    for (constraint, code) in [(Some("id > 0"), Some(Code::CONFLICT)), (None, None)] {
+        let place = place();
+        let (other, rows) = (place.table.clone(), ids_and_texts(&[(-1, None)]));
+        let schema = rows.schema();
+        let meanwhile = async move {
+            let mut create = other.create(columns(&[("id", DataType::Long), ("s", DataType::String)]));
+            if let Some(constraint) = constraint {
+                create = create.property("delta.constraints.pos", constraint);
+            }
+            create.run().await.map(|_| rows)
+        };
+        let told = place.table.append(schema, futures::stream::once(meanwhile).boxed()).run().await;
+        assert_eq!(told.map(|_| ()).map_err(|e| e.code()).err(), code);
+        let expected = if code.is_some() { (1, 0) } else { (2, 1) };
+        assert_eq!((place.versions(), place.files()), expected);
+    }
+}
+
+#[tokio::test]
+async fn rows_on_a_base_that_was_cut_off_are_refused_and_not_committed_below_the_cut() {
+    // spec: COM-17
+    let aged = crate::support::aged::Aged::new();
+    aged.go_to(50);
+    for id in 0..5 {
+        append_ids(&aged.table, &[id]).await.unwrap();
+    }
+    let held = aged.table.snapshot_at(lakebed::At::Version(Version(2))).await.unwrap();
+    let newest = aged.table.snapshot().await.unwrap();
+    append_ids(&aged.table, &[5]).await.unwrap();
+    aged.table.checkpoint().run().await.unwrap();
+    let again = |base: &Arc<lakebed::Snapshot>| {
+        let rows = ids_and_texts(&[(9, None)]);
+        base.append(rows.schema(), futures::stream::iter([Ok(rows)]).boxed()).run()
+    };
+    // Nothing is gone yet, so old bases lose and go on.
+    for (base, version) in [(&held, 6), (&newest, 7)] {
+        assert_eq!(again(base).await.unwrap().version, Some(Version(version)));
+    }
+    aged.go_to(40);
+    let log = aged.folder.path().join("_delta_log");
+    for version in 0..5 {
+        std::fs::remove_file(log.join(format!("{version:020}.json"))).unwrap();
+    }
+    for (base, gone) in [(&held, 3), (&newest, 5)] {
+        let path = log.join(format!("{gone:020}.json"));
+        let _ = std::fs::remove_file(&path);
+        let e = again(base).await.unwrap_err();
+        assert!(e.code() == Code::CONFLICT && e.context().contains(&("rule", "CUT".to_owned())), "{e}");
+        assert!(!path.exists(), "version {gone} was made below the cut");
+    }
+    assert_eq!(aged.now().snapshot().await.unwrap().version(), Version(7));
+}
+
+#[tokio::test]
 async fn partitions_are_made_and_must_not_differ_later() {
     // spec: OPS-12
     let place = place();

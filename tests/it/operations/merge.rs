@@ -506,3 +506,26 @@ async fn rows_that_come_meanwhile_are_seen_and_the_source_is_read_once() {
         assert_eq!(fives, [json!({"id": 5, "x": "q"})]);
     }
 }
+
+#[tokio::test]
+async fn merge_that_numbers_rows_is_planned_anew_when_others_were_given_numbers() {
+    // spec: VAL-12
+    let place = table_of(Env::system().with_threads(2), "a INT, n BIGINT GENERATED ALWAYS AS IDENTITY", &[], &[], &[]).await;
+    let columns = "a INT";
+    let add = async |table: &Table, rows: &str| {
+        let rows = batch(columns, rows);
+        table.append(rows.schema(), futures::stream::iter([Ok(rows)]).boxed()).run().await.map(|_| ())
+    };
+    add(&place.table, "{\"a\":1}").await.unwrap();
+    let (other, source) = (place.table.clone(), batch(columns, "{\"a\":1}\n{\"a\":2}"));
+    let schema = source.schema();
+    let meanwhile = async move {
+        let rows = batch(columns, "{\"a\":9}");
+        other.append(rows.schema(), futures::stream::iter([Ok(rows)]).boxed()).run().await.map(|_| source)
+    };
+    let source = InputRows { schema, batches: futures::stream::once(meanwhile).boxed() };
+    let upsert = place.table.merge(source, Expr::sql("t.a = s.a").unwrap());
+    let report = upsert.when(MergeClause::sql("NOT MATCHED THEN INSERT (a) VALUES (s.a)").unwrap()).run().await.unwrap();
+    assert_eq!((report.version, &report.metrics["numTargetRowsInserted"]), (Some(Version(3)), &json!(1)));
+    assert_eq!(rows_of(&place).await, [json!({"a":1,"n":1}), json!({"a":2,"n":3}), json!({"a":9,"n":2})]);
+}

@@ -178,3 +178,59 @@ async fn append_only_tables_and_moved_tables_refuse() {
     assert_eq!(e.code(), Code::CONFLICT);
     assert_eq!((place.versions(), place.files()), (2, 1), "files of the table are never deleted");
 }
+
+fn longs(batch: &RecordBatch, column: usize) -> Vec<Option<i64>> {
+    batch.column(column).as_primitive::<Int64Type>().iter().collect()
+}
+
+async fn append_values(place: &Place, values: &[i64]) {
+    let values = Arc::new(Int64Array::from(values.to_vec())) as ArrayRef;
+    append(&place.table, vec![RecordBatch::try_from_iter([("a", values)]).unwrap()]).run().await.unwrap();
+}
+
+// spec: VAL-11
+#[tokio::test]
+async fn no_number_is_given_twice_when_a_renamed_column_gets_its_old_name_back() {
+    let place = place();
+    let schema = lakebed::Struct::from_sql("a BIGINT, n BIGINT GENERATED ALWAYS AS IDENTITY").unwrap();
+    place.table.create(schema).property("delta.columnMapping.mode", "name").run().await.unwrap();
+    append_values(&place, &[1, 2]).await;
+    let rename = Alteration::RenameColumn { column: vec!["n".to_owned()], to: "m".to_owned() };
+    place.table.alter(rename).run().await.unwrap();
+    append_values(&place, &[3]).await;
+    place.table.restore(at(1)).run().await.unwrap();
+    append_values(&place, &[4]).await;
+    let scan = place.table.snapshot().await.unwrap().scan().columns(["a", "n"]).build().unwrap();
+    let batches: Vec<RecordBatch> = scan.stream().try_collect().await.unwrap();
+    let mut rows: Vec<_> = batches.iter().flat_map(|b| longs(b, 0).into_iter().zip(longs(b, 1))).collect();
+    rows.sort();
+    assert_eq!(rows, [(Some(1), Some(1)), (Some(2), Some(2)), (Some(4), Some(4))], "3 was given to a row that is gone");
+}
+
+// spec: RST-9
+#[tokio::test]
+async fn rows_that_have_lost_their_ids_do_not_get_the_promise_of_ids_back() {
+    let place = place();
+    let create = place.table.create(columns(&[("a", DataType::Long)])).property("delta.enableRowTracking", "true");
+    create.run().await.unwrap();
+    append_values(&place, &[1, 2]).await;
+    let drop = Alteration::DropFeature { feature: "rowTracking".to_owned(), truncate_history: false };
+    place.table.alter(drop).run().await.unwrap();
+    place.table.restore(at(1)).run().await.unwrap();
+    append_values(&place, &[3]).await;
+    let state = place.table.snapshot().await.unwrap();
+    let promised: Vec<_> = state.state().metadata().configuration.keys().filter(|k| k.to_lowercase().contains("rowtracking")).collect();
+    assert!(promised.is_empty(), "{promised:?}");
+    let scan = state.scan().columns(["a"]).build().unwrap();
+    assert_eq!(scan.count().await.unwrap(), 3);
+    // Once files have ids again the property can be set again, and every row has its own.
+    let ids = [("delta.enableRowTracking".to_owned(), "true".to_owned())].into();
+    place.table.alter(Alteration::SetProperties(ids)).run().await.unwrap();
+    append_values(&place, &[4]).await;
+    let scan = place.table.snapshot().await.unwrap().scan().columns(["a"]).hidden([lakebed::HiddenColumn::RowId]).build().unwrap();
+    let batches: Vec<RecordBatch> = scan.stream().try_collect().await.unwrap();
+    let mut ids: Vec<Option<i64>> = batches.iter().flat_map(|b| longs(b, 1)).collect();
+    ids.sort();
+    ids.dedup();
+    assert!(ids.len() == 4 && ids.iter().all(Option::is_some), "{ids:?}");
+}
