@@ -23,14 +23,14 @@ fn lay(world: &World, folder: &Path) {
     }
 }
 
-/// What lies in a folder.
+/// What lies in a folder, without files that were being written: a process that dies at once leaves them under a dot name, never read.
 fn gather(folder: &Path) -> World {
     fn walk(folder: &Path, root: &Path, world: &mut World) {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 walk(&path, root, world);
-            } else {
+            } else if !path.file_name().unwrap().to_str().unwrap().starts_with('.') {
                 let key = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
                 let born = path.metadata().unwrap().modified().unwrap().duration_since(SystemTime::UNIX_EPOCH).unwrap();
                 world.put(&key, std::fs::read(&path).unwrap(), born.as_secs() as i64);
