@@ -192,7 +192,7 @@ impl Scan {
             let reading = Arc::clone(&reading);
             async move { Ok(reading.holds_narrower_types(&task).await?.then_some((add, task.num_records))) }
         });
-        looked_at.try_buffered(threads).try_filter_map(|found| futures::future::ok(found)).boxed()
+        looked_at.try_buffered(threads).try_filter_map(futures::future::ok).boxed()
     }
     /// All rows, files in no promised order, at most `Env::threads` files in flight, within half of the memory budget.
     pub fn stream(self) -> BoxStream<'static, Result<RecordBatch>> {

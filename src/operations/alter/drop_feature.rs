@@ -181,7 +181,7 @@ impl Dropper {
         }
         let mut transaction = self.base.begin(OperationInfo { operation: operation.to_owned(), ..OperationInfo::default() });
         let now = self.base.table().env().now().millis();
-        transaction.read(ReadScope::Files(missing.iter().cloned().collect()));
+        transaction.read(ReadScope::Files(missing.to_vec()));
         for path in missing {
             transaction.remove(side_file(path, now));
         }
