@@ -73,7 +73,7 @@ fn data_files(objects: &Objects) -> usize {
 
 fn last_commit(objects: &Objects) -> String {
     let objects = objects.lock().unwrap();
-    let last = objects.keys().filter(|key| key.contains("_delta_log/0") && key.ends_with(".json")).next_back().unwrap();
+    let last = objects.keys().rfind(|key| key.contains("_delta_log/0") && key.ends_with(".json")).unwrap();
     String::from_utf8(objects[last].clone()).unwrap()
 }
 
