@@ -1,7 +1,7 @@
 //! Vacuum without a listing: what the log says was removed since the last time. Kind: edge. Spec: VAC.
 
 use super::decide::Dead;
-use super::references::vector_file;
+use super::references::{fits, vector_file};
 use crate::env::Timestamp;
 use crate::error::{Code, Error, Result};
 use crate::log::listing::list;
@@ -35,9 +35,10 @@ pub(super) struct Removed {
     pub(super) dead: Dead,
 }
 
-/// What commits before the retention removed or wrote as change data, each path once, and the last of these commits. `LB-VERSION` when the
-/// log no longer has commits that no vacuum has seen. Requests: one get a commit that no lite vacuum has seen. Memory: eight bytes a path.
-pub(super) async fn removed(snapshot: &Arc<Snapshot>, before: i64) -> Result<(Vec<Removed>, Option<Version>)> {
+/// Hands over what commits before the retention removed or wrote as change data, each path once, as it comes. Gives the last of these
+/// commits. `LB-VERSION` when the log no longer has commits that no vacuum has seen, `LB-LIMIT`. Requests: one get a commit that no lite
+/// vacuum has seen. Memory: the hash of each path.
+pub(super) async fn removed(snapshot: &Arc<Snapshot>, before: i64, mut found: impl FnMut(Removed) + Send) -> Result<Option<Version>> {
     let table = snapshot.table();
     let commits = adjusted(&list(table.log(), Version(0)).await?.files);
     let old = commits.iter().rev().filter(|(version, time)| *version <= snapshot.version() && *time < Timestamp(before));
@@ -48,7 +49,7 @@ pub(super) async fn removed(snapshot: &Arc<Snapshot>, before: i64) -> Result<(Ve
             break;
         }
     }
-    let Some(last) = last else { return Ok((Vec::new(), None)) };
+    let Some(last) = last else { return Ok(None) };
     let first = read_info(table).await?.map_or(Version(0), Version::next);
     let earliest = commits.first().map_or(last, |(version, _)| *version);
     if first < earliest && earliest <= last {
@@ -58,13 +59,13 @@ pub(super) async fn removed(snapshot: &Arc<Snapshot>, before: i64) -> Result<(Ve
             .help("run a full vacuum instead"));
     }
     let mut seen = HashSet::new();
-    let mut removed = Vec::new();
     let mut note = |raw: &str, bytes: u64, dead: Dead| {
         if let Some(path) = table.root().inside(raw)
             && seen.insert(hash(0, path.as_bytes()))
         {
-            removed.push(Removed { path: path.into_owned(), bytes, dead });
+            found(Removed { path: path.into_owned(), bytes, dead });
         }
+        fits(seen.capacity() as u64 * size_of::<u64>() as u64, table.env())
     };
     let reads = stream::iter(first.0..=last.0).map(|v| read_commit(table.log(), table.env(), Version(v)).boxed());
     let mut reads = reads.buffered(parallel_reads(table.env()));
@@ -72,17 +73,17 @@ pub(super) async fn removed(snapshot: &Arc<Snapshot>, before: i64) -> Result<(Ve
         for action in &commit.actions {
             match action {
                 Action::Remove(remove) => {
-                    note(&remove.path, u64::try_from(remove.size.unwrap_or(0)).unwrap_or(0), Dead::Tombstoned);
+                    note(&remove.path, u64::try_from(remove.size.unwrap_or(0)).unwrap_or(0), Dead::Tombstoned)?;
                     if let Some(file) = remove.deletion_vector.as_ref().map(vector_file).transpose()?.flatten() {
-                        note(&file, 0, Dead::Vector);
+                        note(&file, 0, Dead::Vector)?;
                     }
                 }
-                Action::Cdc(cdc) => note(&cdc.path, u64::try_from(cdc.size).unwrap_or(0), Dead::ChangeData),
+                Action::Cdc(cdc) => note(&cdc.path, u64::try_from(cdc.size).unwrap_or(0), Dead::ChangeData)?,
                 _ => {}
             }
         }
     }
-    Ok((removed, Some(last)))
+    Ok(Some(last))
 }
 
 /// Up to which version removed files are gone. What does not parse is no information.

@@ -69,7 +69,7 @@ impl VacuumPlan {
     /// Deletes what the plan names, between a VACUUM START and a VACUUM END in the log; what is gone already is no failure. Nothing is
     /// committed when the plan is empty.
     ///
-    /// `LB-VACUUM-UNSAFE` when the table needs any of it by now: then nothing was deleted. Otherwise the errors of a commit and of the
+    /// `LB-VACUUM-UNSAFE` when the table needs any of it by now: then nothing more is deleted; `LB-LIMIT` after two hours. Otherwise the errors of a commit and of the
     /// store; what was deleted until then stays deleted, and the next run finishes. Requests: one delete an object (up to 1,000 in one, on
     /// S3), two puts, a few heads.
     pub async fn execute(self, table: &Table) -> Result<Report> {
@@ -276,14 +276,14 @@ async fn unsafe_listing(snapshot: &Arc<Snapshot>, known: &Known, missing: usize)
 
 /// Sorts what commits before the retention removed.
 async fn look_at_log(snapshot: &Arc<Snapshot>, before: i64, known: &Known, sorting: &mut Sorting) -> Result<Option<Version>> {
-    let (removed, covers) = lite::removed(snapshot, before).await?;
-    for file in removed {
+    let covers = lite::removed(snapshot, before, |file| {
         let role = known.role(&file.path).unwrap_or(Role::Expired);
         match sorting.rules.fate(&file.path, i64::MIN, Some(role)) {
             Fate::Goes(_) => sorting.goes(file.path, file.bytes, file.dead),
             Fate::Stays(why) => sorting.keep(why, file.bytes),
         }
-    }
+    })
+    .await?;
     let whole = !sorting.kept.contains_key(&Kept::NextRun);
     Ok(covers.filter(|_| whole))
 }

@@ -2,7 +2,7 @@
 
 use super::known::{Known, Role};
 use crate::data::vector;
-use crate::env::Timestamp;
+use crate::env::{Env, Timestamp};
 use crate::error::{Code, Error, Result};
 use crate::log::listing::list;
 use crate::log::read::{parallel_reads, read_commit};
@@ -20,6 +20,16 @@ pub(super) fn vector_file(vector: &VectorDescriptor) -> Result<Option<String>> {
             .with("vector", vector.unique_id())
             .help("nothing is deleted while it is unknown which files are needed; run the doctor on this table")),
         name => Ok(name),
+    }
+}
+
+/// `LB-LIMIT` when hashes of paths outgrow the memory limit.
+pub(super) fn fits(bytes: u64, env: &Env) -> Result<()> {
+    let limit = env.memory().limit();
+    match bytes > limit {
+        true => Err(Error::new(Code::LIMIT, format!("the paths of the table need more than the memory limit of {limit} bytes"))
+            .help("raise the memory limit")),
+        false => Ok(()),
     }
 }
 
@@ -43,19 +53,13 @@ fn note_file(known: &mut Known, root: &TableRoot, path: &str, vector: Option<&Ve
 /// Notes the files of a version and its vectors, and those that it remembers as removed: since `before`, or earlier. `LB-LIMIT` when they
 /// outgrow the memory limit. Memory: eight bytes a path; requests as for `files`.
 pub(super) async fn of_version(snapshot: &Arc<Snapshot>, before: i64, known: &mut Known) -> Result<()> {
-    let root = snapshot.table().root();
-    let limit = snapshot.table().env().memory().limit();
-    let fits = |known: &Known| match known.bytes() > limit {
-        true => Err(Error::new(Code::LIMIT, format!("the paths of the table need more than the memory limit of {limit} bytes"))
-            .help("raise the memory limit")),
-        false => Ok(()),
-    };
+    let (root, env) = (snapshot.table().root(), snapshot.table().env());
     let mut files = snapshot.files(FileQuery::default());
     while let Some(batch) = files.try_next().await? {
         for row in 0..batch.len() {
             note_file(known, root, batch.path(row), batch.vector(row).as_ref(), Role::Live)?;
         }
-        fits(known)?;
+        fits(known.bytes(), env)?;
     }
     let mut removed = snapshot.tombstones();
     while let Some(batch) = removed.try_next().await? {
@@ -64,13 +68,14 @@ pub(super) async fn of_version(snapshot: &Arc<Snapshot>, before: i64, known: &mu
             let role = if remove.deletion_timestamp.unwrap_or(0) >= before { Role::Retained } else { Role::Expired };
             note_file(known, root, &remove.path, remove.deletion_vector.as_ref(), role)?;
         }
-        fits(known)?;
+        fits(known.bytes(), env)?;
     }
     Ok(())
 }
 
 /// Notes what commits since `before` removed, and the change data that they wrote: a version within the retention needs it, however old
-/// its files are and whatever checkpoints have forgotten. Requests: a listing of the log, and one get a commit.
+/// its files are and whatever checkpoints have forgotten. `LB-LIMIT` as for `of_version`. Requests: a listing of the
+/// log, and one get a commit.
 pub(super) async fn of_commits_since(snapshot: &Arc<Snapshot>, before: i64, known: &mut Known) -> Result<()> {
     let table = snapshot.table();
     let listing = list(table.log(), Version(0)).await?;
@@ -91,14 +96,15 @@ pub(super) async fn of_commits_since(snapshot: &Arc<Snapshot>, before: i64, know
                 _ => {}
             }
         }
+        fits(known.bytes(), table.env())?;
     }
     Ok(())
 }
 
-/// Notes what another table names inside this one.
+/// Notes what another table names inside this one. `LB-LIMIT` as for `of_version`.
 pub(super) async fn of_clone(root: &TableRoot, clone: &Arc<Snapshot>, before: i64, known: &mut Known) -> Result<()> {
     let own = clone.table().root();
-    let mut foreign = |path: &str| {
+    let foreign = |path: &str, known: &mut Known| {
         if own.inside(path).is_none()
             && let Some(path) = root.inside(path)
         {
@@ -108,20 +114,22 @@ pub(super) async fn of_clone(root: &TableRoot, clone: &Arc<Snapshot>, before: i6
     let mut files = clone.files(FileQuery::default());
     while let Some(batch) = files.try_next().await? {
         for row in 0..batch.len() {
-            foreign(batch.path(row));
+            foreign(batch.path(row), known);
             if let Some(file) = batch.vector(row).as_ref().map(vector_file).transpose()?.flatten() {
-                foreign(&file);
+                foreign(&file, known);
             }
         }
+        fits(known.bytes(), clone.table().env())?;
     }
     let mut removed = clone.tombstones();
     while let Some(batch) = removed.try_next().await? {
         for remove in batch.iter().filter(|r| r.deletion_timestamp.unwrap_or(0) >= before) {
-            foreign(&remove.path);
+            foreign(&remove.path, known);
             if let Some(file) = remove.deletion_vector.as_ref().map(vector_file).transpose()?.flatten() {
-                foreign(&file);
+                foreign(&file, known);
             }
         }
+        fits(known.bytes(), clone.table().env())?;
     }
     Ok(())
 }

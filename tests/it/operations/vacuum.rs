@@ -401,3 +401,37 @@ async fn a_plan_holds_no_more_than_its_share_of_memory_and_the_next_run_takes_th
     }
     assert_eq!(place.objects(), live(&place));
 }
+
+// spec: VAC-16, VAC-19
+#[tokio::test]
+async fn the_paths_of_a_lite_vacuum_are_bounded_while_they_are_read() {
+    let removed = |count: usize| {
+        let place = Aged::new();
+        place.go_to(20 * 24);
+        let at = place.clock();
+        let lines: Vec<Value> = (0..count)
+            .map(|i| json!({"remove": {"path": format!("f-{i:05}"), "deletionTimestamp": at, "dataChange": true, "size": 1}}))
+            .collect();
+        (place, lines)
+    };
+    for (count, fits) in [(300, true), (6_000, false)] {
+        let (place, lines) = removed(count);
+        place.go_to(20 * 24);
+        place.table.create(columns(&[("id", DataType::Long)])).run().await.unwrap();
+        place.commit(1, &lines);
+        place.settle();
+        // A checkpoint of today has forgotten them, the log has not.
+        place.now().checkpoint().run().await.unwrap();
+        let env = Env::system().with_memory_limit(32 << 10);
+        let table = Table::at(place.folder.path().to_str().unwrap()).env(env).open().unwrap();
+        let plan = table.vacuum().lite().plan().await;
+        match fits {
+            true => {
+                let plan = plan.unwrap();
+                assert_eq!(plan.files().len() as u64 + plan.kept()["next_run"].count, count as u64);
+                assert!(!plan.files().is_empty() && !plan.warnings().is_empty());
+            }
+            false => assert_eq!(plan.unwrap_err().code(), Code::LIMIT),
+        }
+    }
+}
