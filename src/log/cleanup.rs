@@ -129,9 +129,13 @@ pub(crate) async fn named_sidecars(root: &TableRoot, env: &Env, files: &[LogFile
     Ok(named)
 }
 
-/// Deletes old files, one kind after the other; what is gone already is no failure. Gives how many it was asked for.
+/// How many files go at once: as many as one request of S3 takes, since a store deletes those of several requests in any order.
+const ROUND: usize = 1_000;
+
+/// Deletes old files, one kind after the other and the oldest of a kind first; what is gone already is no failure. Gives how many it was
+/// asked for. Within a round the store chooses the order.
 pub(crate) async fn delete(root: &TableRoot, files: &[OldFile]) -> Result<u64> {
-    for group in files.chunk_by(|a, b| a.kind == b.kind) {
+    for group in files.chunk_by(|a, b| a.kind == b.kind).flat_map(|kind| kind.chunks(ROUND)) {
         let keys: Vec<Path> = group.iter().map(|file| root.log_key(&file.name)).collect();
         let mut gone = root.store().delete_stream(stream::iter(keys).map(Ok).boxed());
         while let Some(answer) = gone.next().await {

@@ -119,14 +119,23 @@ pub(crate) fn complete_checkpoints(files: &[LogFile]) -> Vec<CheckpointFiles> {
     Log::sort(files, &BTreeSet::new()).checkpoints
 }
 
-/// The first and the last version that can be rebuilt from a whole listing.
+/// The first and the last version of a whole listing, between which every version can be rebuilt; what a clean-up that was cut short has
+/// left below is passed over.
 pub(crate) fn available(files: &[LogFile]) -> Option<(Version, Version)> {
     let log = Log::sort(files, &BTreeSet::new());
     let latest = log.latest()?;
-    if log.commits.contains_key(&Version(0)) {
-        return Some((Version(0), latest));
+    // From here on no commit is missing.
+    let unbroken = log.commits.keys().rev().zip((0..=latest.0).rev()).take_while(|(found, wanted)| found.0 == *wanted);
+    let from = unbroken.last().map_or(latest.next(), |(version, _)| *version);
+    if from == Version(0) {
+        return Some((from, latest));
     }
-    log.checkpoints.first().map(|c| (c.version, latest))
+    if let Some(checkpoint) = log.checkpoints.iter().find(|c| c.version.next() >= from) {
+        return Some((checkpoint.version, latest));
+    }
+    // The newest version is broken itself.
+    let first = log.commits.first_key_value().map(|(version, _)| *version).filter(|version| *version == Version(0));
+    first.or(log.checkpoints.first().map(|c| c.version)).map(|first| (first, latest))
 }
 
 /// The error for a whole listing that does not make `target`.

@@ -197,12 +197,14 @@ impl Dropper {
         Ok(())
     }
 
-    async fn empty_commit(&mut self) -> Result<()> {
+    /// Commits nothing and makes a checkpoint of it. Others may have committed since; gives the version with the checkpoint.
+    async fn empty_commit(&mut self) -> Result<Version> {
         let info = OperationInfo { operation: "Empty Commit".to_owned(), ..OperationInfo::default() };
         let done = finish(self.base.begin(info)).await?;
         let version = done.version;
         self.after(Some(done)).await?;
-        self.checkpoint(version).await
+        self.checkpoint(version).await?;
+        Ok(version)
     }
 
     async fn checkpoint(&mut self, version: Version) -> Result<()> {
@@ -231,8 +233,8 @@ impl Dropper {
             .with("wait_ms", free_at - now)
             .help("run it again later, lower `delta.dropFeatureTruncateHistory.retentionDuration`, or keep the history"));
         }
-        self.empty_commit().await?;
-        let removed = super::history::remove_before(&self.base, self.base.version()).await?;
+        let cut = self.empty_commit().await?;
+        let removed = super::history::remove_before(&self.base, cut).await?;
         self.metrics.insert("numRemovedLogFiles".to_owned(), removed.into());
         self.base = self.base.table().snapshot().await?;
         Ok(())

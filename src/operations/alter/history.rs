@@ -2,8 +2,8 @@
 
 use crate::error::Result;
 use crate::features::Dropping;
-use crate::log::cleanup::{below, delete};
-use crate::log::{LogFile, LogFileKind, Version, decode_commit};
+use crate::log::cleanup::delete;
+use crate::log::{LogFileKind, Version, decode_commit};
 use crate::snapshot::Snapshot;
 use futures::TryStreamExt;
 use std::sync::Arc;
@@ -33,10 +33,8 @@ pub(super) async fn last_trace(base: &Arc<Snapshot>, dropping: Dropping) -> Resu
     Ok(last)
 }
 
-/// Deletes everything of the log below `version`, which has a checkpoint: commits first, oldest first, so that whatever is left when it
-/// ends early can still be read from a checkpoint. Gives how many files went.
+/// Deletes everything of the log below `version`, whose checkpoint is proven first: commits first, oldest first, so that whatever is left
+/// when it ends early can still be read from a checkpoint. Gives how many files went.
 pub(super) async fn remove_before(base: &Arc<Snapshot>, version: Version) -> Result<u64> {
-    base.state().check_history_removal(version)?;
-    let files: Vec<LogFile> = base.table().log().list(Version(0)).try_collect().await?;
-    delete(base.table().root(), &below(&files, version)).await
+    delete(base.table().root(), &base.log_below(version).await?).await
 }

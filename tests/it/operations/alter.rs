@@ -218,6 +218,55 @@ async fn a_feature_is_added_once_and_dropped_again() {
     assert_eq!(place.table.snapshot().await.unwrap().scan().build().unwrap().count().await.unwrap(), 2);
 }
 
+// spec: DRF-4
+#[tokio::test(start_paused = true)]
+async fn a_commit_of_others_at_any_step_of_a_truncation_leaves_a_table_that_reads() {
+    use crate::support::stores::Steps;
+    use object_store::{ObjectStore, memory::InMemory, path::Path};
+    let at = |store: Arc<dyn ObjectStore>| {
+        let root = lakebed::TableRoot::with_store(url::Url::parse("memory:///t/").unwrap(), store, Path::from("t"));
+        Table::with_log(root.clone(), Arc::new(lakebed::PathLogStore::new(root)), Env::system().with_threads(2))
+    };
+    let store = Arc::new(InMemory::new());
+    let table = at(Arc::clone(&store) as Arc<dyn ObjectStore>);
+    let create = table.create(columns(&[("id", DataType::Long), ("s", DataType::String)]));
+    create
+        .property("delta.checkpointPolicy", "v2")
+        .property("delta.dropFeatureTruncateHistory.retentionDuration", "interval 0 hours")
+        .run()
+        .await
+        .unwrap();
+    append_ids(&table, &[1, 2]).await.unwrap();
+    for requests in 0.. {
+        let store = Arc::new(store.fork());
+        let steps = Steps::new(Arc::clone(&store) as Arc<dyn ObjectStore>, requests);
+        let (dropping, other) = (at(Arc::clone(&steps) as Arc<dyn ObjectStore>), at(Arc::clone(&store) as Arc<dyn ObjectStore>));
+        let drop = Alteration::DropFeature { feature: "v2Checkpoint".to_owned(), truncate_history: true };
+        let mut running = tokio::spawn(async move { dropping.alter(drop).run().await });
+        let ended = tokio::select! {
+            biased;
+            ended = &mut running => Some(ended.unwrap()),
+            () = steps.held() => None,
+        };
+        // Twice: one commit may take the version that is cut at, and another one is above it.
+        append_ids(&other, &[3]).await.unwrap();
+        append_ids(&other, &[4]).await.unwrap();
+        steps.open();
+        let is_over = ended.is_some();
+        let ended = match ended {
+            Some(ended) => ended,
+            None => running.await.unwrap(),
+        };
+        let snapshot = other.snapshot().await.unwrap_or_else(|e| panic!("after {requests} requests: {e:?}, {ended:?}"));
+        assert_eq!(snapshot.scan().build().unwrap().count().await.unwrap(), 4, "after {requests} requests: {ended:?}");
+        if is_over {
+            ended.unwrap();
+            assert!(requests > 10, "{requests} requests");
+            break;
+        }
+    }
+}
+
 #[tokio::test]
 async fn history_that_needs_a_feature_is_truncated_only_when_it_is_old() {
     // spec: DRF-4

@@ -311,3 +311,51 @@ async fn a_clock_that_jumps_ten_years_takes_no_version_that_the_store_thinks_is_
         }
     }
 }
+
+// spec: CLN-11
+#[tokio::test]
+async fn a_commit_that_a_clean_up_left_alone_answers_no_time_and_goes_with_the_next() {
+    for own_times in ["false", "true"] {
+        let properties = [("delta.checkpointInterval", "3"), ("delta.enableInCommitTimestamps", own_times)];
+        let p = place().with_versions(&properties, 10).await;
+        p.age_versions(40, 0..=2);
+        p.age_versions(39, 3..=5);
+        p.age_versions(38, 6..=7);
+        let then = p.table.snapshot_at(At::Version(Version(5))).await.unwrap().timestamp().await.unwrap();
+        let log = p.folder.path().join("_delta_log");
+        for version in 1..6 {
+            std::fs::remove_file(log.join(format!("{version:020}.json"))).unwrap();
+        }
+        std::fs::remove_file(log.join("00000000000000000003.checkpoint.parquet")).unwrap();
+        let e = p.table.snapshot_at(At::Timestamp(then)).await.unwrap_err();
+        assert!(e.code() == Code::VERSION && e.context().iter().any(|(k, v)| *k == "version" && v.to_string() == "6"), "{own_times}: {e}");
+        let kept = p.table.snapshot_at(At::Version(Version(7))).await.unwrap().timestamp().await.unwrap();
+        assert_eq!(p.table.snapshot_at(At::Timestamp(kept)).await.unwrap().version(), Version(7));
+        assert_eq!(p.table.snapshot_at(At::Version(Version(4))).await.unwrap_err().code(), Code::VERSION);
+        p.table.cleanup_log().run().await.unwrap();
+        // With times of their own all commits are young, whatever their files say.
+        assert_eq!(log.join("00000000000000000000.json").exists(), own_times == "true");
+    }
+}
+
+// spec: CLN-12
+#[tokio::test]
+async fn a_checkpoint_that_cannot_be_compared_in_memory_is_no_place_to_cut() {
+    let p = place().with_versions(&[("delta.checkpointInterval", "3")], 8).await;
+    p.age_versions(40, 0..=7);
+    let log = p.folder.path().join("_delta_log");
+    for name in p.log_names().iter().filter(|name| name.ends_with(".crc")) {
+        std::fs::remove_file(log.join(name)).unwrap();
+    }
+    // Replay from version 0 on has a commit in it that is far too large.
+    std::fs::remove_file(log.join("00000000000000000003.checkpoint.parquet")).unwrap();
+    let one = log.join("00000000000000000001.json");
+    let padded = format!("{}{}\n", std::fs::read_to_string(&one).unwrap(), serde_json::json!({"unheardOf": "x".repeat(4 << 20)}));
+    std::fs::write(&one, padded).unwrap();
+    p.age_versions(40, 0..=7);
+    let small = Table::at(p.folder.path().to_str().unwrap()).env(Env::system().with_threads(2).with_memory_limit(1 << 20)).open().unwrap();
+    assert_eq!(small.snapshot_at(At::Version(Version(2))).await.map(|s| s.version()).unwrap_err().code(), Code::LIMIT, "the premise");
+    let plan = small.cleanup_log().plan().await.unwrap();
+    assert!(plan.first_kept().is_none() && plan.warnings().iter().any(|w| w.contains("not cut at version 6")), "{:?}", plan.warnings());
+    assert_eq!(p.table.cleanup_log().plan().await.unwrap().first_kept(), Some(Version(6)), "a larger host compares it");
+}

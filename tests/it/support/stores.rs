@@ -1,4 +1,4 @@
-//! Stores that watch or disturb: one counts requests and rounds of dependent requests, one fails on demand.
+//! Stores that watch or disturb: one counts requests and rounds of dependent requests, one fails on demand, one stops on demand.
 //! (A slow one is object_store's own `throttle::ThrottledStore`.)
 
 use async_trait::async_trait;
@@ -13,6 +13,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use tokio::sync::{Notify, Semaphore, TryAcquireError};
 
 /// What a request does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -281,6 +282,98 @@ impl ObjectStore for Faulty {
         self.inner.list_with_delimiter(prefix).await
     }
     async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
+        self.inner.copy_opts(from, to, options).await
+    }
+}
+
+/// Lets so many requests pass, then holds all others until it is opened.
+pub struct Steps {
+    inner: Arc<dyn ObjectStore>,
+    left: Arc<Semaphore>,
+    held: Arc<Notify>,
+}
+
+impl Steps {
+    pub fn new(inner: Arc<dyn ObjectStore>, requests: usize) -> Arc<Self> {
+        Arc::new(Steps { inner, left: Arc::new(Semaphore::new(requests)), held: Arc::default() })
+    }
+    /// Until a request is held.
+    pub async fn held(&self) {
+        self.held.notified().await;
+    }
+    pub fn pass(&self, requests: usize) {
+        self.left.add_permits(requests);
+    }
+    pub fn open(&self) {
+        self.left.close();
+    }
+    async fn step(left: &Semaphore, held: &Notify) {
+        match left.try_acquire() {
+            Ok(permit) => permit.forget(),
+            Err(TryAcquireError::Closed) => {}
+            Err(TryAcquireError::NoPermits) => {
+                held.notify_one();
+                // An error says that it was opened.
+                if let Ok(permit) = left.acquire().await {
+                    permit.forget();
+                }
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Steps {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Steps({})", self.inner)
+    }
+}
+
+impl fmt::Display for Steps {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Steps({})", self.inner)
+    }
+}
+
+#[async_trait]
+impl ObjectStore for Steps {
+    async fn put_opts(&self, location: &Path, payload: PutPayload, opts: PutOptions) -> Result<PutResult> {
+        Steps::step(&self.left, &self.held).await;
+        self.inner.put_opts(location, payload, opts).await
+    }
+    async fn put_multipart_opts(&self, location: &Path, opts: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
+        Steps::step(&self.left, &self.held).await;
+        self.inner.put_multipart_opts(location, opts).await
+    }
+    async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
+        Steps::step(&self.left, &self.held).await;
+        self.inner.get_opts(location, options).await
+    }
+    fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
+        let (left, held) = (Arc::clone(&self.left), Arc::clone(&self.held));
+        let each = locations.then(move |location| {
+            let (left, held) = (Arc::clone(&left), Arc::clone(&held));
+            async move {
+                Steps::step(&left, &held).await;
+                location
+            }
+        });
+        self.inner.delete_stream(each.boxed())
+    }
+    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
+        let (left, held, inner, prefix) = (Arc::clone(&self.left), Arc::clone(&self.held), Arc::clone(&self.inner), prefix.cloned());
+        stream::once(async move {
+            Steps::step(&left, &held).await;
+            inner.list(prefix.as_ref())
+        })
+        .flatten()
+        .boxed()
+    }
+    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
+        Steps::step(&self.left, &self.held).await;
+        self.inner.list_with_delimiter(prefix).await
+    }
+    async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
+        Steps::step(&self.left, &self.held).await;
         self.inner.copy_opts(from, to, options).await
     }
 }
