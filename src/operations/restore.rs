@@ -1,6 +1,6 @@
 //! Takes a table back to one of its older versions by a new commit. Kind: edge. Spec: RST.
 //!
-//! Invariant: every file that comes back was seen in the store before the commit names it.
+//! Invariant: every file that comes back was seen in the store while nobody deleted, before the commit names it.
 
 use super::overwrite::remove_of;
 use super::present::{check_present, needed};
@@ -62,8 +62,8 @@ impl Restore {
     /// version is `None` when the table is as it was then.
     ///
     /// `LB-VERSION` for a version that is not there, `LB-FILE` when files that it needs are not, `LB-CONSTRAINT` for an append-only table,
-    /// `LB-CONFLICT`; then nothing was committed. Memory: the keys of the files of one version, and an action for each file that differs.
-    /// Requests: both versions, one for each file that comes back, the commit.
+    /// `LB-CONFLICT`, also while a vacuum runs that may delete what comes back; then nothing was committed. Memory: the keys of the files of one version, and an action for each file that differs.
+    /// Requests: both versions, one for each file that comes back and for each commit of the last six hours, the commit.
     pub async fn run(self) -> Result<Report> {
         let (table, meter) = self.table.metered();
         let restoring = Restoring { to: self.to, planned: Mutex::default() };

@@ -5,6 +5,7 @@
 use super::manifest::renew_after;
 use super::optimize::join_after;
 use super::row_changes::RowEffects;
+use super::vacuum::check_no_vacuum;
 use super::{Report, moved_on, refused};
 use crate::data::write::WriteOptions;
 use crate::env::Timestamp;
@@ -82,8 +83,8 @@ pub(super) fn put_times(metrics: &mut Map<String, Value>, started: Timestamp, sc
 
 /// Runs an operation to its end. Nothing is committed when it changes nothing: the report's version is `None`.
 ///
-/// `LB-TABLE`, `LB-CONFLICT` when the table is not at the version asked for, or when others were faster as often as the policy allows;
-/// then nothing was committed.
+/// `LB-TABLE`, `LB-CONFLICT` when the table is not at the version asked for, when others were faster as often as the policy allows, or when
+/// files come back while a vacuum runs; then nothing was committed.
 pub(super) async fn run<O: Operation>(table: &Table, operation: &O, settings: &Settings) -> Result<Report> {
     let env = table.env().clone();
     let started = env.now();
@@ -95,6 +96,12 @@ pub(super) async fn run<O: Operation>(table: &Table, operation: &O, settings: &S
             return Err(moved_on(wanted).with("found", base.version()));
         }
         let mut staged = operation.stage(&base).await?;
+        if !staged.effects.listed.is_empty()
+            && let Err(e) = check_no_vacuum(&base).await
+        {
+            staged.effects.discard(table).await;
+            return Err(e);
+        }
         let spent = env.now().millis().saturating_sub(started.millis()).max(0);
         staged.metrics.insert("executionTimeMs".to_owned(), spent.into());
         if staged.effects.is_empty() && staged.metadata.is_none() {

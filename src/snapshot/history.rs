@@ -60,7 +60,7 @@ pub(crate) fn adjusted(files: &[LogFile]) -> Vec<(Version, Timestamp)> {
     commits
 }
 
-async fn read_commit_info(table: &Table, version: Version) -> Result<Option<CommitInfo>> {
+pub(crate) async fn read_commit_info(table: &Table, version: Version) -> Result<Option<CommitInfo>> {
     let body = table.log().read_commit(version).await?.ok_or_else(|| gap(version))?;
     decode_commit_info(&LogFile::commit_name(version), &body)
 }

@@ -16,7 +16,7 @@ pub(crate) use cleanup::{ExpiredLog, StoreClock};
 pub(crate) use difference::FileKeys;
 pub use files::{FileBatch, FileQuery};
 pub use history::HistoryEntry;
-pub(crate) use history::{adjusted, own_time, version_at};
+pub(crate) use history::{adjusted, own_time, read_commit_info, version_at};
 pub(crate) use layout::expected;
 pub use layout::{FileLayout, Skipping};
 pub(crate) use stats::{bounds_of, may_hold};

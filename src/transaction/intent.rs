@@ -17,6 +17,8 @@ pub(crate) struct Intent {
     pub adds: Vec<Add>,
     pub row_deletes: Vec<RowDelete>,
     pub cdcs: Vec<Cdc>,
+    /// Whether files that nobody wrote for this are among the adds: they were seen in the store, and may be deleted at any time.
+    pub names_again: bool,
     /// Whether the protocol may lose a feature, of which the base holds no trace.
     pub drops_feature: bool,
     /// What follows the commit deletes nothing of the log.

@@ -165,6 +165,11 @@ impl Transaction {
         self.work.intent.adds.push(file);
         self
     }
+    /// Says that files come that nobody wrote for this. What was seen of them in the store holds on the base only, so any winner conflicts.
+    pub(crate) fn names_again(&mut self) -> &mut Self {
+        self.work.intent.names_again = true;
+        self
+    }
     /// Removes a file; its deletion vector, if it has one, must be copied into the action.
     pub fn remove(&mut self, file: Remove) -> &mut Self {
         self.work.intent.removes.push(file);

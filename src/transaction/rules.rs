@@ -100,6 +100,7 @@ pub(crate) static RULES: &[Rule] = &[
     Rule { id: "C7", levels: ALL, test: |mine, theirs| same_domain(mine, theirs).into() },
     Rule { id: "C8", levels: READERS, test: |mine, theirs| rows_removed_from_the_table_we_read(mine, theirs).into() },
     Rule { id: "C9", levels: READERS, test: rows_of_a_file_deleted },
+    Rule { id: "C10", levels: ALL, test: |mine, theirs| files_named_again(mine, theirs).into() },
 ];
 
 fn protocol_changed(mine: &Mine<'_>, theirs: &Footprint) -> Option<String> {
@@ -204,6 +205,11 @@ fn rows_of_a_file_deleted(mine: &Mine<'_>, theirs: &Footprint) -> Verdict {
     }
     let ours = mine.files(mine.intent.row_deletes.iter().map(|r| r.file.path.as_str()));
     if lost.iter().any(|file| is_in(&ours, file)) { Verdict::Unite } else { Verdict::Clear }
+}
+
+/// A winner that changes nothing may be a vacuum, which is about to delete what we saw.
+fn files_named_again(mine: &Mine<'_>, theirs: &Footprint) -> Option<String> {
+    mine.intent.names_again.then(|| format!("files come back that were seen before version {}", theirs.version))
 }
 
 #[cfg(test)]

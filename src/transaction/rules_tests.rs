@@ -353,6 +353,20 @@ fn level_follows_the_table_and_falls_to_snapshot_for_moved_rows() {
     assert_eq!(level(None, &moves_and_sets), Isolation::Serializable);
 }
 
+// spec: C10
+#[test]
+fn files_that_are_named_again_conflict_with_a_winner_that_changes_nothing() {
+    let theirs = winner(|_| {});
+    let again = work(|w| {
+        w.intent.adds.push(add("old", true));
+        w.intent.names_again = true;
+    });
+    for level in [Isolation::Serializable, Isolation::WriteSerializable, Isolation::Snapshot] {
+        assert_eq!(verdict_at(level, &again, &theirs), ["C10"]);
+        assert!(verdict_at(level, &append(), &theirs).is_empty());
+    }
+}
+
 // spec: CON-3
 #[test]
 fn every_rule_is_in_the_specification_and_nothing_else_is() {

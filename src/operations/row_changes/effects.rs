@@ -105,6 +105,9 @@ impl RowEffects {
         for add in self.adds.iter().chain(&self.listed) {
             transaction.add(add.clone());
         }
+        if !self.listed.is_empty() {
+            transaction.names_again();
+        }
         for domain in &self.domains {
             transaction.set_domain(domain.clone());
         }

@@ -1,13 +1,16 @@
 //! Deleting what a plan names. Kind: edge. Spec: VAC.
 //!
-//! Invariant: after VACUUM START is in the log, and before the first delete, the version that holds it has been asked whether it needs any
-//! of it. So whoever brings a file back commits before (and is seen) or after (and finds the file gone, or a newer version).
+//! Invariant: before each round of deletes the newest version, which holds VACUUM START, has been asked whether it needs any of it. So
+//! whoever brings a file back commits before START (and is seen here), or finds START without END in the log (and leaves it: `running`).
 
 use super::decide::is_of_log;
 use super::known::{Known, Role};
 use super::plan::{DeadFile, VacuumPlan, check};
+use super::running::DELETES_MAX_MS;
 use super::{lite, references};
+use crate::env::Timestamp;
 use crate::error::{Code, Error, Result};
+use crate::log::Version;
 use crate::operations::plan::Plan;
 use crate::operations::{Report, refused, since};
 use crate::snapshot::Snapshot;
@@ -20,6 +23,8 @@ use object_store::ObjectStoreExt;
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
+/// How many objects are deleted before the table is looked at again.
+const ROUND: usize = 10_000;
 /// How many deleted objects are looked for once more.
 const SAMPLES: usize = 16;
 
@@ -46,19 +51,22 @@ pub(super) async fn execute(table: &Table, meter: &Meter, planned: Option<Arc<Sn
             None => table.snapshot().await?,
         };
         check_plan(&base, &plan).await?;
+        let began = env.now();
         let mut begins = base.begin(start(&plan));
         // A lite vacuum that dies before it has deleted must find these commits again.
         begins.keep_log();
         let begun = commit(begins).await?;
         report.attempts += begun.attempts;
         report.warnings.extend(begun.warnings);
-        let mut head = base.refresh().await?;
-        // Whoever came between may have brought a file back.
-        let checked =
-            if begun.version == base.version().next() && head.version() == begun.version { Ok(()) } else { needs_none(&head, &plan).await };
-        match checked {
-            Ok(()) => deleted = delete(table, &plan, deleted).await,
-            Err(e) => deleted.error = Some(e),
+        let mut head = Arc::clone(&base);
+        // Nobody came between the version that was asked and START.
+        let mut asked = (begun.version == base.version().next()).then_some(begun.version);
+        for round in plan.dead.chunks(ROUND) {
+            if let Err(e) = look_again(&mut head, &mut asked, &plan, began).await {
+                deleted.error = Some(e);
+                break;
+            }
+            delete(table, round, &mut deleted).await;
         }
         if deleted.error.is_none() {
             deleted.error = still_there(table, &plan.dead).await.err();
@@ -159,24 +167,40 @@ async fn needs_none(snapshot: &Arc<Snapshot>, plan: &VacuumPlan) -> Result<()> {
     let needed = |file: &&DeadFile| matches!(known.role(&file.path), Some(Role::Live | Role::Retained));
     match plan.dead.iter().find(needed) {
         None => Ok(()),
-        Some(file) => Err(Error::new(Code::VACUUM_UNSAFE, "the table needs a file that the plan would delete; nothing was deleted")
+        Some(file) => Err(Error::new(Code::VACUUM_UNSAFE, "the table needs a file that the plan would delete; it was not deleted")
             .with("path", &file.path)
             .with("version", snapshot.version())
             .help("another writer brought it back since the plan was made; make a new plan")),
     }
 }
 
-async fn delete(table: &Table, plan: &VacuumPlan, mut deleted: Deleted) -> Deleted {
-    let keys: Vec<_> = plan.dead.iter().map(|file| Ok(table.root().key(&file.path))).collect();
+/// Whether the newest version still needs none of it, and others still count on this run. `asked` is the version that was asked last.
+async fn look_again(head: &mut Arc<Snapshot>, asked: &mut Option<Version>, plan: &VacuumPlan, began: Timestamp) -> Result<()> {
+    let spent = since(head.table().env(), began);
+    if spent >= DELETES_MAX_MS {
+        return Err(Error::new(Code::LIMIT, "the vacuum took too long: others take it for dead soon")
+            .with("limit_ms", DELETES_MAX_MS)
+            .help("run it again: it goes on where this one ended"));
+    }
+    *head = head.refresh().await?;
+    if *asked != Some(head.version()) {
+        needs_none(head, plan).await?;
+        *asked = Some(head.version());
+    }
+    Ok(())
+}
+
+async fn delete(table: &Table, dead: &[DeadFile], deleted: &mut Deleted) {
+    let keys: Vec<_> = dead.iter().map(|file| Ok(table.root().key(&file.path))).collect();
     let mut answers = table.root().store().delete_stream(stream::iter(keys).boxed());
-    let mut gone = 0;
+    let (before, mut gone) = (deleted.files, 0);
     while let Some(answer) = answers.next().await {
         match answer {
             Ok(key) => {
                 deleted.files += 1;
                 let name = table.root().name_of(&key).unwrap_or_default();
-                if let Ok(at) = plan.dead.binary_search_by(|file| file.path.as_str().cmp(name)) {
-                    let file = &plan.dead[at];
+                if let Ok(at) = dead.binary_search_by(|file| file.path.as_str().cmp(name)) {
+                    let file = &dead[at];
                     deleted.done.act(file.why.action(), file.bytes);
                     deleted.done.item(&file.path, file.bytes, file.why.reason());
                 }
@@ -187,8 +211,7 @@ async fn delete(table: &Table, plan: &VacuumPlan, mut deleted: Deleted) -> Delet
         }
     }
     // One failure may be that of a request for many objects.
-    deleted.failed = (plan.dead.len() as u64).saturating_sub(deleted.files + gone);
-    deleted
+    deleted.failed += (dead.len() as u64).saturating_sub(deleted.files - before + gone);
 }
 
 /// Looks for some of the deleted objects: a store that says it deleted a name and deleted another must not go unnoticed.

@@ -12,10 +12,12 @@ mod listing;
 mod lite;
 mod plan;
 mod references;
+mod running;
 
 pub use decide::Dead;
 pub use inventory::INVENTORY_COLUMNS;
 pub use plan::{DeadFile, VacuumPlan};
+pub(super) use running::check_no_vacuum;
 
 use super::Report;
 use crate::env::Env;

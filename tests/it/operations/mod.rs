@@ -21,6 +21,7 @@ pub mod row_changes;
 mod tail;
 mod update;
 mod vacuum;
+mod vacuum_beside;
 mod vacuum_model;
 mod vacuum_s3;
 mod zorder;
