@@ -115,7 +115,7 @@ impl Checksum {
         match self.all_files.take() {
             Some(files) => self.recount(files, adds(), removes()),
             // An add without new data either comes with the removes that it replaces, or repeats a file that is counted.
-            None if rearranges && removes().next().is_none() => return None,
+            None if rearranges && removes().all(|r| r.data_change) => return None,
             None => {
                 for remove in removes() {
                     self.count(remove.size?, remove.deletion_vector.as_ref().map(|v| v.cardinality), -1);

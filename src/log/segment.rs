@@ -54,6 +54,11 @@ impl LogSegment {
     pub fn tail_from(&self) -> Version {
         self.checkpoint.as_ref().map_or(Version(0), |c| c.version.next())
     }
+    /// When the store wrote the newest of its files, which is never later than the store's present.
+    pub fn newest_modified(&self) -> Option<i64> {
+        let files = self.commits.iter().chain(self.checkpoint.iter().flat_map(|c| &c.files)).chain(&self.checksums);
+        files.map(|file| file.modified).max()
+    }
     /// Bytes of the commits of the tail.
     pub fn tail_size(&self) -> u64 {
         self.commits.iter().map(|f| f.size).sum()

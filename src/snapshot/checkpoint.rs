@@ -160,11 +160,7 @@ impl Snapshot {
     /// Protocol, metadata, application versions and domains, expired ones left out. (CKP-10)
     async fn small_actions(&self) -> Result<Vec<Action>> {
         let mut actions = vec![Action::Protocol(self.state().protocol().clone()), Action::Metadata(self.state().metadata().clone())];
-        let now = self.table().env().now().millis();
-        let oldest = self.state().app_version_retention_ms()?.map(|ms| now.saturating_sub(ms));
-        let txns = self.app_versions().await?;
-        let fresh = txns.into_iter().filter(|t| oldest.is_none_or(|oldest| t.last_updated.is_some_and(|at| at > oldest)));
-        actions.extend(fresh.map(Action::Txn));
+        actions.extend(self.app_versions().await?.into_iter().map(Action::Txn));
         actions.extend(self.state().domains().iter().filter(|d| !d.removed).cloned().map(Action::DomainMetadata));
         Ok(actions)
     }

@@ -263,6 +263,40 @@ async fn expired_tombstones_and_application_versions_are_left_out() {
     assert_eq!(small.iter().filter(|s| s.contains("txn")).count(), 1, "{small:?}");
 }
 
+#[derive(Debug)]
+struct Ahead(i64);
+
+impl crate::env::Clock for Ahead {
+    fn now(&self) -> crate::env::Timestamp {
+        crate::env::Timestamp(self.0)
+    }
+    fn sleep(&self, _: std::time::Duration) -> futures::future::BoxFuture<'static, ()> {
+        Box::pin(std::future::ready(()))
+    }
+}
+
+// spec: CKP-18
+#[tokio::test]
+async fn a_clock_that_is_ahead_forgets_nothing_that_is_young_by_the_store() {
+    for kind in ["classic", "v2"] {
+        let f = fixture();
+        let mut first = start(&[("delta.setTransactionRetentionDuration", "interval 1 days"), ("delta.checkpointPolicy", kind)]);
+        let now = f.table.env().now().millis();
+        first.push(Action::Txn(Txn { app_id: "new".to_owned(), version: 1, last_updated: Some(now) }));
+        f.commit(0, &first).await;
+        let (old, new) = (add("old", None, 1), add("new", None, 2));
+        f.commit(1, &[Action::Remove(remove(&old, now - 8 * 86_400_000)), Action::Remove(remove(&new, now - 86_400_000))]).await;
+        let env = Env::system().with_clock(Arc::new(Ahead(now + 3_650 * 86_400_000)));
+        let table = Table::with_log(f.table.root().clone(), Arc::new(crate::log::PathLogStore::new(f.table.root().clone())), env);
+        let written = table.snapshot().await.unwrap().write_checkpoint().await.unwrap();
+        assert_eq!((written.ours, written.removed), (true, 1), "{kind}");
+        f.drop_commits_to(1).await;
+        let (_, removed, small) = state(&f.table).await;
+        assert!(removed.len() == 1 && removed.first().unwrap().contains(r#""path":"new""#), "{kind}: {removed:?}");
+        assert_eq!(small.iter().filter(|s| s.contains("txn")).count(), 1, "{kind}: {small:?}");
+    }
+}
+
 // spec: CKP-11
 #[tokio::test]
 async fn a_checkpoint_that_disagrees_with_the_checksum_is_not_published() {

@@ -2,7 +2,7 @@
 //!
 //! Invariant: whichever checkpoint, checksum or compaction is used or passed over, the version that comes out says the same.
 
-use super::Snapshot;
+use super::{FileQuery, Snapshot};
 use crate::error::{Code, Error, Result};
 use crate::features::TableState;
 use crate::log::checkpoint::{FirstFile, read_small};
@@ -12,8 +12,8 @@ use crate::log::read::read_tail;
 use crate::log::segment::{CheckpointFiles, LogSegment, NoSegment, choose, explain};
 use crate::log::{Action, LogFile, LogTail, SmallFacts, Version};
 use crate::table::Table;
-use futures::FutureExt;
 use futures::future::BoxFuture;
+use futures::{FutureExt, TryStreamExt};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use tokio::sync::OnceCell;
@@ -236,5 +236,14 @@ impl Snapshot {
             let again = load_without(&self.table, Some(self.version), broken, warnings).await;
             again.map_err(|e| if matches!(e.code(), Code::LOG_GAP | Code::VERSION) { cause } else { e })
         })
+    }
+    /// Reads this version to its end as if these checkpoints (by the names of their files) were not there. An error when it cannot be read.
+    pub(crate) async fn reads_without(&self, checkpoints: BTreeSet<String>) -> Result<()> {
+        let other = load_without(&self.table, Some(self.version), checkpoints, Vec::new()).await?;
+        if other.segment.checkpoint.is_some() {
+            let mut files = other.checkpoint_files(FileQuery::default());
+            while files.try_next().await?.is_some() {}
+        }
+        Ok(())
     }
 }

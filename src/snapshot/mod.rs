@@ -156,9 +156,14 @@ impl Snapshot {
         };
         Ok(txn.filter(|t| !forgotten(t)).map(|t| t.version))
     }
+    /// The local time, but never later than the newest file of the log: a clock that is ahead forgets nothing that is young by the store's. (CKP-18)
+    fn now_by_log(&self) -> i64 {
+        let now = self.table.env().now().millis();
+        self.segment.newest_modified().map_or(now, |newest| newest.min(now))
+    }
     /// When a table forgets applications, it forgets those without a date as well.
     fn forgotten(&self) -> Result<impl Fn(&Txn) -> bool> {
-        let oldest = self.state.app_version_retention_ms()?.map(|ms| self.table.env().now().millis().saturating_sub(ms));
+        let oldest = self.state.app_version_retention_ms()?.map(|ms| self.now_by_log().saturating_sub(ms));
         Ok(move |txn: &Txn| oldest.is_some_and(|oldest| txn.last_updated.is_none_or(|t| t <= oldest)))
     }
     async fn older_txns(&self) -> Result<&BTreeMap<String, Txn>> {

@@ -44,6 +44,9 @@ fn stands_in(layout: &Layout, checkpoint: &CheckpointFiles) -> bool {
 /// One that a repair moves away where something stands in.
 fn say(findings: &mut Findings, kind: Kind, layout: &Layout, checkpoint: &CheckpointFiles, what: String) {
     for file in &checkpoint.files {
+        if findings.has(kind, &in_log(&file.name)) {
+            continue;
+        }
         match stands_in(layout, checkpoint) {
             true => findings.mend(kind, in_log(&file.name), what.clone(), Mend::Quarantine),
             false => findings.add(kind, in_log(&file.name), what.clone()),

@@ -1,8 +1,8 @@
 //! What the log says of live files. Kind: pure, but for vectors, which are read. Spec: DOC.
 
 use super::finding::{
-    FILE_SIZE, Findings, Kind, Mend, PARTITION_VALUE, PATH, PATH_FOREIGN, ROW_IDS_MISSING, ROW_MARK, STATS_BOUNDS, STATS_COUNT, STATS_TEXT,
-    VECTOR, VECTOR_MISSING, VECTOR_RANGE,
+    Findings, Kind, Mend, PARTITION_VALUE, PATH, PATH_FOREIGN, ROW_IDS_MISSING, ROW_MARK, STATS_BOUNDS, STATS_COUNT, STATS_TEXT, VECTOR,
+    VECTOR_MISSING, VECTOR_RANGE,
 };
 use crate::data::vector;
 use crate::env::Env;
@@ -58,9 +58,6 @@ impl FileCheck {
         let mut vectors = Vec::new();
         for row in 0..batch.len() {
             let add = batch.add(row);
-            if add.size < 0 {
-                findings.add(FILE_SIZE, &add.path, format!("the log says that the file has {} bytes", add.size));
-            }
             self.partition_values(&add, findings);
             if let (Some(text), Some(raw)) = (&add.stats, &raw) {
                 self.text(&add.path, text, raw, row, findings);

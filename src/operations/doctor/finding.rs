@@ -46,6 +46,8 @@ pub(super) enum Mend {
     Recount(i64),
     /// Moves the object to the quarantine folder.
     Quarantine,
+    /// The same, once the store's clock says that no running writer can still be about to name it.
+    QuarantineOrphan,
     /// Records this as the highest row id.
     RaiseRowMark(i64),
 }

@@ -130,11 +130,7 @@ impl Doctor {
         }
         // What nobody names is an orphan only when everybody was asked.
         let all_named = self.name_removed(&snapshot, &mut ledger).await?;
-        let orphans = if is_newest && all_named && whole.is_some() {
-            Some(snapshot.state().deleted_file_retention_ms().unwrap_or(i64::MAX))
-        } else {
-            None
-        };
+        let orphans = if is_newest && all_named && whole.is_some() { Some(repair::orphan_age(&snapshot)) } else { None };
         objects::compare(table, ledger, orphans, &snapshot, &mut findings).await?;
         if snapshot.state().highest_row_id().is_some() && whole.is_some() {
             row_ids::overlaps(&snapshot, &mut findings).await?;

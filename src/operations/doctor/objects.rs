@@ -5,12 +5,14 @@
 use super::finding::{CHANGE_FILE, FILE_MISSING, FILE_SIZE, FILE_TWICE, Findings, Mend, ORPHAN, SIDECAR, SIDECAR_ORPHAN};
 use super::ledger::{Entry, Ledger, Mention, inside};
 use crate::error::Result;
+use crate::operations::vacuum::decide::{Hidden, other_table};
 use crate::snapshot::Snapshot;
 use crate::storage::failure;
 use crate::table::Table;
 use futures::{StreamExt, TryStreamExt, stream};
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 const SIDECARS: &str = "_delta_log/_sidecars/";
@@ -55,9 +57,13 @@ pub(super) async fn compare(
 ) -> Result<()> {
     let root = table.root();
     let prefix = Some(root.prefix()).filter(|prefix| !prefix.as_ref().is_empty());
+    let mut other_tables = BTreeSet::new();
     let mut objects = root.store().list(prefix);
     while let Some(object) = objects.try_next().await.map_err(|e| failure(e, "listing", root.prefix().as_ref()))? {
         let Some(path) = inside(root, &object.location) else { continue };
+        if let Some(other) = other_table(&path) {
+            other_tables.insert(other.to_owned());
+        }
         let bytes = i64::try_from(object.size).unwrap_or(i64::MAX);
         ledger.say(&path, Mention::Stored { bytes, modified: object.last_modified.timestamp_millis() })?;
     }
@@ -66,8 +72,8 @@ pub(super) async fn compare(
     let rules = Rules {
         orphans_before: orphans.map(oldest),
         changes_since: oldest(state.deleted_file_retention_ms().unwrap_or(i64::MAX)),
-        partitions: state.partition_columns().iter().filter_map(|name| state.physical_name(name)).map(|name| format!("{name}=")).collect(),
-        foreign_metadata: state.property("delta.universalFormat.enabledFormats").is_some_and(|formats| !formats.trim().is_empty()),
+        hidden: Hidden::of(state),
+        other_tables,
     };
     ledger.read(table.env(), |entry| rules.judge(&entry, findings)).await
 }
@@ -77,10 +83,10 @@ struct Rules {
     orphans_before: Option<i64>,
     /// Change files of older commits may have been vacuumed.
     changes_since: i64,
-    /// How folders of partitions begin.
-    partitions: Vec<String>,
-    /// Whether another format keeps its metadata beside ours.
-    foreign_metadata: bool,
+    /// What vacuum passes over.
+    hidden: Hidden,
+    /// Folders of tables that lie inside this one.
+    other_tables: BTreeSet<String>,
 }
 
 impl Rules {
@@ -95,7 +101,7 @@ impl Rules {
         }
         if let Some(bytes) = live.first() {
             match stored {
-                None => findings.mend(FILE_MISSING, path, "the file is not there", Mend::Drop),
+                None => findings.mend(FILE_MISSING, path, "the store does not list the file", Mend::Drop),
                 Some((found, _)) if found != *bytes => {
                     findings.mend(FILE_SIZE, path, format!("the log says {bytes} bytes, the file has {found}"), Mend::Resize(found));
                 }
@@ -127,22 +133,11 @@ impl Rules {
         {
             let what = format!("nothing names the object ({bytes} bytes)");
             match path.starts_with(SIDECARS) {
-                true => findings.mend(SIDECAR_ORPHAN, path, what, Mend::Quarantine),
-                false if self.is_hidden(path) => {}
-                false => findings.mend(ORPHAN, path, what, Mend::Quarantine),
+                true => findings.mend(SIDECAR_ORPHAN, path, what, Mend::QuarantineOrphan),
+                false if self.hidden.hides(path) || self.other_tables.iter().any(|folder| path.starts_with(folder.as_str())) => {}
+                false => findings.mend(ORPHAN, path, what, Mend::QuarantineOrphan),
             }
         }
-    }
-
-    /// Whether some folder on the way, or the file, has a name that vacuum passes over too.
-    fn is_hidden(&self, path: &str) -> bool {
-        let hides = |step: &str| {
-            step.starts_with(['_', '.'])
-                && !self.partitions.iter().any(|p| step.starts_with(p.as_str()))
-                && !step.starts_with("_change_data")
-                && !step.starts_with("_delta_index")
-        };
-        path.split('/').any(hides) || self.foreign_metadata && path.starts_with("metadata/")
     }
 }
 

@@ -1,7 +1,8 @@
 use super::*;
 
 fn judged(path: &str, mentions: &[Mention]) -> Vec<(&'static str, String)> {
-    let rules = Rules { orphans_before: Some(100), changes_since: 100, partitions: vec!["_p=".to_owned()], foreign_metadata: true };
+    let hidden = Hidden { partitions: vec!["_p=".to_owned()], metadata: true };
+    let rules = Rules { orphans_before: Some(100), changes_since: 100, hidden, other_tables: BTreeSet::from(["p=1/inner/".to_owned()]) };
     let mut findings = Findings::new(10);
     rules.judge(&Entry { path: path.to_owned(), mentions: mentions.to_vec() }, &mut findings);
     findings.finish().into_iter().map(|f| (f.code, f.message)).collect()
@@ -21,6 +22,8 @@ fn only_old_objects_that_nobody_names_are_orphans_and_hidden_ones_are_none() {
         assert!(codes(path, &[NEW]).is_empty(), "{path}");
         assert!(codes(path, &[OLD, Mention::Named]).is_empty(), "{path}");
     }
+    // spec: DOC-16
+    assert!(codes("p=1/inner/a.parquet", &[OLD]).is_empty() && codes("p=1/inne/a.parquet", &[OLD]).len() == 1);
     for path in ["_delta_log/0.json", "_quarantine/1/a", "_x/a", ".a", "p=1/.a.crc", "metadata/v1.json", "_SUCCESS"] {
         assert!(codes(path, &[OLD]).is_empty(), "{path}");
     }

@@ -94,7 +94,8 @@ async fn relocate(table: &Table, from: &Path, to: &Path) -> Result<u64> {
     let store = table.root().store();
     let bytes = store.head(from).await.map_err(|e| failure(e, "looking at an object", from.as_ref()))?.size;
     if from.as_ref().contains("_delta_log/") {
-        let body = get(store.as_ref(), from).await?.unwrap_or_default();
+        let gone = || Error::new(Code::CONFLICT, "a file of the log was deleted while it was moved").with("path", from);
+        let body = get(store.as_ref(), from).await?.ok_or_else(gone)?;
         match create(table.root().store_once().as_ref(), to, body).await {
             PutOutcome::Created => {}
             PutOutcome::Exists => return Err(Error::new(Code::CONFLICT, "something is there already").with("path", to)),

@@ -6,23 +6,25 @@
 use super::finding::{Finding, Mend};
 use super::layout::in_log;
 use super::ledger::{Place, place};
-use super::{Doctor, quarantine};
+use super::{Doctor, checkpoints, quarantine};
 use crate::data::scan::FileTask;
 use crate::error::{Code, Error, Result};
 use crate::features::TableState;
 use crate::log::hint::LAST_CHECKPOINT;
 use crate::log::{Add, Version};
 use crate::operations::overwrite::remove_of;
+use crate::operations::vacuum::UNNAMED_LEAST_MS;
+use crate::operations::vacuum::clock::store_now;
 use crate::operations::{Plan, Report, refused};
 use crate::snapshot::{FileQuery, Snapshot};
 use crate::storage::failure;
 use crate::table::Table;
 use crate::transaction::{CommitOutcome, Committed, OperationInfo, ReadScope};
 use futures::TryStreamExt;
-use object_store::ObjectStoreExt;
+use object_store::{ObjectMeta, ObjectStoreExt};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 const OPERATION: &str = "REPAIR";
@@ -77,8 +79,11 @@ impl Doctor {
             row_mark: None,
             left: 0,
         };
+        let orphans_before = orphans_before(snapshot.as_ref(), &found).await?;
+        let checkpoints_stay = !reads_without_its_checkpoints(snapshot.as_ref(), &found).await?;
         for finding in &found {
-            if !plan.take(&looking.table, snapshot.as_ref(), finding).await? {
+            let stays = checkpoints_stay && moves_checkpoint(finding);
+            if stays || !plan.take(&looking.table, snapshot.as_ref(), finding, orphans_before).await? {
                 plan.left += 1;
             }
         }
@@ -99,6 +104,13 @@ impl Doctor {
         let (log, data): (Vec<&String>, Vec<&String>) = plan.moves.iter().partition(|path| path.starts_with("_delta_log/"));
         if !plan.is_empty() {
             still_stands(&table, plan.summary.read_version).await?;
+        }
+        for path in plan.files.iter().filter(|(_, change)| **change == Change::Drop).map(|(path, _)| path) {
+            if !is_gone(&table, path).await? {
+                return Err(Error::new(Code::CONFLICT, "a file that the repair takes out of the table is there by now")
+                    .with("path", path)
+                    .help("plan the repair anew"));
+            }
         }
         for path in log {
             quarantine::put(&table, &folder, path, &mut actual).await?;
@@ -151,7 +163,13 @@ impl Doctor {
 
 impl RepairPlan {
     /// Whether it mends this finding.
-    async fn take(&mut self, table: &Table, snapshot: Option<&Arc<Snapshot>>, finding: &Finding) -> Result<bool> {
+    async fn take(
+        &mut self,
+        table: &Table,
+        snapshot: Option<&Arc<Snapshot>>,
+        finding: &Finding,
+        orphans_before: Option<i64>,
+    ) -> Result<bool> {
         let Some(mend) = &finding.mend else { return Ok(false) };
         let object = &finding.object;
         let file = || match place(table.root(), object) {
@@ -159,11 +177,12 @@ impl RepairPlan {
             _ => None,
         };
         match (mend, snapshot) {
-            (Mend::Quarantine, _) => {
+            (Mend::Quarantine | Mend::QuarantineOrphan, _) => {
                 if self.moves.contains(object) {
                     return Ok(true);
                 }
                 let bytes = match table.root().store().head(&table.root().key(object)).await {
+                    Ok(meta) if *mend == Mend::QuarantineOrphan && !is_older(&meta, orphans_before) => return Ok(false),
                     Ok(meta) => meta.size,
                     Err(object_store::Error::NotFound { .. }) => return Ok(false),
                     Err(e) => return Err(failure(e, "looking at an object", object)),
@@ -177,7 +196,12 @@ impl RepairPlan {
                 self.summary.act("domain", 0);
                 self.summary.item(object, 0, finding.code);
             }
-            (Mend::Drop, Some(_)) => self.change(object.clone(), Change::Drop, finding),
+            (Mend::Drop, Some(_)) => {
+                if !is_gone(table, object).await? {
+                    return Ok(false);
+                }
+                self.change(object.clone(), Change::Drop, finding);
+            }
             (Mend::Resize(bytes), Some(snapshot)) => {
                 if !reads_as_parquet(snapshot, object, *bytes).await {
                     return Ok(false);
@@ -195,7 +219,7 @@ impl RepairPlan {
     /// A hint must not lead to a checkpoint that goes.
     async fn let_hint_go(&mut self, table: &Table) -> Result<()> {
         let hint = in_log(LAST_CHECKPOINT);
-        if self.moves.contains(&hint) || !self.moves.iter().any(|path| path.starts_with("_delta_log/") && path.contains(".checkpoint.")) {
+        if self.moves.contains(&hint) || !self.moves.iter().any(|path| is_checkpoint(path)) {
             return Ok(());
         }
         match table.root().store().head(&table.root().key(&hint)).await {
@@ -226,12 +250,61 @@ impl RepairPlan {
     }
 }
 
+/// For how long at least an object that nobody names may belong to a writer that still runs, in milliseconds.
+pub(super) fn orphan_age(snapshot: &Snapshot) -> i64 {
+    snapshot.state().deleted_file_retention_ms().unwrap_or(i64::MAX).max(UNNAMED_LEAST_MS)
+}
+
+/// Before when, by the store's clock, an orphan must have been written to be moved. The store is asked only when there is one.
+async fn orphans_before(snapshot: Option<&Arc<Snapshot>>, found: &[Finding]) -> Result<Option<i64>> {
+    let Some(snapshot) = snapshot.filter(|_| found.iter().any(|f| f.mend == Some(Mend::QuarantineOrphan))) else { return Ok(None) };
+    let now = store_now(snapshot, &mut Vec::new()).await?;
+    Ok(Some(now.millis().saturating_sub(orphan_age(snapshot))))
+}
+
+fn is_older(meta: &ObjectMeta, before: Option<i64>) -> bool {
+    before.is_some_and(|before| meta.last_modified.timestamp_millis() < before)
+}
+
+/// Whether the file is not there; that a listing lacks it, proves nothing: it may lie behind a link, or the listing may not be whole.
+async fn is_gone(table: &Table, path: &str) -> Result<bool> {
+    match table.root().store().head(&table.root().key(path)).await {
+        Ok(_) => Ok(false),
+        Err(object_store::Error::NotFound { .. }) => Ok(true),
+        Err(e) => Err(failure(e, "looking at a data file", path)),
+    }
+}
+
+fn is_checkpoint(path: &str) -> bool {
+    path.starts_with("_delta_log/") && path.contains(".checkpoint.")
+}
+
+fn moves_checkpoint(finding: &Finding) -> bool {
+    finding.mend == Some(Mend::Quarantine) && is_checkpoint(&finding.object)
+}
+
+/// Whether the version can be read to its end when all checkpoints are gone that the findings would move: that each has something which
+/// stands in for it by name, does not say that it reads.
+async fn reads_without_its_checkpoints(snapshot: Option<&Arc<Snapshot>>, found: &[Finding]) -> Result<bool> {
+    let moved = found.iter().filter(|f| moves_checkpoint(f)).filter_map(|f| f.object.strip_prefix("_delta_log/"));
+    let moved: BTreeSet<String> = moved.map(str::to_owned).collect();
+    if moved.is_empty() {
+        return Ok(true);
+    }
+    let Some(snapshot) = snapshot else { return Ok(false) };
+    match snapshot.reads_without(moved).await {
+        Ok(()) => Ok(true),
+        Err(e) if checkpoints::is_damage(&e) => Ok(false),
+        Err(e) => Err(e),
+    }
+}
+
 /// Whether a file of another size than the log says is a Parquet file with as many rows as the log says, if it says so.
 async fn reads_as_parquet(snapshot: &Arc<Snapshot>, path: &str, bytes: i64) -> bool {
     let Ok(changes) = matching(snapshot, &BTreeMap::from([(path.to_owned(), Change::Resize(bytes))])).await else { return false };
     let [(add, records, _)] = changes.as_slice() else { return false };
-    let Ok(mut task) = FileTask::of_add(add) else { return false };
-    (task.size, task.num_records) = (bytes.unsigned_abs(), None);
+    let Ok(mut task) = FileTask::of_add(&Add { size: bytes, ..add.clone() }) else { return false };
+    task.num_records = None;
     let Ok(scan) = snapshot.scan().build() else { return false };
     let rows = scan.physical_rows(&task).await.ok().and_then(|rows| i64::try_from(rows).ok());
     rows.is_some() && records.is_none_or(|records| rows == Some(records))
@@ -257,7 +330,8 @@ async fn matching(snapshot: &Arc<Snapshot>, wanted: &BTreeMap<String, Change>) -
 async fn still_stands(table: &Table, version: Option<Version>) -> Result<()> {
     let newest = match table.snapshot().await {
         Ok(snapshot) => Some(snapshot.version()),
-        Err(_) => version,
+        Err(e) if checkpoints::is_damage(&e) => version,
+        Err(e) => return Err(e),
     };
     match newest == version {
         true => Ok(()),

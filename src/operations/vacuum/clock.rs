@@ -10,7 +10,7 @@ use object_store::{ObjectStoreExt, PutPayload};
 
 /// The store's time: that of an object which is written, looked at and deleted. Where nothing can be written, the time of the newest file of
 /// the log, which is never too late. Three requests.
-pub(super) async fn store_now(snapshot: &Snapshot, warnings: &mut Vec<String>) -> Result<Timestamp> {
+pub(in crate::operations) async fn store_now(snapshot: &Snapshot, warnings: &mut Vec<String>) -> Result<Timestamp> {
     let table = snapshot.table();
     let key = table.root().log_key(&format!(".lakebed-{}.tmp", table.env().new_uuid().simple()));
     let store = table.root().store();
@@ -26,9 +26,7 @@ pub(super) async fn store_now(snapshot: &Snapshot, warnings: &mut Vec<String>) -
         Ok(millis) => return Ok(Timestamp(millis)),
         Err(e) => failure(e, "asking for the store's time", key.as_ref()),
     };
-    let segment = snapshot.segment();
-    let files = segment.commits.iter().chain(segment.checkpoint.iter().flat_map(|c| &c.files)).chain(&segment.checksums);
-    match files.map(|file| file.modified).max() {
+    match snapshot.segment().newest_modified() {
         Some(millis) => {
             warnings.push(format!("the store's time is not known, so that of the newest commit stands in: {}", failed.message()));
             Ok(Timestamp(millis))

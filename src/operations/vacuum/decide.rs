@@ -91,15 +91,15 @@ pub(super) struct Rules {
 
 /// Which names Spark's rule hides.
 #[derive(Clone, Debug)]
-pub(super) struct Hidden {
+pub(in crate::operations) struct Hidden {
     /// `column=` of every partition column, by both its names.
-    partitions: Vec<String>,
+    pub(in crate::operations) partitions: Vec<String>,
     /// Whether another format keeps its own metadata in the folder `metadata`.
-    metadata: bool,
+    pub(in crate::operations) metadata: bool,
 }
 
 impl Hidden {
-    pub(super) fn of(state: &TableState) -> Hidden {
+    pub(in crate::operations) fn of(state: &TableState) -> Hidden {
         let logical = state.partition_columns().iter();
         let physical = logical.clone().filter_map(|name| state.physical_name(name));
         let formats = state.property("delta.universalFormat.enabledFormats");
@@ -110,7 +110,7 @@ impl Hidden {
     }
     /// Whether any part of the path is hidden: its name begins with `_` or `.`, unless it is a partition, change data or a Bloom filter
     /// index.
-    fn hides(&self, path: &str) -> bool {
+    pub(in crate::operations) fn hides(&self, path: &str) -> bool {
         let part = |name: &str| {
             let odd = name.starts_with(['_', '.']);
             odd && !name.starts_with("_change_data")
@@ -168,7 +168,7 @@ fn is_leftover(path: &str) -> bool {
 }
 
 /// The folder of another table that lies inside this one, when the path is one of its log.
-pub(super) fn other_table(path: &str) -> Option<&str> {
+pub(in crate::operations) fn other_table(path: &str) -> Option<&str> {
     path.find("/_delta_log/").map(|at| &path[..=at])
 }
 

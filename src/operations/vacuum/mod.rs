@@ -3,8 +3,8 @@
 //! Planning lists and decides; executing announces it by a commit (VACUUM START), looks again whether anything has come back, deletes, and
 //! says so by another commit (VACUUM END). A run that dies at any step is simply run again.
 
-mod clock;
-mod decide;
+pub(super) mod clock;
+pub(super) mod decide;
 mod execute;
 mod inventory;
 mod known;
@@ -31,7 +31,7 @@ use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// What nothing names is left alone while it is younger than this, whatever the retention: a running writer may be about to name it.
-const UNNAMED_LEAST_MS: i64 = 24 * 3_600_000;
+pub(super) const UNNAMED_LEAST_MS: i64 = 24 * 3_600_000;
 /// The same where the caller permits a shorter retention than the table's.
 const UNNAMED_SHORT_MS: i64 = 3_600_000;
 /// How often a plan is made anew because the table took a file back meanwhile.

@@ -125,7 +125,7 @@ impl Snapshot {
 
     /// Removed files that are not younger than this are forgotten.
     pub(super) fn oldest_removed(&self) -> Result<i64> {
-        Ok(self.table().env().now().millis().saturating_sub(self.state().deleted_file_retention_ms()?))
+        Ok(self.now_by_log().saturating_sub(self.state().deleted_file_retention_ms()?))
     }
 
     /// Sorts and encodes one run of all files, on a thread of its own.

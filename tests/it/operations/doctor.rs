@@ -3,8 +3,11 @@
 use super::row_changes::{Row, batch, made};
 use super::*;
 use crate::support::folders::copy_folder;
+use crate::support::stores::{Fault, Faulty, Kind};
 use futures::TryStreamExt;
-use lakebed::{Clock, Code, Finding, Severity, Timestamp, Version};
+use lakebed::{Clock, Code, Finding, PathLogStore, Severity, TableRoot, Timestamp, Version};
+use object_store::ObjectStore;
+use object_store::memory::InMemory;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
@@ -42,6 +45,16 @@ fn newest(folder: &Path) -> i64 {
 fn later(folder: &Path, days: i64) -> Table {
     let env = Env::system().with_clock(Arc::new(At(newest(folder) + days * DAY_MS)));
     Table::at(folder.to_str().unwrap()).env(env).open().unwrap()
+}
+
+/// Makes a file, or all files of a folder, so many hours older for the store.
+fn aged(path: &Path, hours: u64) {
+    if path.is_dir() {
+        return std::fs::read_dir(path).unwrap().for_each(|entry| aged(&entry.unwrap().path(), hours));
+    }
+    let file = std::fs::File::options().write(true).open(path).unwrap();
+    let modified = file.metadata().unwrap().modified().unwrap();
+    file.set_modified(modified - std::time::Duration::from_secs(hours * 3600)).unwrap();
 }
 
 fn codes(found: &[Finding]) -> BTreeSet<String> {
@@ -137,6 +150,7 @@ async fn a_repair_shows_its_plan_mends_without_deleting_and_can_be_undone() {
     let lost = std::fs::read(root.join(&gone)).unwrap();
     std::fs::remove_file(root.join(&gone)).unwrap();
     std::fs::write(root.join("stray.parquet"), b"nobody names me").unwrap();
+    aged(&root.join("stray.parquet"), 30 * 24);
     std::fs::write(root.join("_delta_log/_last_checkpoint"), b"{\"version\":").unwrap();
     let table = later(root, 30);
 
@@ -225,7 +239,9 @@ async fn repairs_mend_what_they_can_and_never_make_it_worse() {
         let expected: Value = serde_json::from_str(&std::fs::read_to_string(case.join("expected.json")).unwrap()).unwrap();
         let folder = tempfile::tempdir().unwrap();
         copy_folder(&case.join("table"), folder.path());
-        let table = later(folder.path(), expected["days"].as_i64().unwrap_or(0));
+        let days = expected["days"].as_i64().unwrap_or(0);
+        aged(folder.path(), 24 * days as u64);
+        let table = later(folder.path(), days);
         let before = table.doctor().deep(true).run().await.unwrap();
         let repaired = table.doctor().deep(true).repair().await;
         let after = later(folder.path(), 0).doctor().deep(true).run().await.unwrap();
@@ -236,6 +252,139 @@ async fn repairs_mend_what_they_can_and_never_make_it_worse() {
         }
     }
     assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+// spec: DOC-16
+#[tokio::test]
+async fn what_a_running_writer_may_still_name_and_tables_inside_are_left() {
+    let place = made(&[], &[("delta.deletedFileRetentionDuration", "interval 1 hours")]).await;
+    append(&place.table, vec![batch(&[row(1)])]).run().await.unwrap();
+    let root = place.folder.path();
+    std::fs::create_dir_all(root.join("inner/_delta_log")).unwrap();
+    for (name, hours) in
+        [("young.parquet", 2), ("old.parquet", 30), ("inner/_delta_log/00000000000000000000.json", 30), ("inner/a.parquet", 30)]
+    {
+        std::fs::write(root.join(name), b"nobody names me").unwrap();
+        aged(&root.join(name), hours);
+    }
+    let objects = |found: &[Finding]| found.iter().map(|f| format!("{} {}", f.code, f.object)).collect::<Vec<_>>();
+    assert_eq!(objects(&place.table.doctor().run().await.unwrap()), ["LB-DOC-ORPHAN old.parquet"], "a day is the least");
+    // A clock that is ahead tells more, and moves nothing that is young for the store.
+    let ahead = later(root, 30);
+    assert_eq!(objects(&ahead.doctor().run().await.unwrap()), ["LB-DOC-ORPHAN old.parquet", "LB-DOC-ORPHAN young.parquet"]);
+    let plan = ahead.doctor().plan().await.unwrap();
+    assert_eq!((plan.left(), plan.summary().amount("quarantine").count), (1, 1));
+    ahead.doctor().execute(plan).await.unwrap();
+    let is_there = |name: &str| root.join(name).exists();
+    assert!(is_there("young.parquet") && is_there("inner/a.parquet") && !is_there("old.parquet"));
+}
+
+// spec: DOC-17
+#[cfg(unix)]
+#[tokio::test]
+async fn a_file_that_is_there_is_never_taken_out_of_the_table() {
+    // Links are read and not listed.
+    let linked = made(&["p"], &[]).await;
+    append(&linked.table, vec![batch(&[row(1)])]).run().await.unwrap();
+    let root = linked.folder.path();
+    std::fs::rename(root.join("p=p"), root.join("_moved")).unwrap();
+    std::os::unix::fs::symlink("_moved", root.join("p=p")).unwrap();
+    assert_eq!(ids(&linked.table).await, [1]);
+    assert_eq!(codes(&linked.table.doctor().run().await.unwrap()), BTreeSet::from(["FILE-MISSING".to_owned()]));
+    let plan = linked.table.doctor().plan().await.unwrap();
+    assert_eq!((plan.left(), plan.summary().actions.len()), (1, 0));
+    assert_eq!(linked.table.doctor().execute(plan).await.unwrap().version, None);
+    assert_eq!(ids(&linked.table).await, [1]);
+
+    let place = made(&[], &[]).await;
+    append(&place.table, vec![batch(&[row(1)])]).run().await.unwrap();
+    let file = place.folder.path().join(place.named_files().first().unwrap());
+    let aside = place.folder.path().join("_aside");
+    std::fs::rename(&file, &aside).unwrap();
+    let plan = place.table.doctor().plan().await.unwrap();
+    assert_eq!(plan.summary().amount("remove").count, 1);
+    std::fs::rename(&aside, &file).unwrap();
+    assert_eq!(place.table.doctor().execute(plan).await.unwrap_err().code(), Code::CONFLICT);
+    assert_eq!(ids(&place.table).await, [1]);
+}
+
+// spec: DOC-18
+#[tokio::test]
+async fn the_last_checkpoint_that_reads_is_not_moved_whatever_its_form() {
+    let place = made(&[], &[]).await;
+    let log = place.folder.path().join("_delta_log");
+    for id in 1..=5 {
+        append(&place.table, vec![batch(&[row(id)])]).run().await.unwrap();
+        if id == 2 || id == 4 {
+            place.table.checkpoint().run().await.unwrap();
+        }
+    }
+    let odd = log.join("00000000000000000004.checkpoint.80a083e8-7026-4e79-81be-64bd76c43a11.parquet");
+    std::fs::rename(log.join("00000000000000000004.checkpoint.parquet"), &odd).unwrap();
+    for version in 0..2 {
+        std::fs::remove_file(log.join(format!("{version:020}.json"))).unwrap();
+    }
+    let moved = |plan: &lakebed::RepairPlan| plan.summary().amount("quarantine").count;
+    let plan = later(place.folder.path(), 0).doctor().plan().await.unwrap();
+    assert!(moved(&plan) >= 1, "the older one stands in: {plan:?}");
+    let older = log.join("00000000000000000002.checkpoint.parquet");
+    let body = std::fs::read(&older).unwrap();
+    std::fs::write(&older, &body[..body.len() / 2]).unwrap();
+
+    let table = later(place.folder.path(), 0);
+    let found = table.doctor().run().await.unwrap();
+    assert!(codes(&found).is_superset(&BTreeSet::from(["CKPT-BROKEN", "CKPT-FORM"].map(str::to_owned))), "{found:?}");
+    let plan = table.doctor().plan().await.unwrap();
+    assert_eq!((moved(&plan), plan.left()), (0, found.len() as u64), "{plan:?}");
+    table.doctor().execute(plan).await.unwrap();
+    assert!(odd.exists());
+    assert_eq!(ids(&later(place.folder.path(), 0)).await, [1, 2, 3, 4, 5]);
+}
+
+// spec: DOC-19
+#[tokio::test]
+async fn a_store_that_fails_and_a_file_that_vanishes_end_a_repair_before_it_moves_anything() {
+    let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
+    let on = |store: Arc<dyn ObjectStore>| {
+        let root = TableRoot::with_store("memory:///t/".parse().unwrap(), store, object_store::path::Path::from("t"));
+        Table::with_log(root.clone(), Arc::new(PathLogStore::new(root)), Env::system())
+    };
+    let table = on(Arc::clone(&store));
+    table.create(columns(&[("id", DataType::Long)])).run().await.unwrap();
+    let hint = object_store::path::Path::from("t/_delta_log/_last_checkpoint");
+    store.put_opts(&hint, "{".into(), Default::default()).await.unwrap();
+    let plan = table.doctor().plan().await.unwrap();
+    assert_eq!(plan.summary().amount("quarantine").count, 1);
+    let objects = || async { store.list(None).map_ok(|o| o.location.to_string()).try_collect::<BTreeSet<_>>().await.unwrap() };
+    let before = objects().await;
+
+    let unlisted = on(Faulty::new(Arc::clone(&store), |kind, _, _| (kind == Kind::List).then_some(Fault::Refuse)));
+    assert_eq!(unlisted.doctor().execute(plan.clone()).await.unwrap_err().code(), Code::STORE);
+    assert_eq!(objects().await, before);
+    let vanishing =
+        Faulty::new(Arc::clone(&store), |kind, key, _| (kind == Kind::Get && key.ends_with("_last_checkpoint")).then_some(Fault::Missing));
+    assert_eq!(on(vanishing).doctor().execute(plan.clone()).await.unwrap_err().code(), Code::CONFLICT);
+    assert_eq!(objects().await, before, "nothing empty takes its place");
+    table.doctor().execute(plan).await.unwrap();
+    assert_ne!(objects().await, before);
+}
+
+// spec: DOC-2
+#[tokio::test]
+async fn one_thing_that_is_wrong_with_a_file_is_told_once() {
+    let place = made(&[], &[]).await;
+    append(&place.table, vec![batch(&[row(1)])]).run().await.unwrap();
+    let log = place.folder.path().join("_delta_log");
+    let commit = log.join("00000000000000000001.json");
+    let size = format!("\"size\":{}", place.actions(1, "add")[0]["size"]);
+    std::fs::write(&commit, std::fs::read_to_string(&commit).unwrap().replace(&size, "\"size\":-5")).unwrap();
+    let _ = std::fs::remove_file(log.join("00000000000000000001.crc"));
+    let table = later(place.folder.path(), 0);
+    let found = table.doctor().run().await.unwrap();
+    assert_eq!(found.iter().map(|f| f.code).collect::<Vec<_>>(), ["LB-DOC-FILE-SIZE"]);
+    table.doctor().repair().await.unwrap();
+    assert!(table.doctor().run().await.unwrap().is_empty(), "the true size is named");
+    assert_eq!(ids(&table).await, [1]);
 }
 
 // spec: DOC-2
