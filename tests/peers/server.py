@@ -4,7 +4,8 @@ each in a Spark session of its own: what costs is one driver thread's planning, 
 
 usage: server.py PEERS WORK PORT     (S3_ENDPOINT, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY add s3a:// to Spark)
 POST / with a JSON object; the answer is a JSON object, `{"error": …}` when the peer refused:
-  {"op":"sql","sql":[…]}                    runs statements; the last one's rows as JSON texts in "rows"
+  {"op":"sql","sql":[…]}                    runs statements; the last one's rows as JSON texts in "rows". `hold(x, 'FOLDER')` in a statement is x, but makes
+                                            FOLDER/began and waits for FOLDER/go (two minutes at most): what happens between is concurrent to it
   {"op":"digest","sql":"SELECT …"}          digest of a query's rows by Spark
   {"op":"deltalake","path":…,"version":…}   digest of a table's rows by deltalake, its version and its partition columns
   {"op":"deltalake_write","path":…,"parquet":…,"mode":…,"partition_by":[…]}   appends a Parquet file by deltalake
@@ -17,14 +18,29 @@ import json
 import os
 import queue
 import sys
+import time
 
 import digest
 import spark as spark_peer
 
 PEERS, WORK, PORT = sys.argv[1], sys.argv[2], int(sys.argv[3])
 S3 = (os.environ["S3_ENDPOINT"], os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"]) if os.environ.get("S3_ENDPOINT") else None
+HOLD_SECONDS = 120
+
+
+def hold(x, folder):
+    open(f"{folder}/began", "w").close()
+    end = time.monotonic() + HOLD_SECONDS
+    while not os.path.exists(f"{folder}/go"):
+        if time.monotonic() > end:
+            raise TimeoutError(f"nobody made {folder}/go")
+        time.sleep(0.02)
+    return x
+
+
 SESSIONS = queue.SimpleQueue()
 for session in (first := spark_peer.session(PEERS, WORK, S3), first.newSession()):
+    session.udf.register("hold", hold, "bigint")
     SESSIONS.put(session)
 S3_OPTIONS = {"AWS_ENDPOINT_URL": S3[0], "AWS_ACCESS_KEY_ID": S3[1], "AWS_SECRET_ACCESS_KEY": S3[2], "AWS_REGION": "us-east-1", "AWS_ALLOW_HTTP": "true",
               "conditional_put": "etag"} if S3 else None

@@ -1,6 +1,7 @@
 """One Spark session with Delta Lake, as tests and fixture makers share it."""
 import glob
 import os
+import sys
 
 
 def session(peers, work, s3=None):
@@ -10,6 +11,7 @@ def session(peers, work, s3=None):
     jars = sorted(glob.glob(f"{peers}/jars/*.jar") + (glob.glob(f"{peers}/jars-s3a/*.jar") if s3 else []))
     os.makedirs(work, exist_ok=True)
     os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
+    os.environ["PYSPARK_PYTHON"] = sys.executable
     conf = {
         "spark.jars": ",".join(jars),
         "spark.driver.memory": "2g",

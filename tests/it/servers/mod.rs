@@ -3,6 +3,7 @@
 mod alter;
 mod changes;
 mod clustering;
+mod conflicts;
 mod copies;
 mod differential;
 mod doctor;
