@@ -73,6 +73,7 @@ pub(super) struct Choices {
     app: Option<(String, i64)>,
     user_metadata: Option<String>,
     if_version: Option<Version>,
+    reads_base: bool,
     options: WriteOptions,
 }
 
@@ -146,6 +147,12 @@ impl Append {
     /// Refuses with `LB-CONFLICT` when the table is not at this version.
     pub fn if_version(mut self, version: Version) -> Self {
         self.choices.if_version = Some(version);
+        self
+    }
+    /// The rows were computed from this version of the table: the commit stands on it and has read all of it.
+    pub(crate) fn reading(mut self, base: Arc<Snapshot>) -> Self {
+        self.base = Some(base);
+        self.choices.reads_base = true;
         self
     }
     /// Sizes of files.
@@ -433,6 +440,9 @@ pub(super) fn stage(
     };
     if base.is_some() && choices.mode == SaveMode::Overwrite {
         transaction.read(reads);
+    }
+    if choices.reads_base {
+        transaction.read(ReadScope::Table);
     }
     if let Some(protocol) = &plan.protocol {
         transaction.set_protocol(protocol.clone());

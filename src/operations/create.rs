@@ -8,6 +8,7 @@ use crate::error::{Code, Error, Result};
 use crate::features::{ChangedTable, NewTable, TableState, new_table, replaced_table};
 use crate::log::{Add, StringMap};
 use crate::schema::{FieldPath, Struct, evolve};
+use crate::snapshot::Snapshot;
 use crate::table::Table;
 use crate::transaction::{CommitOutcome, OperationInfo, ReadScope};
 use arrow::array::RecordBatch;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 /// Makes a table, empty or with rows.
 pub struct Create {
     table: Table,
+    base: Option<Arc<Snapshot>>,
     new: NewTable,
     mode: Mode,
     rows: Option<(SchemaRef, BoxStream<'static, Result<RecordBatch>>)>,
@@ -37,7 +39,7 @@ impl Table {
     /// Starts making a table here.
     pub fn create(&self, schema: Struct) -> Create {
         let new = NewTable { schema, ..NewTable::default() };
-        Create { table: self.clone(), new, mode: Mode::Refuse, rows: None, options: WriteOptions::default() }
+        Create { table: self.clone(), base: None, new, mode: Mode::Refuse, rows: None, options: WriteOptions::default() }
     }
     /// Starts replacing what the table here holds: its rows, columns, partitioning, comment and properties. Its id and history stay.
     pub fn replace(&self, schema: Struct) -> Create {
@@ -86,6 +88,11 @@ impl Create {
         self.rows = Some((schema, batches));
         self
     }
+    /// The rows were computed from this version of the table, which is the one that is replaced.
+    pub(crate) fn reading(mut self, base: Arc<Snapshot>) -> Self {
+        self.base = Some(base);
+        self
+    }
     /// Sizes of files.
     pub fn write_options(mut self, options: WriteOptions) -> Self {
         self.options = options;
@@ -96,11 +103,15 @@ impl Create {
     /// `LB-PROPERTY`, `LB-FEATURE-WRITE`; `LB-CONFLICT` when a table that is replaced has changed meanwhile. Then nothing was
     /// committed, and files that were written are deleted.
     pub async fn run(self) -> Result<Report> {
-        let Create { table, mut new, mode, rows, options } = self;
+        let Create { table, base, mut new, mode, rows, options } = self;
         let env = table.env().clone();
         let started = env.now();
         let operation = operation(mode, rows.is_some());
-        let base = match (newest(&table).await?, mode) {
+        let base = match base {
+            Some(base) => Some(base),
+            None => newest(&table).await?,
+        };
+        let base = match (base, mode) {
             (Some(_), Mode::Refuse) => return Err(already_exists(&table)),
             (Some(_), Mode::LeaveAlone) => return Ok(Report::nothing(operation, &env, started)),
             (None, Mode::Replace { or_create: false }) => {

@@ -40,6 +40,8 @@ pub(super) struct Staged {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Settings {
     pub if_version: Option<Version>,
+    /// Rows of this version went into what is written: the operation stands on it, has read all of it, and is not planned anew.
+    pub reading: Option<Arc<Snapshot>>,
     pub user_metadata: Option<String>,
     pub policy: CommitPolicy,
     pub options: WriteOptions,
@@ -91,7 +93,10 @@ pub(super) async fn run<O: Operation>(table: &Table, operation: &O, settings: &S
     let mut plans = 0;
     loop {
         plans += 1;
-        let base = table.snapshot().await?;
+        let base = match &settings.reading {
+            Some(base) => Arc::clone(base),
+            None => table.snapshot().await?,
+        };
         if let Some(wanted) = settings.if_version.filter(|wanted| *wanted != base.version()) {
             return Err(moved_on(wanted).with("found", base.version()));
         }
@@ -116,6 +121,9 @@ pub(super) async fn run<O: Operation>(table: &Table, operation: &O, settings: &S
             user_metadata: settings.user_metadata.clone(),
         });
         transaction.read(staged.reads);
+        if settings.reading.is_some() {
+            transaction.read(ReadScope::Table);
+        }
         if let Some(protocol) = staged.protocol {
             transaction.set_protocol(protocol);
         }
@@ -137,7 +145,8 @@ pub(super) async fn run<O: Operation>(table: &Table, operation: &O, settings: &S
                 staged.effects.discard(table).await;
                 let spent = env.now().millis().saturating_sub(started.millis());
                 let in_time = u64::try_from(spent).is_ok_and(|ms| u128::from(ms) < settings.policy.time_max.as_millis());
-                if settings.if_version.is_some() || plans >= settings.policy.plans_max || !in_time {
+                let only_here = settings.if_version.is_some() || settings.reading.is_some();
+                if only_here || plans >= settings.policy.plans_max || !in_time {
                     return Err(refused(&conflict));
                 }
                 tracing::info!(rule = conflict.rule, winner = %conflict.winner, "another writer was faster; planning anew");

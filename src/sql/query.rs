@@ -14,6 +14,7 @@ use crate::exec::Runtime;
 use crate::log::Version;
 use crate::schema::{DataType, Scalar};
 use crate::snapshot::{At, Snapshot};
+use crate::table::Table;
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{FieldRef, SchemaRef, TimestampMicrosecondType};
 use datafusion::catalog::TableProvider;
@@ -36,6 +37,8 @@ pub(super) struct Planned {
     context: SessionContext,
     plan: LogicalPlan,
     shown: Shown,
+    /// What it reads of tables' newest versions.
+    newest: Vec<Arc<Snapshot>>,
 }
 
 impl Planned {
@@ -44,10 +47,13 @@ impl Planned {
         let Parsed { statement, relations, hidden, spelled } = parse_query(text)?;
         let context = context(session)?;
         let mut columns: HashMap<String, FieldRef> = HashMap::new();
+        let mut newest = Vec::new();
         for (key, relation) in &relations {
             let (provider, own): (Arc<dyn TableProvider>, SchemaRef) = match relation {
                 Relation::Rows { table, when } => {
-                    let table = DeltaTable::new(snapshot(session, table, when).await?, key, &hidden, explained)?;
+                    let (snapshot, at) = snapshot(session, table, when).await?;
+                    newest.extend((at == At::Latest).then(|| Arc::clone(&snapshot)));
+                    let table = DeltaTable::new(snapshot, key, &hidden, explained)?;
                     let own = Arc::clone(table.own());
                     (Arc::new(table), own)
                 }
@@ -66,7 +72,15 @@ impl Planned {
         let statement = Statement::Statement(Box::new(statement));
         let plan = context.state().statement_to_plan(statement).await.map_err(ours)?;
         let shown = Shown::new(plan.schema().as_arrow(), &spelled, &columns);
-        Ok(Planned { context, plan, shown })
+        Ok(Planned { context, plan, shown, newest })
+    }
+    /// The version of this table that the rows are computed from, if they are: what writes them into it must stand on that version.
+    pub async fn base(&self, table: &Table) -> Result<Option<Arc<Snapshot>>> {
+        let own = self.newest.iter().filter(|read| read.table().root().url() == table.root().url());
+        match own.map(|read| read.version()).min() {
+            Some(version) => table.snapshot_at(At::Version(version)).await.map(Some),
+            None => Ok(None),
+        }
     }
     async fn physical(&self) -> Result<Arc<dyn ExecutionPlan>> {
         let state = self.context.state();
@@ -89,8 +103,8 @@ impl Planned {
     }
 }
 
-/// The version of a table that a query reads.
-async fn snapshot(session: &Session, table: &TableName, when: &When) -> Result<Arc<Snapshot>> {
+/// The version of a table that a query reads, and how it was asked for.
+async fn snapshot(session: &Session, table: &TableName, when: &When) -> Result<(Arc<Snapshot>, At)> {
     let at = at(session, when).await?;
     let (table, at) = match table {
         TableName::Location(location) if at == At::Latest => {
@@ -99,7 +113,7 @@ async fn snapshot(session: &Session, table: &TableName, when: &When) -> Result<A
         }
         other => (session.table(other)?, at),
     };
-    table.snapshot_at(at).await
+    Ok((table.snapshot_at(at.clone()).await?, at))
 }
 
 pub(super) async fn at(session: &Session, when: &When) -> Result<At> {

@@ -106,7 +106,9 @@ async fn create(session: &Session, new: CreateTable) -> Result<Report> {
         create = create.cluster_by(new.cluster_by.iter().map(|name| column_path(name)).collect::<Result<Vec<_>>>()?);
     }
     if let Some(query) = &new.query {
-        let rows = Planned::new(session, query, false).await?.rows().await?;
+        let query = Planned::new(session, query, false).await?;
+        create = query.base(&table).await?.into_iter().fold(create, |create, base| create.reading(base));
+        let rows = query.rows().await?;
         create = create.rows(rows.schema, (session.watch)(rows.batches));
     }
     create.run().await

@@ -22,9 +22,12 @@ pub(super) async fn insert(session: &Session, insert: &Insert) -> Result<Report>
     let names = given_columns(insert, base.state().schema());
     let default = |column: usize| names.get(column).map_or(Ok("NULL"), |name| base.state().default_text(name)).map(str::to_owned);
     let source = with_defaults(&insert.source, default)?;
-    let rows = Planned::new(session, &source, false).await?.rows().await?;
-    let rows = assigned(rows, insert, base.state().schema())?;
+    let query = Planned::new(session, &source, false).await?;
+    let own = query.base(&table).await?;
+    let base = own.as_ref().unwrap_or(&base);
+    let rows = assigned(query.rows().await?, insert, base.state().schema())?;
     let append = base.append(rows.schema, (session.watch)(rows.batches));
+    let append = own.iter().fold(append, |append, base| append.reading(Arc::clone(base)));
     let append = match replaced(insert)? {
         Some(condition) => append.mode(SaveMode::Overwrite).replace_where(condition),
         None if insert.overwrite => append.mode(SaveMode::Overwrite),
@@ -38,12 +41,15 @@ pub(super) async fn merge(session: &Session, merge: &Merge) -> Result<Report> {
     let table = session.table(&merge.target)?;
     let on = Expr::sql(&merge.on)?;
     let clauses = merge.clauses.iter().map(|text| MergeClause::sql(text)).collect::<Result<Vec<_>>>()?;
-    let source = Planned::new(session, &merge.source, false).await?.rows().await?;
+    let query = Planned::new(session, &merge.source, false).await?;
+    let own = query.base(&table).await?;
+    let source = query.rows().await?;
     let source = InputRows { schema: source.schema, batches: (session.watch)(source.batches) };
     let source_alias = merge.source_alias.as_deref().unwrap_or(&merge.source_name);
     let operation =
         table.merge(source, on).target_alias(merge.target_alias.as_deref().unwrap_or(merge.target.qualifier())).source_alias(source_alias);
     let operation = clauses.into_iter().fold(operation, |operation, clause| operation.when(clause));
+    let operation = own.into_iter().fold(operation, |operation, base| operation.reading(base));
     let operation = if merge.schema_evolution { operation.schema_evolution() } else { operation };
     operation.run().await
 }

@@ -1,10 +1,15 @@
 //! SQL as text: every `tests/sql/*.slt` runs in a session and a folder of its own, in which locations lie.
 
+use crate::support::stores::{Faulty, Kind};
 use async_trait::async_trait;
 use futures::TryStreamExt;
-use lakebed::{Answer, Env, Error, Session, Table, columns_as_text};
+use lakebed::{Answer, Code, Env, Error, PathLogStore, Session, Table, TableRoot, columns_as_text};
+use object_store::ObjectStore;
+use object_store::memory::InMemory;
 use sqllogictest::{AsyncDB, DBOutput, DefaultColumnType, Runner};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 struct Lake {
     session: Session,
@@ -155,4 +160,54 @@ async fn a_sort_larger_than_the_budget_spills() {
     let Answer::Rows(rows) = small.sql(query).await.unwrap() else { panic!() };
     let batches: Vec<_> = rows.batches.try_collect().await.unwrap();
     assert_eq!(columns_as_text(&batches[0]).unwrap()[0].value(0), "400000");
+}
+
+/// A table that this store holds, as `t`.
+fn session_on(store: Arc<dyn ObjectStore>) -> Session {
+    let env = Env::system().with_memory_limit(256 << 20).with_threads(2);
+    let root = TableRoot::with_store(url::Url::parse("memory:///t").unwrap(), store, object_store::path::Path::from("t"));
+    let session = Session::new(env.clone());
+    session.register("t", Table::with_log(root.clone(), Arc::new(PathLogStore::new(root)), env));
+    session
+}
+
+async fn rows_of(session: &Session, sql: &str) -> Result<usize, Error> {
+    let Answer::Rows(rows) = session.sql(sql).await? else { return Ok(0) };
+    let batches: Vec<_> = rows.batches.try_collect().await?;
+    Ok(batches.iter().map(|batch| batch.num_rows()).sum())
+}
+
+// spec: SQL-12
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_computed_from_a_table_are_refused_beside_a_change_of_it() {
+    let cases = [
+        ("INSERT INTO t SELECT k + 10, v FROM t", false),
+        ("INSERT INTO t REPLACE WHERE k = 1 SELECT 1, max(v) FROM t", false),
+        ("MERGE INTO t USING (SELECT k, v + 1 AS v FROM t WHERE k = 1) s ON t.k = s.k WHEN MATCHED THEN UPDATE SET v = s.v", false),
+        ("CREATE OR REPLACE TABLE t USING DELTA AS SELECT k, v + 1 AS v FROM t", false),
+        ("INSERT INTO t SELECT k + 10, v FROM t VERSION AS OF 1", true),
+        ("INSERT INTO t VALUES (7, 7), (8, 8)", true),
+    ];
+    for (sql, lands) in cases {
+        let store = Arc::new(InMemory::new());
+        let plain = session_on(Arc::clone(&store) as Arc<dyn ObjectStore>);
+        rows_of(&plain, "CREATE TABLE t (k BIGINT, v BIGINT) USING DELTA").await.unwrap();
+        rows_of(&plain, "INSERT INTO t VALUES (1, 1), (2, 2)").await.unwrap();
+        let (inner, first) = (Arc::clone(&store) as Arc<dyn ObjectStore>, AtomicBool::new(true));
+        let faulty = Faulty::new(Arc::clone(&inner), move |kind, key, _| {
+            if kind == Kind::Create && key.ends_with("02.json") && first.swap(false, Ordering::SeqCst) {
+                let inner = Arc::clone(&inner);
+                let winner = std::thread::spawn(move || {
+                    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+                    runtime.block_on(rows_of(&session_on(inner), "UPDATE t SET v = 100 WHERE k = 1")).unwrap();
+                });
+                winner.join().unwrap();
+            }
+            None
+        });
+        let ended = rows_of(&session_on(faulty), sql).await;
+        assert_eq!(ended.as_ref().err().map(|e| e.code()), (!lands).then_some(Code::CONFLICT), "{sql}: {ended:?}");
+        assert_eq!(rows_of(&plain, "SELECT * FROM t WHERE k = 1 AND v = 100").await.unwrap(), 1, "{sql}");
+        assert_eq!(rows_of(&plain, "SELECT * FROM t").await.unwrap(), if lands { 4 } else { 2 }, "{sql}");
+    }
 }

@@ -48,7 +48,8 @@ impl Choices {
             let same = Metadata { schema_string: metadata.schema_string.clone(), ..plan.state.metadata().clone() };
             same == *metadata
         });
-        !made && only_numbers && plan.protocol.is_none() && self.mode == SaveMode::Append && !self.merge_schema && self.if_version.is_none()
+        let free = !self.reads_base && self.if_version.is_none();
+        !made && free && only_numbers && plan.protocol.is_none() && self.mode == SaveMode::Append && !self.merge_schema
     }
 }
 

@@ -59,6 +59,11 @@ impl Table {
 }
 
 impl Merge {
+    /// The source was computed from this version of the table.
+    pub(crate) fn reading(mut self, base: Arc<Snapshot>) -> Self {
+        self.settings.reading = Some(base);
+        self
+    }
     /// Adds a clause. Of each kind (MATCHED, NOT MATCHED, NOT MATCHED BY SOURCE) the first one whose condition is TRUE applies.
     pub fn when(mut self, clause: MergeClause) -> Self {
         self.clauses.push(clause);
