@@ -25,12 +25,19 @@ pub(super) fn fixture() -> Fixture {
     Fixture { table: table_on(store.clone()), store }
 }
 fn table_on(store: Arc<dyn ObjectStore>) -> Table {
+    table_in(store, Env::system(), 1)
+}
+fn table_in(store: Arc<dyn ObjectStore>, env: Env, seed: u64) -> Table {
     let root = TableRoot::with_store("memory:///t/".parse().unwrap(), store, Path::from("t"));
     let log = Arc::new(crate::log::PathLogStore::new(root.clone()));
-    Table::with_log(root, log, Env::system().with_entropy(Arc::new(SeededEntropy::new(1))))
+    Table::with_log(root, log, env.with_entropy(Arc::new(SeededEntropy::new(seed))))
 }
 
 impl Fixture {
+    /// The same table for a host of so much memory.
+    pub(super) fn within(&self, bytes: u64) -> Table {
+        table_in(self.store.clone(), Env::system().with_memory_limit(bytes), 2)
+    }
     pub(super) async fn commit(&self, version: u64, actions: &[Action]) {
         let key = Path::from(format!("t/_delta_log/{version:020}.json"));
         self.store.put(&key, encode_commit(actions).unwrap().into()).await.unwrap();

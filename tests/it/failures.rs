@@ -5,7 +5,7 @@ use crate::support::log_files::{LogFiles, PROTOCOL, add, metadata};
 use crate::support::stores::{Counting, Fault, Faulty, Kind};
 use arrow::array::{ArrayRef, Int64Array, RecordBatch};
 use futures::{StreamExt, TryStreamExt, stream};
-use lakebed::{Append, At, Code, Env, PathLogStore, Result, SaveMode, Snapshot, Struct, Table, TableRoot, Version};
+use lakebed::{Append, At, Code, Env, Expr, PathLogStore, Result, SaveMode, Snapshot, Struct, Table, TableRoot, Version};
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
@@ -266,15 +266,32 @@ impl lakebed::LogStore for Odd {
     }
 }
 
-// D1, D3: a checkpoint that is disturbed at any of its requests.
-// spec: CKP-11, CKP-13
+/// Twenty-three files in a checkpoint, four more in the one after it, of which one has gone since, and a new one.
+async fn checkpointed_twice(policy: &str) -> InMemory {
+    let store = Arc::new(InMemory::new());
+    let table = table_on(Arc::clone(&store) as Arc<dyn ObjectStore>);
+    let create = table.create(Struct::from_sql("id BIGINT, p BIGINT").unwrap()).partition_by(["p"]);
+    create.property("delta.checkpointInterval", "4").property("delta.checkpointPolicy", policy).run().await.unwrap();
+    for ids in std::iter::once((1..=20).collect::<Vec<i64>>()).chain((21..=27).map(|k| vec![k])) {
+        let ids = Arc::new(Int64Array::from(ids)) as ArrayRef;
+        let rows = RecordBatch::try_from_iter([("id", Arc::clone(&ids)), ("p", ids)]).unwrap();
+        table.append(rows.schema(), stream::iter([Ok(rows)]).boxed()).run().await.unwrap();
+    }
+    table.delete().filter(Expr::sql("p = 25").unwrap()).run().await.unwrap();
+    append(&table, 28).run().await.unwrap();
+    store.fork()
+}
+
+// D1, D3: a checkpoint that is disturbed at any of its requests, also while it names sidecars of the one before again.
+// spec: CKP-11, CKP-13, CKP-16
 #[tokio::test]
 async fn a_checkpoint_disturbed_at_any_request_is_whole_or_not_there() {
     for policy in ["classic", "v2"] {
+        let made = checkpointed_twice(policy).await;
+        let mut reused_in_spite = 0;
         for fault in [Fault::Refuse, Fault::ApplyThenFail, Fault::Short(20)] {
             for at in 0.. {
-                let store = Arc::new(InMemory::new());
-                written(&store, 7, &[("delta.checkpointInterval", "4"), ("delta.checkpointPolicy", policy)]).await;
+                let store = Arc::new(made.fork());
                 let reached = Arc::new(std::sync::atomic::AtomicUsize::new(0));
                 let count = Arc::clone(&reached);
                 let faulty = Faulty::new(Arc::clone(&store) as Arc<dyn ObjectStore>, move |_, _, _| {
@@ -284,22 +301,25 @@ async fn a_checkpoint_disturbed_at_any_request_is_whole_or_not_there() {
                 let case = format!("{policy}, {fault:?} at request {at}: {:?}", ended.as_ref().err());
                 let table = table_on(Arc::clone(&store) as Arc<dyn ObjectStore>);
                 let right = digest_of_table(&table).await;
-                assert_eq!(right.0, 7, "{case}");
-                if names(&store, "t/_delta_log").await.iter().any(|n| n.contains("00000000000000000007.checkpoint")) {
-                    for v in 0..=7 {
+                assert_eq!(right.0, 27, "{case}");
+                if names(&store, "t/_delta_log").await.iter().any(|n| n.contains("00000000000000000010.checkpoint")) {
+                    for v in 0..=10 {
                         store.delete(&Path::from(format!("t/_delta_log/{v:020}.json"))).await.unwrap();
                     }
                     assert_eq!(digest_of_table(&table).await, right, "from the checkpoint alone: {case}");
                 } else {
                     table.checkpoint().run().await.unwrap_or_else(|e| panic!("the next checkpoint: {e:?} after {case}"));
                 }
+                let reused = ended.as_ref().ok().map(|report| report.metrics["numSidecarsReused"].as_u64().unwrap());
                 if reached.load(std::sync::atomic::Ordering::SeqCst) <= at {
-                    assert!(at >= 10, "{at} requests");
-                    ended.unwrap();
+                    assert!(at >= 8, "{at} requests");
+                    assert_eq!(reused, Some(u64::from(policy == "v2")), "{case}");
                     break;
                 }
+                reused_in_spite += usize::from(reused == Some(1));
             }
         }
+        assert_eq!(reused_in_spite > 5, policy == "v2", "{reused_in_spite} disturbed checkpoints name a sidecar again");
     }
 }
 

@@ -7,6 +7,7 @@ use crate::storage::{TableRoot, failure};
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use object_store::ObjectMeta;
 use object_store::path::Path;
+use std::collections::BTreeSet;
 
 /// Objects for which a listing of its own is worth while.
 const RANGE_LEAST: usize = 4_000;
@@ -70,6 +71,16 @@ pub(super) fn list(root: &TableRoot, ranges: Vec<Range>) -> BoxStream<'static, R
         listed.try_take_while(move |listed| std::future::ready(Ok(upto.as_ref().is_none_or(|upto| listed.path <= *upto)))).boxed()
     });
     listings.flatten_unordered(width).boxed()
+}
+
+/// Those of the folders that hold a log: other tables. One small listing each.
+pub(super) async fn with_log(root: &TableRoot, folders: BTreeSet<String>) -> Result<BTreeSet<String>> {
+    let looks = folders.into_iter().map(|folder| async move {
+        let mut log = root.store().list(Some(&root.key(&format!("{folder}_delta_log"))));
+        let found = log.next().await.transpose().map_err(|e| failure(e, "looking for tables inside", root.url().as_str()))?;
+        Ok::<_, Error>(found.map(|_| folder))
+    });
+    stream::iter(looks).buffer_unordered(RANGES_MAX).try_filter_map(|found| std::future::ready(Ok(found))).try_collect().await
 }
 
 fn named(root: &TableRoot, objects: BoxStream<'static, object_store::Result<ObjectMeta>>) -> BoxStream<'static, Result<Listed>> {

@@ -118,6 +118,11 @@ impl Sorting {
             Fate::Stays(why) => self.keep(why, file.size),
         }
     }
+    /// The folders below the table's, each ending in a slash, in which something goes.
+    fn folders_of_dead(&self) -> BTreeSet<String> {
+        let folders = |path: &str| path.match_indices('/').map(|(at, _)| path[..=at].to_owned()).collect::<Vec<_>>();
+        self.dead.iter().flat_map(|file| folders(&file.path)).collect()
+    }
     /// Takes back what a rule that is known only now keeps.
     fn spare(&mut self, why: Kept, keeps: impl Fn(&str) -> bool) {
         let spared: Vec<u64> = self.dead.extract_if(.., |file| keeps(&file.path)).map(|file| file.bytes).collect();
@@ -159,6 +164,7 @@ pub(super) async fn make(mut vacuum: Vacuum) -> Result<(VacuumPlan, Arc<Snapshot
     };
     let mut requests = Requests::default();
     let inventory = vacuum.inventory.take();
+    let listed_elsewhere = inventory.is_some();
     let covers = match vacuum.mode {
         VacuumMode::Lite => look_at_log(&snapshot, before, &known, &mut sorting).await?,
         VacuumMode::Full => {
@@ -166,6 +172,12 @@ pub(super) async fn make(mut vacuum: Vacuum) -> Result<(VacuumPlan, Arc<Snapshot
             None
         }
     };
+    if listed_elsewhere {
+        // It may leave out what only the log of another table shows.
+        let folders = sorting.folders_of_dead();
+        requests.list += folders.len() as u64;
+        sorting.other_tables.extend(listing::with_log(snapshot.table().root(), folders).await?);
+    }
     let others = std::mem::take(&mut sorting.other_tables);
     if !others.is_empty() {
         sorting.spare(Kept::OtherTable, |path| others.iter().any(|folder| path.starts_with(folder.as_str())));

@@ -2,7 +2,7 @@
 //!
 //! Invariant: it holds the files that replay gives: their number and bytes equal those of the checksum that was advanced over every commit.
 
-use super::encode::{EncodedFiles, Order, Shape};
+use super::encode::{EncodedFiles, Order, REMOVED_ROWS, Shape, run_bytes};
 use crate::error::{Code, Error, Result};
 use crate::log::batch::FileRows;
 use crate::log::checkpoint::{Fate, Fresh, Held, SidecarFacts, Tally, fates, is_json, open_sidecar, read_small_of, touched};
@@ -36,7 +36,9 @@ impl Snapshot {
         let fresh = Fresh { files: live.len() as u64, removed: removed.len() as u64 };
         let Some(fates) = fates(&held, fresh, oldest) else { return Ok(None) };
         let read = Arc::new(Reading::all(seen));
+        let (run_bytes, _held) = run_bytes(self.table().env());
         let mut new = self.tail_rows(&live)?;
+        let mut bytes: u64 = new.iter().map(FileRows::bytes).sum();
         let expected = checksum.num_files.unsigned_abs();
         for ((sidecar, held), fate) in looked.into_iter().zip(fates) {
             match fate {
@@ -50,21 +52,30 @@ impl Snapshot {
                     done.tally = done.tally.plus(tally_of(&rows));
                     self.encode_files(done, rows, shape, Order::Kept, u64::MAX).await?;
                 }
-                Fate::Absorb if held.facts.tally.files > 0 => new.extend(self.rest_of(&sidecar, &held, &read).await?),
+                Fate::Absorb if held.facts.tally.files > 0 => {
+                    let rows = self.rest_of(&sidecar, &held, &read).await?;
+                    bytes += rows.iter().map(FileRows::bytes).sum::<u64>();
+                    new.extend(rows);
+                    if bytes >= run_bytes {
+                        self.encode_new(done, std::mem::take(&mut new), shape, expected).await?;
+                        bytes = 0;
+                    }
+                }
                 Fate::Absorb => {
                     let file = open_sidecar(self.table().root(), &sidecar, false).await?;
                     let mut rest = part_removes(file, &read).await?;
                     while let Some(batch) = rest.try_next().await? {
                         removed.extend(batch.into_iter().filter(|r| is_kept(r, oldest)));
+                        if removed.len() >= REMOVED_ROWS {
+                            done.tally.removed += removed.len() as u64;
+                            self.encode_removed(done, std::mem::take(&mut removed), shape).await?;
+                        }
                     }
                 }
             }
         }
-        done.tally = done.tally.plus(tally_of(&new));
+        self.encode_new(done, new, shape, expected).await?;
         done.tally.removed += removed.len() as u64;
-        if new.iter().any(|rows| rows.len() > 0) {
-            self.encode_files(done, new, shape, Order::New, expected).await?;
-        }
         self.encode_removed(done, removed, shape).await?;
         if (done.tally.files, done.tally.file_bytes) != (expected, checksum.table_size_bytes) {
             return Err(Error::new(Code::CKPT, "the sidecars of the checkpoint before do not add up to the files of this version")
@@ -73,6 +84,15 @@ impl Snapshot {
                 .with("expected", expected));
         }
         Ok(Some(checksum))
+    }
+
+    /// Encodes a run of files that stand in no order yet, if there are any.
+    async fn encode_new(&self, done: &mut EncodedFiles, new: Vec<FileRows>, shape: &Shape, expected: u64) -> Result<()> {
+        done.tally = done.tally.plus(tally_of(&new));
+        if new.iter().all(|rows| rows.len() == 0) {
+            return Ok(());
+        }
+        self.encode_files(done, new, shape, Order::New, expected).await
     }
 
     /// The sidecars of the checkpoint before, when all are ours and have the columns that new ones get.

@@ -2,6 +2,7 @@ use super::super::tests::{Fixture, add, fixture, remove, start, state};
 use super::*;
 use crate::env::seeds::{numbers, seeds};
 use crate::log::{Add, NullableMap, Txn, VectorDescriptor};
+use arrow::array::AsArray;
 use futures::StreamExt;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
@@ -95,6 +96,46 @@ async fn only_sidecars_that_lost_a_file_are_written_anew() {
     let written = f.table.snapshot().await.unwrap().write_checkpoint().await.unwrap();
     assert_eq!((written.files, written.removed), (9_000, 1));
     assert!(written.sidecars_reused >= 2, "{written:?}");
+    assert_eq!(state(&f.table).await, state(&f.replayed().await.table).await);
+}
+
+// spec: CKP-15, CKP-16
+#[tokio::test]
+async fn sidecars_that_are_written_anew_are_held_one_run_at_a_time() {
+    let f = with_files(1_400).await;
+    // Runs begin at 8 MiB; these sidecars are a little larger.
+    let large = |prefix: &str, n: i64| -> Vec<Action> {
+        let stats = format!(r#"{{"numRecords":4,"note":"{}"}}"#, "x".repeat(50_000));
+        let large = |i| Action::Add(Add { stats: Some(stats.clone()), ..add(&format!("{prefix}{i}.parquet"), Some(i % 3), i) });
+        (0..n).map(large).collect()
+    };
+    f.commit(2, &large("x", 220)).await;
+    assert_eq!(f.table.snapshot().await.unwrap().write_checkpoint().await.unwrap().sidecars_reused, 1);
+    f.commit(3, &large("y", 210)).await;
+    assert_eq!(f.table.snapshot().await.unwrap().write_checkpoint().await.unwrap().sidecars_reused, 2);
+    let before = f.sidecars().await;
+    let now = f.table.env().now().millis();
+    let gone = ["x7.parquet", "y7.parquet"].map(|path| Action::Remove(remove(&add(path, Some(1), 7), now)));
+    f.commit(4, &gone).await;
+    let small = f.within(32 << 20);
+    let written = small.snapshot().await.unwrap().write_checkpoint().await.unwrap();
+    assert_eq!((written.files, written.removed, written.sidecars_reused), (1_828, 2, 1));
+    assert!(small.env().memory().high_water() >= 16 << 20, "a run and what it is encoded to are held");
+    let mut of_files = Vec::new();
+    for name in f.sidecars().await.difference(&before) {
+        let body = f.store.get(&Path::from(format!("t/_delta_log/_sidecars/{name}"))).await.unwrap().bytes().await.unwrap();
+        let rows = parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(body).unwrap().build().unwrap();
+        let mut firsts = BTreeSet::new();
+        for batch in rows {
+            let batch = batch.unwrap();
+            let adds = batch.column_by_name("add").unwrap().as_struct();
+            let paths = arrow::compute::cast(adds.column_by_name("path").unwrap(), &arrow::datatypes::DataType::Utf8).unwrap();
+            firsts.extend(paths.as_string::<i32>().iter().flatten().map(|path| path[..1].to_owned()));
+        }
+        of_files.extend((!firsts.is_empty()).then_some(firsts));
+    }
+    of_files.sort();
+    assert_eq!(of_files, [BTreeSet::from(["x".to_owned()]), BTreeSet::from(["y".to_owned()])], "each was written before the next was read");
     assert_eq!(state(&f.table).await, state(&f.replayed().await.table).await);
 }
 

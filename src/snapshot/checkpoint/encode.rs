@@ -3,6 +3,7 @@
 //! Invariant: rows of one run are sorted; a sidecar is published before anything names it.
 
 use super::columns::order_of;
+use crate::env::{Env, Reservation};
 use crate::error::Result;
 use crate::features::CheckpointPolicy;
 use crate::log::batch::FileRows;
@@ -22,7 +23,7 @@ use std::sync::Arc;
 /// What one run of files may take in memory.
 const RUN_BYTES: std::ops::RangeInclusive<u64> = (8 << 20)..=(128 << 20);
 /// Removed files of one sidecar.
-const REMOVED_ROWS: usize = 65_536;
+pub(super) const REMOVED_ROWS: usize = 65_536;
 
 /// Where encoding has come to.
 #[derive(Default)]
@@ -57,6 +58,13 @@ pub(super) enum Order {
     Kept,
 }
 
+/// How large a run may grow here, and what holds the memory for it.
+pub(super) fn run_bytes(env: &Env) -> (u64, Option<Reservation>) {
+    let wanted = (env.memory().limit() / 8).clamp(*RUN_BYTES.start(), *RUN_BYTES.end());
+    let held = env.memory().try_reserve(2 * wanted);
+    (if held.is_some() { wanted } else { *RUN_BYTES.start() }, held)
+}
+
 impl Snapshot {
     /// Streams the whole file list into encoded files: one that stays open for a classic checkpoint, published sidecars for V2.
     pub(super) async fn encode_all(
@@ -66,10 +74,7 @@ impl Snapshot {
         checksum: &mut Checksum,
         done: &mut EncodedFiles,
     ) -> Result<()> {
-        let env = self.table().env();
-        let wanted = (env.memory().limit() / 8).clamp(*RUN_BYTES.start(), *RUN_BYTES.end());
-        let held = env.memory().try_reserve(2 * wanted);
-        let run_bytes = if held.is_some() { wanted } else { *RUN_BYTES.start() };
+        let (run_bytes, _held) = run_bytes(self.table().env());
         if policy == CheckpointPolicy::Classic {
             done.open = Some(Encoder::new(Content::Classic, shape.columns.clone())?);
         }

@@ -335,6 +335,29 @@ async fn an_inventory_stands_in_for_the_listing() {
     assert_eq!(e.code(), Code::INPUT);
 }
 
+// spec: VAC-11, VAC-17
+#[tokio::test]
+async fn an_inventory_of_data_files_alone_takes_nothing_of_a_table_inside() {
+    let place = replaced(&["p"], &["a"]).await;
+    for name in ["x/y/old.parquet", "x/inner/p=1/b.parquet", "x/inner/a.parquet", "x/inner/_delta_log/00000000000000000000.json"] {
+        place.plant(name, 9 * 24);
+    }
+    let names: Vec<String> = place.objects().into_iter().filter(|name| name.ends_with(".parquet")).collect();
+    let batch = RecordBatch::try_from_iter([
+        ("path", Arc::new(StringArray::from_iter_values(&names)) as ArrayRef),
+        ("length", Arc::new(Int64Array::from_iter_values(names.iter().map(|_| 3)))),
+        ("isDir", Arc::new(arrow::array::BooleanArray::from_iter(names.iter().map(|_| Some(false))))),
+        ("modificationTime", Arc::new(Int64Array::from_iter_values(names.iter().map(|_| 5)))),
+    ]);
+    let inventory = || futures::stream::iter([Ok(batch.as_ref().unwrap().clone())]).boxed();
+    let plan = place.now().vacuum().inventory(inventory()).plan().await.unwrap();
+    assert_eq!(plan.kept()["other_table"].count, 2);
+    let report = place.now().vacuum().inventory(inventory()).run().await.unwrap();
+    // The file that was replaced, and the one beside the table inside.
+    assert_eq!(report.metrics["numDeletedFiles"], 2);
+    assert!(!place.has("x/y/old.parquet") && place.has("x/inner/a.parquet") && place.has("x/inner/p=1/b.parquet"));
+}
+
 // spec: VAC-18
 #[tokio::test]
 async fn nothing_behind_a_link_is_listed_or_deleted() {
