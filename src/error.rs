@@ -182,14 +182,28 @@ impl Error {
     pub fn cancelled(message: impl Into<String>) -> Self {
         Error::new(Code::CANCELLED, message)
     }
-    /// Names an object that the failure concerns (`path`, `version`, `column`, …).
+    /// Names an object that the failure concerns (`path`, `version`, `column`, …). What is named already is not named again.
     pub(crate) fn with(mut self, key: &'static str, value: impl fmt::Display) -> Self {
-        self.inner.context.push((key, value.to_string()));
+        let named = (key, value.to_string());
+        if !self.inner.context.contains(&named) {
+            self.inner.context.push(named);
+        }
         self
+    }
+    /// What ends a write that was made for one version of the table, when the table is at another: `LB-CONFLICT`.
+    pub fn moved_on(wanted: impl fmt::Display) -> Self {
+        Error::new(Code::CONFLICT, "the table is not at the version that this write was made for")
+            .with("wanted", wanted)
+            .help("look at the newest version and decide again")
     }
     /// Says the next step.
     pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
         self.inner.help = Some(help.into());
+        self
+    }
+    /// The same failure under another code, where a caller asked in other terms.
+    pub(crate) fn told_as(mut self, code: Code) -> Self {
+        self.inner.code = code;
         self
     }
     /// Keeps the cause.
@@ -219,7 +233,9 @@ impl Error {
     }
     /// The next step, if there is one.
     pub fn next_step(&self) -> Option<&str> {
-        self.inner.help.as_deref()
+        let usual = matches!(self.code(), Code::LOG_STATE | Code::CKPT)
+            .then_some("run the doctor on the table; an older version may still be readable with --version");
+        self.inner.help.as_deref().or(usual)
     }
     /// Whether the same call may succeed when it is made again.
     pub fn is_retryable(&self) -> bool {

@@ -2,7 +2,7 @@
 
 use crate::env::Env;
 use crate::error::Result;
-use crate::log::{LogStore, PathLogStore};
+use crate::log::{LogStore, OnlyAfter, PathLogStore, Version};
 use crate::storage::{Meter, StorageOptions, TableRoot};
 use std::sync::Arc;
 
@@ -38,6 +38,10 @@ impl Table {
     }
     pub fn env(&self) -> &Env {
         &self.env
+    }
+    /// A handle through which nothing is committed unless the table is at this version: `LB-CONFLICT` otherwise.
+    pub fn if_version(&self, version: Version) -> Table {
+        Table { log: Arc::new(OnlyAfter { log: Arc::clone(&self.log), version }), ..self.clone() }
     }
     /// A handle whose every request is counted. The requests of a log store that knows no other handle are not.
     pub fn metered(&self) -> (Table, Meter) {

@@ -472,7 +472,8 @@ pub(super) fn case(whens: Vec<Node>, values: Vec<Typed>) -> Result<Typed> {
     fold(Node::Case(whens.into_iter().zip(values).collect(), otherwise), shared)
 }
 
-fn arithmetic(op: Arithmetic, left: Typed, right: Typed) -> Result<Node> {
+/// `left op right`, converted as Spark does.
+pub(super) fn arithmetic(op: Arithmetic, left: Typed, right: Typed) -> Result<Node> {
     use Arithmetic::*;
     match (&left.1, &right.1) {
         (DataType::Date, t) if is_integer(t) && op == Add => return functions::call("date_add", vec![left, right]),
@@ -509,20 +510,17 @@ fn arithmetic(op: Arithmetic, left: Typed, right: Typed) -> Result<Node> {
             let to = DataType::Decimal { precision: coerce::digits(&side.0, &side.1), scale: 0 };
             Ok((convert(side, &to)?, to))
         };
-        let right = own(right)?;
-        shared = right.1.clone();
-        (own(left)?.0, right.0)
+        (own(left)?.0, own(right)?.0)
     } else {
         if op == Divide && is_integer(&shared) {
             shared = DataType::Double;
         }
         (convert(left, &shared)?, convert(right, &shared)?)
     };
-    let right = if matches!(op, Divide | Modulo) { not_zero(right, &shared)? } else { right };
     Ok(Node::Arithmetic(op, Box::new(left), Box::new(right)))
 }
 
-/// The divisor, null where it is zero.
+/// A divisor, null where it is zero: what `try_divide` and `try_mod` divide by.
 pub(super) fn not_zero(divisor: Node, data_type: &DataType) -> Result<Node> {
     let zero = compare(
         Comparison::Eq,

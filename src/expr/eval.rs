@@ -14,6 +14,7 @@ use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, RecordBa
 use arrow::buffer::NullBuffer;
 use arrow::compute::{CastOptions, can_cast_types, cast};
 use arrow::datatypes::{DataType as ArrowType, Field as ArrowField, Schema as ArrowSchema, SchemaRef};
+use arrow::error::ArrowError;
 use datafusion_common::config::ConfigOptions;
 use datafusion_common::{DataFusionError, ScalarValue};
 use datafusion_expr::{Operator, ScalarUDF};
@@ -24,6 +25,9 @@ use datafusion_physical_expr::{PhysicalExpr, ScalarFunctionExpr};
 use std::sync::Arc;
 
 type Physical = Arc<dyn PhysicalExpr>;
+
+/// What to do about a division by zero.
+pub(crate) const ZERO_HELP: &str = "use try_divide, try_mod or nullif(divisor, 0) where a zero may give NULL";
 
 /// An expression bound to a schema. Cheap to clone, shareable.
 #[derive(Clone, Debug)]
@@ -172,6 +176,11 @@ pub(super) fn over_column(node: &Node, column: &FieldPath, data_type: &DataType)
 }
 
 fn failed(e: DataFusionError) -> Error {
+    if let DataFusionError::ArrowError(cause, _) = e.find_root()
+        && matches!(**cause, ArrowError::DivideByZero)
+    {
+        return Error::new(Code::EXPR, "division by zero").help(ZERO_HELP);
+    }
     Error::new(Code::EXPR, format!("the expression has no value: {}", e.strip_backtrace()))
 }
 
@@ -274,9 +283,19 @@ fn physical(node: &Node, inputs: &Inputs) -> Result<Physical> {
             let (a, b) = (comparable(below(a)?, schema)?, comparable(below(b)?, schema)?);
             Arc::new(BinaryExpr::new(a, comparison(*op), b))
         }
-        Node::Arithmetic(op, a, b) => Arc::new(BinaryExpr::new(below(a)?, arithmetic(*op), below(b)?).with_fail_on_overflow(true)),
-        Node::And(terms) => balanced(terms, Operator::And, true, inputs)?,
-        Node::Or(terms) => balanced(terms, Operator::Or, false, inputs)?,
+        Node::Arithmetic(op, a, b) => {
+            let (a, b) = (below(a)?, below(b)?);
+            let op = match op {
+                Arithmetic::Add => Operator::Plus,
+                Arithmetic::Subtract => Operator::Minus,
+                Arithmetic::Multiply => Operator::Multiply,
+                Arithmetic::Divide => return function(kernels::quotient(), vec![a, b], schema),
+                Arithmetic::Modulo => return function(kernels::remainder(), vec![a, b], schema),
+            };
+            Arc::new(BinaryExpr::new(a, op, b).with_fail_on_overflow(true))
+        }
+        Node::And(terms) => guarded(terms, Operator::And, true, inputs)?,
+        Node::Or(terms) => guarded(terms, Operator::Or, false, inputs)?,
         Node::Not(inner) => Arc::new(NotExpr::new(below(inner)?)),
         Node::IsNull(inner) => Arc::new(IsNullExpr::new(below(inner)?)),
         Node::In(value, list) => {
@@ -311,6 +330,21 @@ fn physical(node: &Node, inputs: &Inputs) -> Result<Physical> {
         }
         Node::Call(name, args) => call(name, args.iter().map(below).collect::<Result<Vec<_>>>()?, schema)?,
     })
+}
+
+/// A chain in which terms that divide are computed only for rows that the other terms have not decided: `b <> 0 AND a / b > 1`.
+fn guarded(terms: &[Node], op: Operator, empty: bool, inputs: &Inputs) -> Result<Physical> {
+    let (dividing, guards): (Vec<&Node>, Vec<&Node>) = terms.iter().partition(|term| term.divides());
+    if dividing.is_empty() || guards.is_empty() {
+        return balanced(terms, op, empty, inputs);
+    }
+    let owned = |nodes: Vec<&Node>| nodes.into_iter().cloned().collect::<Vec<_>>();
+    let guard = balanced(&owned(guards), op, empty, inputs)?;
+    let rest = balanced(&owned(dividing), op, empty, inputs)?;
+    let truth = |value: bool| -> Physical { Arc::new(Literal::new(ScalarValue::Boolean(Some(value)))) };
+    let decided: Physical = Arc::new(BinaryExpr::new(Arc::clone(&guard), Operator::IsNotDistinctFrom, truth(!empty)));
+    let both: Physical = Arc::new(BinaryExpr::new(guard, op, rest));
+    Ok(Arc::new(CaseExpr::try_new(None, vec![(decided, truth(!empty))], Some(both)).map_err(failed)?))
 }
 
 /// A chain of one operator as a tree of the least height.
@@ -369,16 +403,6 @@ fn comparison(op: Comparison) -> Operator {
         Comparison::Gt => Operator::Gt,
         Comparison::GtEq => Operator::GtEq,
         Comparison::NullSafeEq => Operator::IsNotDistinctFrom,
-    }
-}
-
-fn arithmetic(op: Arithmetic) -> Operator {
-    match op {
-        Arithmetic::Add => Operator::Plus,
-        Arithmetic::Subtract => Operator::Minus,
-        Arithmetic::Multiply => Operator::Multiply,
-        Arithmetic::Divide => Operator::Divide,
-        Arithmetic::Modulo => Operator::Modulo,
     }
 }
 

@@ -239,11 +239,52 @@ fn floats_compare_as_spark_compares_them() {
 }
 
 #[test]
+fn a_division_by_zero_has_no_value_and_try_divide_gives_null() {
+    // spec: EXP-9
+    for text in [
+        "id / 0",
+        "7 / 0",
+        "small % 0",
+        "7 div 0",
+        "d / 0D",
+        "d % -0D",
+        "price / 0",
+        "price % 0.00",
+        "mod(7, 0)",
+        "pmod(7, 0)",
+        "pmod(d, 0D)",
+    ] {
+        let zero = bind(text).evaluate(&batch()).map(|_| text).unwrap_err();
+        assert_eq!((zero.code(), zero.message()), (Code::EXPR, "division by zero"), "{text}");
+        assert!(zero.next_step().unwrap().contains("try_divide"), "{text}");
+    }
+    for text in [
+        "try_divide(7, 0)",
+        "try_divide(d, 0D)",
+        "try_divide(price, 0)",
+        "try_mod(7, 0)",
+        "cast(null as int) / 0",
+        "null % 0",
+        "7 / nullif(0, 0)",
+    ] {
+        assert_eq!(values(text), ["null", "null", "null", "null"], "{text}");
+    }
+    assert_eq!(values("try_divide(small, 4)"), values("small / 4"));
+    assert_eq!(values("try_mod(7, 4)")[0], "3");
+    assert_eq!(values("price / 7")[..2], ["0.214286", "-0.001429"]);
+    // What decides a row guards the division beside it.
+    let all = rows("true");
+    assert_eq!(rows("small = 10 OR 1 / (small - 10) < 0"), rows("small <= 10"));
+    assert_eq!(rows("small <> 10 AND 1 / (small - 10) < 0"), rows("small < 10"));
+    assert_eq!(rows("1 / (small - 10) < 0 AND small <> 10"), rows("small < 10"));
+    assert_eq!(rows("(id = 1 OR id / (id - 1) > 0 OR true)"), all);
+    assert_eq!(rows("case when small = 10 then false else 1 / (small - 10) < 0 end"), rows("small < 10"));
+}
+
+#[test]
 fn arithmetic_follows_spark() {
     // spec: EXP-9
     assert_eq!(values("small / 4"), ["2.5", "-5.0", "536870911.75", "null"]);
-    assert_eq!(values("id / 0"), ["null", "null", "null", "null"]);
-    assert_eq!(values("small % 0"), ["null", "null", "null", "null"]);
     assert_eq!(values("price * 2"), ["3.00", "-0.02", "199999999.98", "null"]);
     assert_eq!(values("-id + 1")[..2], ["0", "-1"]);
     assert_eq!(values("7 div 2")[0], "3");

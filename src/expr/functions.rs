@@ -3,7 +3,7 @@
 //! A call becomes simpler nodes where the language has them, else a call that the evaluator knows. All functions are deterministic:
 //! nothing here reads a clock or draws randomness.
 
-use super::bind::{Typed, case, compare, convert, near, not_zero};
+use super::bind::{Typed, arithmetic, case, compare, convert, near, not_zero};
 use super::coerce::{is_integer, is_number};
 use super::library;
 use super::node::{Arithmetic, Comparison, Node, type_of};
@@ -80,6 +80,8 @@ const NAMES: &[&str] = &[
     "to_date",
     "to_timestamp",
     "trim",
+    "try_divide",
+    "try_mod",
     "ucase",
     "upper",
     "week",
@@ -229,13 +231,18 @@ pub(super) fn call(name: &str, args: Vec<Typed>) -> Result<Node> {
             arity(2, 2)?;
             let (a, b) = (number(next())?, number(next())?);
             let shared = super::coerce::common_type(&a.1, &b.1).unwrap_or(T::Double);
-            let divisor = not_zero(convert(b, &shared)?, &shared)?;
-            Ok(Node::Arithmetic(Arithmetic::Modulo, Box::new(convert(a, &shared)?), Box::new(divisor)))
+            Ok(Node::Arithmetic(Arithmetic::Modulo, Box::new(convert(a, &shared)?), Box::new(convert(b, &shared)?)))
+        }
+        "try_divide" | "try_mod" => {
+            arity(2, 2)?;
+            let (a, b) = (number(next())?, number(next())?);
+            let divisor = (not_zero(b.0, &b.1)?, b.1);
+            arithmetic(if name == "try_mod" { Arithmetic::Modulo } else { Arithmetic::Divide }, a, divisor)
         }
         "div" => {
             arity(2, 2)?;
             let (a, b) = (convert(next(), &T::Long)?, convert(next(), &T::Long)?);
-            Ok(Node::Arithmetic(Arithmetic::Divide, Box::new(a), Box::new(not_zero(b, &T::Long)?)))
+            Ok(Node::Arithmetic(Arithmetic::Divide, Box::new(a), Box::new(b)))
         }
         "isnan" => {
             arity(1, 1)?;

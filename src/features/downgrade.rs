@@ -59,12 +59,15 @@ pub(crate) struct Dropping {
 }
 
 impl Dropping {
-    /// The feature of this name, in any case. `LB-FEATURE-WRITE` when it is unknown, not there, or cannot be dropped.
+    /// The feature of this name, in any case. `LB-INPUT` when it is not there, `LB-FEATURE-WRITE` when it is
+    /// unknown or cannot be dropped.
     pub(crate) fn of(state: &TableState, name: &str) -> Result<Dropping> {
         let feature = feature_to_add(name)?;
         let refused = |what: &str| Error::new(Code::FEATURE_WRITE, what).with("features", feature.spec().name);
         if !state.is_supported(feature) {
-            return Err(refused("the table does not have the feature that is to be dropped"));
+            return Err(
+                Error::new(Code::INPUT, "the table does not have the feature that is to be dropped").with("features", feature.spec().name)
+            );
         }
         let Some(downgrade) = &feature.spec().hooks.downgrade else {
             return Err(refused("the feature cannot be taken off a table").help("copy the rows into a table without it"));

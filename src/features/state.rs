@@ -149,7 +149,8 @@ impl TableState {
         if self.protocol.min_writer_version > WRITER_VERSION_MAX {
             return Err(Error::new(Code::FEATURE_WRITE, "the table needs a newer writer version than this build speaks")
                 .with("version", self.protocol.min_writer_version)
-                .with("known", WRITER_VERSION_MAX));
+                .with("known", WRITER_VERSION_MAX)
+                .help("use a newer lakebed, or the engine that wrote the table"));
         }
         let mut missing = [self.features.unknown_reader.as_slice(), &self.features.unknown_writer].concat();
         let help = "write the table with the engine that switched them on, or with a newer lakebed";
@@ -169,9 +170,12 @@ impl TableState {
     /// What stops readers and writers alike: the reader version, the format of data files, types.
     fn check_known(&self, code: Code) -> Result<()> {
         if self.protocol.min_reader_version > READER_VERSION_MAX {
-            let newer = Error::new(code, "the table needs a newer reader version than this build speaks")
-                .with("version", self.protocol.min_reader_version)
-                .with("known", READER_VERSION_MAX);
+            let wanted = self.protocol.min_reader_version;
+            let newer =
+                Error::new(code, format!("the table needs reader version {wanted}; this build speaks {READER_VERSION_MAX} at most"))
+                    .with("version", wanted)
+                    .with("known", READER_VERSION_MAX)
+                    .help("use a newer lakebed, or the engine that wrote the table");
             let unknown = self.features.unknown_reader.join(", ");
             return Err(if unknown.is_empty() { newer } else { newer.with("features", unknown) });
         }

@@ -48,7 +48,7 @@ pub(crate) async fn list_latest(root: &TableRoot, log: &Arc<dyn LogStore>) -> Re
         // A local hint costs less than the names that it saves.
         let hint = hint.await.unwrap_or_else(|why| skipped(why, &mut warnings));
         let from = hint.as_ref().map(LastCheckpoint::start).filter(|v| *v > SHORT_LOG).unwrap_or_default();
-        return Ok(Listing { warnings, ..list(log, from).await? });
+        return Ok(followed(hint, list(log, from).await?, warnings));
     }
     let whole = list(log, Version(0)).boxed();
     match select(hint, whole).await {
@@ -61,15 +61,24 @@ pub(crate) async fn list_latest(root: &TableRoot, log: &Arc<dyn LogStore>) -> Re
                 }
                 None => whole.await?,
             };
-            Ok(Listing { warnings, ..listing })
+            Ok(followed(hint, listing, warnings))
         }
         Either::Right((listing, hint)) => {
             let listing = listing?;
-            // It came too late to save anything; that it cannot be trusted is still worth saying.
+            // It came too late to save anything; that it cannot be trusted is still worth saying. It may be newer than the listing.
             hint.await.unwrap_or_else(|why| skipped(why, &mut warnings));
             Ok(Listing { warnings, ..listing })
         }
     }
+}
+
+/// The listing, with a word about a hint that leads behind its end.
+fn followed(hint: Option<LastCheckpoint>, listing: Listing, mut warnings: Vec<String>) -> Listing {
+    let last = listing.files.iter().map(|file| file.version).max();
+    if let Some(hint) = hint.filter(|hint| last.is_none_or(|last| last < hint.start())) {
+        skipped(format!("it names version {}, which the log does not have", hint.start()), &mut warnings);
+    }
+    Listing { warnings, ..listing }
 }
 
 /// Enough to find `version`: what lies up to it, from `span` versions before it.

@@ -7,6 +7,7 @@ pub(crate) mod checkpoint;
 pub(crate) mod checksum;
 pub(crate) mod cleanup;
 pub(crate) mod compaction;
+mod guard;
 pub(crate) mod hint;
 mod histogram;
 mod json;
@@ -25,6 +26,7 @@ pub use action::{
     Txn, VectorDescriptor,
 };
 pub use catalog::{CatalogLogStore, CommitCatalog, Ratified, StagedCommit};
+pub(crate) use guard::OnlyAfter;
 pub(crate) use json::{decode_commit, decode_commit_info, encode_commit};
 pub use path::{LogFile, LogFileKind, Version};
 pub(crate) use replay::SmallFacts;

@@ -54,7 +54,7 @@ pub(crate) async fn read_tail(log: &Arc<dyn LogStore>, env: &Env, segment: &LogS
             format!("the commits after the last checkpoint hold {bytes} bytes, the memory limit is {limit}"),
         )
         .with("commits", segment.commits.len())
-        .help("raise the memory limit, or let a writer make a checkpoint"));
+        .help("raise the memory limit (--memory-limit), or let a writer make a checkpoint"));
     }
     let reads = stream::iter(sources(segment)).map(|source| read_source(log, env, source).boxed());
     let read: Vec<(Vec<Arc<TailPiece>>, Option<String>)> = reads.buffered(parallel_reads(env)).try_collect().await?;

@@ -156,7 +156,7 @@ pub(crate) fn explain(files: &[LogFile], target: Option<Version>, why: NoSegment
         }
     };
     match (why, target) {
-        (NoSegment::Nothing, _) => Error::new(Code::TABLE, "there is no Delta table: its log holds no commit and no complete checkpoint"),
+        (NoSegment::Nothing, _) => no_table(),
         (NoSegment::TooNew { latest }, target) => no_version(target.unwrap_or(latest)),
         // Cleaned up: what the checkpoint does not cover may go.
         (NoSegment::Missing(_), Some(target)) if range.is_some_and(|(first, _)| target < first) => no_version(target),
@@ -164,11 +164,18 @@ pub(crate) fn explain(files: &[LogFile], target: Option<Version>, why: NoSegment
     }
 }
 
+/// The error for a log that holds nothing to begin with.
+pub(crate) fn no_table() -> Error {
+    Error::new(Code::TABLE, "there is no Delta table: its log holds no commit and no complete checkpoint")
+        .help("check the path; `create` and `append` make a table, `convert` makes one of a folder of Parquet files")
+}
+
 pub(crate) fn gap(version: Version) -> Error {
+    let readable = if version == Version(0) { "" } else { "; versions before it stay readable with --version" };
     Error::new(Code::LOG_GAP, format!("version {version} is missing from the log"))
         .with("version", version)
         .with("file", LogFile::commit_name(version))
-        .help("restore the file from a copy; versions before it stay readable with --version")
+        .help(format!("restore the file from a copy{readable}"))
 }
 
 /// Largest first from the left: each begins where the tail is not covered yet and ends inside it.

@@ -1,6 +1,5 @@
 //! Appends or overwrites rows. Kind: edge. Spec: OPS.
 
-mod again;
 mod renumber;
 
 use super::manifest::renew_after;
@@ -8,7 +7,7 @@ use super::optimize::join_after;
 use super::overwrite::{Removal, remove_all};
 use super::partitions::remove_partitions_of;
 use super::replace::{replace, rule};
-use super::{Report, already_exists, json_text, moved_on, newest, refused};
+use super::{Report, already_exists, json_text, newest, refused};
 use crate::data::write::{DataWriter, WriteOptions, discard};
 use crate::env::Env;
 use crate::error::{Code, Error, Result};
@@ -224,10 +223,7 @@ impl Append {
         }
         let outcome = match transaction.commit().await {
             Ok(CommitOutcome::Conflicted(conflict)) if base.is_none() && choices.mode == SaveMode::Append => {
-                again::after_losing_creation(&table, &plan, info, &choices, &adds, conflict).await
-            }
-            Ok(CommitOutcome::Conflicted(conflict)) if conflict.is_cut() && choices.is_blind() => {
-                again::above_the_cut(&table, base.as_deref(), &plan, info, &choices, &adds, conflict).await
+                after_losing_creation(&table, &plan, info, &choices, &adds, conflict).await
             }
             Ok(lost @ CommitOutcome::Conflicted(_)) if choices.may_renumber(&plan, base.is_none()) => {
                 renumber::commit_again(&table, &mut plan, &info, &choices, &given, &mut adds, lost).await
@@ -292,14 +288,10 @@ impl Choices {
         let Some((app, version)) = &self.app else { return Ok(false) };
         Ok(base.app_version(app).await?.is_some_and(|recorded| recorded >= *version))
     }
-    /// Whether the rows depend on nothing that the table holds.
-    fn is_blind(&self) -> bool {
-        self.mode == SaveMode::Append && !self.reads_base && self.if_version.is_none()
-    }
     fn check_version(&self, base: Option<&Snapshot>) -> Result<()> {
         match (self.if_version, base) {
-            (Some(wanted), Some(base)) if base.version() != wanted => Err(moved_on(wanted).with("found", base.version())),
-            (Some(wanted), None) => Err(moved_on(wanted).with("found", "no table")),
+            (Some(wanted), Some(base)) if base.version() != wanted => Err(Error::moved_on(wanted).with("found", base.version())),
+            (Some(wanted), None) => Err(Error::moved_on(wanted).with("found", "no table")),
             _ => Ok(()),
         }
     }
@@ -377,7 +369,7 @@ impl Choices {
     /// What it means that the commit may not be tried again.
     pub(super) fn out_of_tries(&self, e: Error) -> Error {
         match self.if_version {
-            Some(version) if e.code() == Code::LIMIT => moved_on(version).caused_by(e),
+            Some(version) if e.code() == Code::LIMIT => Error::moved_on(version).caused_by(e),
             _ => e,
         }
     }
@@ -475,6 +467,27 @@ pub(super) fn stage(
         transaction.add(add.clone());
     }
     transaction
+}
+
+/// Another writer has made the table meanwhile: the files fit it when it stores rows in the same way and refuses none.
+async fn after_losing_creation(
+    table: &Table,
+    plan: &Plan,
+    info: OperationInfo,
+    choices: &Choices,
+    adds: &[Add],
+    conflict: Conflicted,
+) -> Result<CommitOutcome> {
+    let base = table.snapshot().await?;
+    let (ours, theirs) = (&plan.state, base.state());
+    let same = ours.physical_schema() == theirs.physical_schema() && ours.partition_columns() == theirs.partition_columns();
+    // Our rows were asked the rules of the table that we would have made, not those of theirs.
+    let refuses = !theirs.write_plan()?.checks.is_empty();
+    if !same || refuses || choices.is_recorded_in(&base).await? {
+        return Ok(CommitOutcome::Conflicted(conflict));
+    }
+    let plan = Plan::unchanged(Arc::clone(theirs));
+    stage(table, Some(&base), &plan, info, choices, (Removal::default(), ReadScope::Table), adds).commit().await
 }
 
 fn metrics(adds: &[Add], rows: u64, removal: Option<&Removal>) -> Map<String, Value> {

@@ -124,7 +124,7 @@ async fn rows(from: &Arc<Snapshot>, to: &Arc<Snapshot>, went: Files, came: Files
     let passes = total.saturating_mul(ROW_BYTES).div_ceil(budget).max(1);
     if passes > PASSES_MAX {
         return Err(Error::new(Code::LIMIT, format!("{total} rows cannot be compared within the memory limit"))
-            .help("raise the memory limit, or compare versions that lie closer together"));
+            .help("raise the memory limit (--memory-limit), or compare versions that lie closer together"));
     }
     let (mut added, mut removed) = (0, 0);
     for pass in 0..passes {

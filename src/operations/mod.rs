@@ -131,14 +131,10 @@ fn refused(conflict: &Conflicted) -> Error {
         .help("look at that version and run the operation again if it is still wanted")
 }
 
-fn moved_on(wanted: Version) -> Error {
-    Error::new(Code::CONFLICT, "the table is not at the version that this write was made for")
-        .with("wanted", wanted)
-        .help("look at the newest version and decide again")
-}
-
 fn already_exists(table: &Table) -> Error {
-    Error::new(Code::TABLE_EXISTS, "there is a table already").with("table", table.root().url())
+    Error::new(Code::TABLE_EXISTS, "there is a table already")
+        .with("table", table.root().url())
+        .help("write to it with `append`, or choose another place; `create --if-not-exists` leaves it alone")
 }
 
 /// Names as the JSON text that Spark puts into `operationParameters`.

@@ -148,7 +148,12 @@ impl Going {
         }
         let adds: Vec<Add> = self.restored.iter().map(|(add, _)| add.clone()).collect();
         plan.requests.head = needed(&adds).len() as u64;
-        plan.requests.put = 1;
+        let unchanged = |base: &Snapshot| {
+            let other = base.state().restored_to(self.target.state());
+            other.is_ok_and(|other| other.metadata.is_none() && other.protocol.is_none() && other.domains.is_empty())
+        };
+        let nothing = self.restored.is_empty() && self.removed.is_empty() && unchanged(base);
+        plan.requests.put = u64::from(!nothing);
         plan
     }
     /// Spark's keys.

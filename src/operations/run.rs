@@ -6,10 +6,10 @@ use super::manifest::renew_after;
 use super::optimize::join_after;
 use super::row_changes::RowEffects;
 use super::vacuum::check_no_vacuum;
-use super::{Report, moved_on, refused};
+use super::{Report, refused};
 use crate::data::write::WriteOptions;
 use crate::env::Timestamp;
-use crate::error::{Code, Result};
+use crate::error::{Code, Error, Result};
 use crate::log::{Metadata, Protocol, Version};
 use crate::snapshot::Snapshot;
 use crate::table::Table;
@@ -98,7 +98,7 @@ pub(super) async fn run<O: Operation>(table: &Table, operation: &O, settings: &S
             None => table.snapshot().await?,
         };
         if let Some(wanted) = settings.if_version.filter(|wanted| *wanted != base.version()) {
-            return Err(moved_on(wanted).with("found", base.version()));
+            return Err(Error::moved_on(wanted).with("found", base.version()));
         }
         let mut staged = operation.stage(&base).await?;
         if !staged.effects.listed.is_empty()
@@ -156,7 +156,7 @@ pub(super) async fn run<O: Operation>(table: &Table, operation: &O, settings: &S
                     staged.effects.discard(table).await;
                 }
                 return match settings.if_version {
-                    Some(version) if e.code() == Code::LIMIT => Err(moved_on(version).caused_by(e)),
+                    Some(version) if e.code() == Code::LIMIT => Err(Error::moved_on(version).caused_by(e)),
                     _ => Err(e),
                 };
             }

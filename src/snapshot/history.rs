@@ -1,11 +1,11 @@
 //! Commit times, time travel, the history of a table. Kind: edge. Spec: TT.
 
-use super::Snapshot;
+use super::{Snapshot, load_unbroken};
 use crate::env::Timestamp;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, ErrorKind, Result};
 use crate::log::listing::list;
 use crate::log::read::parallel_reads;
-use crate::log::segment::{available, gap};
+use crate::log::segment::{available, gap, no_table};
 use crate::log::{CommitInfo, LogFile, LogFileKind, Version, decode_commit_info};
 use crate::table::Table;
 use futures::stream::{self, BoxStream};
@@ -17,8 +17,10 @@ pub struct HistoryEntry {
     pub version: Version,
     /// The in-commit timestamp, else the adjusted time of the commit file.
     pub timestamp: Timestamp,
-    /// Missing when the writer left none.
+    /// Missing when the writer left none, and when the commit cannot be read.
     pub commit_info: Option<CommitInfo>,
+    /// What is wrong with this commit, or with the one that must lie before it; for the user.
+    pub warning: Option<String>,
 }
 
 impl Table {
@@ -30,24 +32,35 @@ impl Table {
         let width = parallel_reads(self.env());
         let entries = async move {
             let listing = list(table.log(), Version(0)).await?;
-            if available(&listing.files).is_none() {
-                return Err(Error::new(Code::TABLE, "there is no Delta table: its log holds no commit and no complete checkpoint")
-                    .with("location", table.root().url()));
-            }
+            let Some((first, _)) = available(&listing.files) else { return Err(no_table().with("location", table.root().url())) };
             let commits = adjusted(&listing.files);
-            let newest = commits.into_iter().rev().take(limit.unwrap_or(usize::MAX));
-            let read = move |(version, time): (Version, Timestamp)| {
+            let before: Vec<Option<Version>> = std::iter::once(None).chain(commits.iter().map(|(v, _)| Some(*v))).collect();
+            let newest = commits.into_iter().zip(before).rev().take(limit.unwrap_or(usize::MAX));
+            let read = move |((version, time), before): ((Version, Timestamp), Option<Version>)| {
                 let table = table.clone();
                 async move {
-                    let commit_info = read_commit_info(&table, version).await?;
+                    // What a clean-up has left below the first version is not missed.
+                    let missing = version.0.checked_sub(1).map(Version).filter(|v| *v > first && before != Some(*v));
+                    let mut warning = missing.map(|missing| told(&gap(missing)));
+                    let commit_info = match read_commit_info(&table, version).await {
+                        Err(e) if e.kind() == ErrorKind::Corrupt => {
+                            warning = Some(format!("commit {version} cannot be read: {}", told(&e)));
+                            None
+                        }
+                        read => read?,
+                    };
                     let own_time = commit_info.as_ref().and_then(CommitInfo::in_commit_timestamp).map(Timestamp);
-                    Ok(HistoryEntry { version, timestamp: own_time.unwrap_or(time), commit_info })
+                    Ok(HistoryEntry { version, timestamp: own_time.unwrap_or(time), commit_info, warning })
                 }
             };
             Ok(stream::iter(newest).map(read).buffered(width))
         };
         stream::once(entries).try_flatten().boxed()
     }
+}
+
+fn told(e: &Error) -> String {
+    format!("{}: {}", e.code().as_str(), e.message())
 }
 
 /// Commits with the times of their files, made strictly rising: a time that does not rise becomes the one before plus 1 ms.
@@ -65,12 +78,19 @@ pub(crate) async fn read_commit_info(table: &Table, version: Version) -> Result<
     decode_commit_info(&LogFile::commit_name(version), &body)
 }
 
-/// The newest version that is not younger than `time`. `LB-VERSION` before the first and after the last one.
+/// The newest version that is not younger than `time`. `LB-VERSION` before the first and after the last one. A commit that is damaged or
+/// missing does not matter to times before it; its failure is that of later ones.
 pub(crate) async fn version_at(table: &Table, time: Timestamp) -> Result<Version> {
-    let latest = super::load::load(table, None).await?;
-    let listing = list(table.log(), Version(0)).await?;
+    let (latest, broken) = load_unbroken(table).await?;
+    let mut listing = list(table.log(), Version(0)).await?;
     let last_time = latest.timestamp().await?;
-    if time > last_time {
+    if let Some(cause) = broken {
+        let begin = adjusted(&listing.files).into_iter().find(|(version, _)| *version > latest.version()).map(|(_, begin)| begin);
+        if begin.is_none_or(|begin| time >= begin) {
+            return Err(cause);
+        }
+        listing.files.retain(|file| file.version <= latest.version());
+    } else if time > last_time {
         return Err(Error::new(
             Code::VERSION,
             format!("{time} is after the newest version, {}, which is of {last_time}", latest.version()),

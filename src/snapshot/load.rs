@@ -10,7 +10,7 @@ use crate::log::checksum::Checksum;
 use crate::log::listing::{list, list_back, list_latest};
 use crate::log::read::read_tail;
 use crate::log::segment::{CheckpointFiles, LogSegment, NoSegment, choose, explain};
-use crate::log::{Action, LogFile, LogTail, SmallFacts, Version};
+use crate::log::{Action, LogFile, LogFileKind, LogTail, SmallFacts, Version};
 use crate::table::Table;
 use futures::future::BoxFuture;
 use futures::{FutureExt, TryStreamExt};
@@ -109,6 +109,34 @@ async fn load_as(
     }
 }
 
+/// The newest version that can be read, and what is wrong with the one after it when that is not the newest of all.
+///
+/// Every failure names the file that it comes from, so that each further look goes to an older version.
+pub(crate) async fn load_unbroken(table: &Table) -> Result<(Arc<Snapshot>, Option<Error>)> {
+    let (mut target, mut cause) = (None, None);
+    loop {
+        let e = match load(table, target).await {
+            Ok(snapshot) => return Ok((snapshot, cause)),
+            Err(e) => e,
+        };
+        let before = broken_commit(&e).and_then(|v| v.0.checked_sub(1)).map(Version).filter(|v| target.is_none_or(|t| *v < t));
+        let first = cause.unwrap_or(e);
+        if before.is_none() {
+            return Err(first);
+        }
+        (target, cause) = (before, Some(first));
+    }
+}
+
+/// The commit that a failure is about, when it is damaged or missing.
+fn broken_commit(e: &Error) -> Option<Version> {
+    if !matches!(e.code(), Code::LOG_JSON | Code::LOG_EMPTY | Code::LOG_GAP) {
+        return None;
+    }
+    let (_, name) = e.context().iter().find(|(key, _)| *key == "file")?;
+    LogFile::parse(name, 0, 0).filter(|file| file.kind == LogFileKind::Commit).map(|file| file.version)
+}
+
 /// Where facts older than the tail come from.
 enum Base {
     Nothing,
@@ -161,7 +189,14 @@ async fn read(table: &Table, segment: LogSegment, purpose: Purpose, warnings: &m
         }
     }
     let (protocol, metadata) = facts.state(segment.version)?;
-    let state = Arc::new(TableState::new(protocol, metadata, facts.live_domains())?.reached_by_catalog(log.is_ratified_by_catalog()));
+    let told = |e: Error| {
+        let e = e.with("version", segment.version);
+        let help =
+            "what the log says of the table makes no sense; run the doctor on it; an older version may still be readable with --version";
+        if e.next_step().is_none() { e.help(help) } else { e }
+    };
+    let state = TableState::new(protocol, metadata, facts.live_domains()).map_err(told)?;
+    let state = Arc::new(state.reached_by_catalog(log.is_ratified_by_catalog()));
     Ok(Snapshot {
         version: segment.version,
         newest_at: None,
@@ -174,6 +209,7 @@ async fn read(table: &Table, segment: LogSegment, purpose: Purpose, warnings: &m
         checksum,
         checkpoint_bytes,
         older_txns: OnceCell::new(),
+        stand_in: OnceCell::new(),
         warnings: Vec::new(),
     })
 }

@@ -19,6 +19,7 @@ pub use history::HistoryEntry;
 pub(crate) use history::{adjusted, own_time, read_commit_info, version_at};
 pub(crate) use layout::expected;
 pub use layout::{FileLayout, Skipping};
+pub(crate) use load::load_unbroken;
 pub(crate) use stats::{bounds_of, may_hold};
 
 use crate::env::Timestamp;
@@ -61,6 +62,8 @@ pub struct Snapshot {
     checkpoint_bytes: Option<u64>,
     /// Application versions of the checkpoint, read when they are first asked for.
     older_txns: OnceCell<BTreeMap<String, Txn>>,
+    /// The same version without its checkpoint, once that has turned out to be broken.
+    stand_in: OnceCell<Arc<Snapshot>>,
     /// What was skipped or replaced to load this version (a broken checkpoint, a torn hint); for the user.
     warnings: Vec<String>,
 }

@@ -68,6 +68,7 @@ impl Snapshot {
             checksum: self.checksum.clone().filter(|(version, _)| version.next() >= first),
             checkpoint_bytes: self.checkpoint_bytes.filter(|_| same_checkpoint),
             older_txns: OnceCell::new_with(self.older_txns.get().filter(|_| same_checkpoint).cloned()),
+            stand_in: OnceCell::new(),
             first_file: if same_checkpoint { self.first_file.clone() } else { FirstFile::default() },
             segment,
             warnings,

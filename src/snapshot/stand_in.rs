@@ -57,8 +57,13 @@ fn remaining(
     cause: Error,
 ) -> BoxFuture<'static, Result<BoxStream<'static, Result<FileBatch>>>> {
     Box::pin(async move {
-        tracing::warn!(version = %snapshot.version(), error = %cause, "a checkpoint broke while it was read; something older stands in");
-        let other = snapshot.without_checkpoint(cause).await?;
+        let stand_in = async {
+            let told = cause.to_string();
+            let other = snapshot.without_checkpoint(cause).await?;
+            tracing::warn!(version = %snapshot.version(), error = %told, "a checkpoint broke while it was read; something older stands in");
+            Ok::<_, Error>(other)
+        };
+        let other = Arc::clone(snapshot.stand_in.get_or_try_init(|| stand_in).await?);
         let (mut seen, _) = replay_tail(snapshot.tail(), snapshot.table().root());
         let counts = std::mem::take(&mut *handed_out.0.lock().unwrap_or_else(|e| e.into_inner()));
         let last = counts.keys().last().map_or(0, |part| part + 1);

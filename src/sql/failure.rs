@@ -1,6 +1,8 @@
 //! Errors between the planner and us. Kind: pure. Spec: SQL.
 
 use crate::error::{Code, Error};
+use crate::expr::ZERO_HELP;
+use arrow::error::ArrowError;
 use datafusion::common::DataFusionError;
 
 /// Our error on its way through a plan.
@@ -16,7 +18,7 @@ pub(super) fn ours(e: DataFusionError) -> Error {
             Err(other) => DataFusionError::External(other),
         },
         DataFusionError::ArrowError(arrow, backtrace) => match *arrow {
-            arrow::error::ArrowError::ExternalError(source) => match source.downcast::<Error>() {
+            ArrowError::ExternalError(source) => match source.downcast::<Error>() {
                 Ok(ours) => return *ours,
                 Err(other) => DataFusionError::External(other),
             },
@@ -30,17 +32,21 @@ pub(super) fn ours(e: DataFusionError) -> Error {
     }
     match e.find_root() {
         DataFusionError::ResourcesExhausted(message) => {
-            Error::new(Code::LIMIT, format!("the statement needs more memory than it may hold: {message}")).help("raise the memory limit")
+            Error::new(Code::LIMIT, format!("the statement needs more memory than it may hold: {message}"))
+                .help("raise the memory limit (--memory-limit)")
         }
         DataFusionError::SQL(e, _) => Error::new(Code::SQL, format!("the statement does not parse: {e}")),
         DataFusionError::NotImplemented(message) => Error::new(Code::SQL, format!("this is not supported: {message}")),
+        DataFusionError::ArrowError(e, _) if matches!(**e, ArrowError::DivideByZero) => {
+            Error::new(Code::SQL, "division by zero").help(ZERO_HELP)
+        }
         DataFusionError::ArrowError(e, _) => Error::new(Code::SQL, format!("a value cannot be computed: {}", stripped(&e.to_string()))),
         root => {
             let text = root.strip_backtrace();
             let text = ["Error during planning: ", "Execution error: ", "Schema error: "]
                 .iter()
                 .fold(text.as_str(), |t, prefix| t.strip_prefix(prefix).unwrap_or(t))
-                .to_owned();
+                .replace('\n', " ");
             Error::new(Code::SQL, text)
         }
     }

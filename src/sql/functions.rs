@@ -2,18 +2,25 @@
 
 use super::failure::planner;
 use crate::data::variant;
-use crate::error::{Code, Error};
+use crate::expr::{canonical_values, decimal_quotient, quotient_type, remainder as remainder_of};
 use crate::schema;
 use arrow::array::{Array, ArrayRef, AsArray, Decimal128Array, Float64Array, Int64Array};
+use arrow::compute::kernels::cmp::eq;
 use arrow::compute::kernels::numeric::{add, mul, sub};
-use arrow::datatypes::{DataType, Decimal128Type, Field, FieldRef, Float64Type, Int64Type, i256};
-use datafusion::common::{Result as Planning, exec_err, plan_err};
+use arrow::compute::nullif;
+use arrow::datatypes::{DataType, Decimal128Type, Field, FieldRef, Float64Type, Int64Type};
+use arrow::error::ArrowError;
+use datafusion::common::{Result as Planning, ScalarValue, exec_err, plan_err};
+use datafusion::logical_expr::Operator::Modulo;
+use datafusion::logical_expr::type_coercion::binary::BinaryTypeCoercer;
 use datafusion::logical_expr::{ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
 use std::sync::Arc;
 
 /// All that have a name of their own.
 pub(super) fn all() -> Vec<Arc<ScalarUDF>> {
-    vec![udf(Variants::ParseJson), udf(Variants::ToJson)]
+    let operators =
+        [Operator::new("try_divide", Kind::TryDivide), Operator::new("mod", Kind::Remainder), Operator::new("try_mod", Kind::TryRemainder)];
+    [udf(Variants::ParseJson), udf(Variants::ToJson)].into_iter().chain(operators.into_iter().map(udf)).collect()
 }
 
 fn udf(function: impl ScalarUDFImpl + 'static) -> Arc<ScalarUDF> {
@@ -33,9 +40,19 @@ pub(super) fn checked(symbol: &'static str) -> Arc<ScalarUDF> {
     udf(Operator::new(symbol, Kind::Checked))
 }
 
+/// `%`.
+pub(super) fn remainder() -> Arc<ScalarUDF> {
+    udf(Operator::new("%", Kind::Remainder))
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Kind {
     Divide,
+    /// What is divided by zero is null.
+    TryDivide,
+    Remainder,
+    /// The same of `%`.
+    TryRemainder,
     WholeDivide,
     Checked,
 }
@@ -68,14 +85,6 @@ fn as_decimal(data_type: &DataType) -> Option<DataType> {
     ))
 }
 
-/// Precision and scale of a quotient, as Spark cuts them to 38 digits.
-fn quotient((p1, s1): (u8, i8), (p2, s2): (u8, i8)) -> (u8, i8) {
-    let (p1, s1, p2, s2) = (i32::from(p1), i32::from(s1), i32::from(p2), i32::from(s2));
-    let scale = (s1 + p2 + 1).max(6);
-    let whole = p1 - s1 + s2;
-    if whole + scale <= 38 { ((whole + scale) as u8, scale as i8) } else { (38, (38 - whole).max(scale.min(6)) as i8) }
-}
-
 impl ScalarUDFImpl for Operator {
     fn name(&self) -> &str {
         self.symbol
@@ -91,6 +100,10 @@ impl ScalarUDFImpl for Operator {
             let wider = if wider.is_signed_integer() { wider.clone() } else { DataType::Int64 };
             return Ok(vec![wider.clone(), wider]);
         }
+        if matches!(self.kind, Kind::Remainder | Kind::TryRemainder) {
+            let (left, right) = BinaryTypeCoercer::new(left, &Modulo, right).get_input_types()?;
+            return Ok(vec![left, right]);
+        }
         let decimal = |t: &DataType| matches!(t, DataType::Decimal128(..));
         match (as_decimal(left), as_decimal(right)) {
             (Some(a), Some(b)) if decimal(left) || decimal(right) => Ok(vec![a, b]),
@@ -101,15 +114,24 @@ impl ScalarUDFImpl for Operator {
     fn return_type(&self, types: &[DataType]) -> Planning<DataType> {
         Ok(match (self.kind, types) {
             (Kind::WholeDivide, _) => DataType::Int64,
-            (Kind::Divide, [DataType::Decimal128(p1, s1), DataType::Decimal128(p2, s2)]) => {
-                let (precision, scale) = quotient((*p1, *s1), (*p2, *s2));
+            (Kind::Remainder | Kind::TryRemainder, types) => remainder_of().return_type(types)?,
+            (Kind::Divide | Kind::TryDivide, [DataType::Decimal128(p1, s1), DataType::Decimal128(p2, s2)]) => {
+                let (precision, scale) = quotient_type((*p1, *s1), (*p2, *s2));
                 DataType::Decimal128(precision, scale)
             }
-            (Kind::Divide, _) => DataType::Float64,
+            (Kind::Divide | Kind::TryDivide, _) => DataType::Float64,
             (Kind::Checked, types) => types.first().cloned().unwrap_or(DataType::Int64),
         })
     }
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Planning<ColumnarValue> {
+    fn invoke_with_args(&self, mut args: ScalarFunctionArgs) -> Planning<ColumnarValue> {
+        if matches!(self.kind, Kind::TryDivide | Kind::TryRemainder)
+            && let Some(divisor) = args.args.get_mut(1)
+        {
+            *divisor = without_zeros(divisor)?;
+        }
+        if matches!(self.kind, Kind::Remainder | Kind::TryRemainder) {
+            return remainder_of().invoke_with_args(args);
+        }
         let scalar = args.args.iter().all(|a| matches!(a, ColumnarValue::Scalar(_)));
         let arrays = ColumnarValue::values_to_arrays(&args.args)?;
         let [left, right] = arrays.as_slice() else { return plan_err!("`{}` takes two values", self.symbol) };
@@ -119,7 +141,7 @@ impl ScalarUDFImpl for Operator {
                 "-" => sub(left, right)?,
                 _ => mul(left, right)?,
             },
-            (Kind::Divide, DataType::Float64) => {
+            (Kind::Divide | Kind::TryDivide, DataType::Float64) => {
                 let pairs = left.as_primitive::<Float64Type>().iter().zip(right.as_primitive::<Float64Type>());
                 Arc::new(divided(pairs, |b| b == 0.0, |a, b| Some(a / b))?.collect::<Float64Array>())
             }
@@ -135,7 +157,7 @@ impl ScalarUDFImpl for Operator {
                 };
                 let shift = i32::from(scale) + i32::from(*s2) - i32::from(*s1);
                 let pairs = left.as_primitive::<Decimal128Type>().iter().zip(right.as_primitive::<Decimal128Type>());
-                let values = divided(pairs, |b| b == 0, |a, b| decimal_quotient(a, b, shift, kind == Kind::Divide))?;
+                let values = divided(pairs, |b| b == 0, |a, b| decimal_quotient(a, b, shift, kind != Kind::WholeDivide))?;
                 let values: Decimal128Array = values.collect();
                 if kind == Kind::WholeDivide {
                     Arc::new(values.iter().map(|v| v.and_then(|v| i64::try_from(v).ok())).collect::<Int64Array>())
@@ -148,10 +170,19 @@ impl ScalarUDFImpl for Operator {
             (_, other) => return plan_err!("`{}` does not take {other}", self.symbol),
         };
         if scalar {
-            return Ok(ColumnarValue::Scalar(datafusion::common::ScalarValue::try_from_array(&result, 0)?));
+            return Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&result, 0)?));
         }
         Ok(ColumnarValue::Array(result))
     }
+}
+
+/// The divisor, null where it is zero.
+fn without_zeros(divisor: &ColumnarValue) -> Planning<ColumnarValue> {
+    let scalar = matches!(divisor, ColumnarValue::Scalar(_));
+    let values = divisor.to_array(1)?;
+    let zeros = eq(&canonical_values(&values), &ScalarValue::new_zero(values.data_type())?.to_scalar()?)?;
+    let values = nullif(&values, &zeros)?;
+    Ok(if scalar { ColumnarValue::Scalar(ScalarValue::try_from_array(&values, 0)?) } else { ColumnarValue::Array(values) })
 }
 
 /// Quotients of pairs; null where one is null.
@@ -164,8 +195,7 @@ fn divided<T: Copy>(
     for pair in pairs {
         out.push(match pair {
             (Some(_), Some(b)) if is_zero(b) => {
-                let help = "use nullif(divisor, 0) where a zero may give NULL";
-                return Err(planner(Error::new(Code::SQL, "division by zero").help(help)));
+                return Err(ArrowError::DivideByZero.into());
             }
             (Some(a), Some(b)) => match quotient(a, b) {
                 Some(value) => Some(value),
@@ -175,22 +205,6 @@ fn divided<T: Copy>(
         });
     }
     Ok(out.into_iter())
-}
-
-/// `a · 10^shift / b`, rounded half away from zero or cut off.
-fn decimal_quotient(a: i128, b: i128, shift: i32, round: bool) -> Option<i128> {
-    let power = |n: i32| i256::from_i128(10).checked_pow(n.unsigned_abs());
-    let (mut a, mut b) = (i256::from_i128(a), i256::from_i128(b));
-    if shift >= 0 {
-        a = a.checked_mul(power(shift)?)?;
-    } else {
-        b = b.checked_mul(power(shift)?)?;
-    }
-    let (whole, rest) = (a.checked_div(b)?, a.checked_rem(b)?);
-    let doubled = rest.wrapping_abs().checked_mul(i256::from_i128(2))?;
-    let up = round && doubled >= b.wrapping_abs();
-    let step = if a.is_negative() == b.is_negative() { i256::ONE } else { i256::MINUS_ONE };
-    (if up { whole.checked_add(step)? } else { whole }).to_i128()
 }
 
 /// Between text and variants.

@@ -3,10 +3,10 @@ use super::*;
 #[test]
 fn quotients_of_decimals_have_sparks_precision() {
     // spec: SQL-5
-    assert_eq!(quotient((2, 1), (2, 1)), (8, 6));
-    assert_eq!(quotient((10, 2), (1, 0)), (14, 6));
-    assert_eq!(quotient((38, 10), (38, 10)), (38, 6));
-    assert_eq!(quotient((20, 0), (20, 0)), (38, 18));
+    assert_eq!(quotient_type((2, 1), (2, 1)), (8, 6));
+    assert_eq!(quotient_type((10, 2), (1, 0)), (14, 6));
+    assert_eq!(quotient_type((38, 10), (38, 10)), (38, 6));
+    assert_eq!(quotient_type((20, 0), (20, 0)), (38, 18));
 }
 
 #[test]

@@ -29,6 +29,7 @@ mod vacuum;
 use crate::env::Env;
 use crate::error::{Code, Error, Result};
 use crate::operations::Report;
+use crate::snapshot::At;
 use crate::table::Table;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -48,7 +49,8 @@ pub struct Session {
     env: Env,
     open: Open,
     watch: Watch,
-    tables: Arc<Mutex<BTreeMap<String, Table>>>,
+    /// With the version that a name stands for.
+    tables: Arc<Mutex<BTreeMap<String, (Table, At)>>>,
 }
 
 /// What a statement gives.
@@ -97,27 +99,40 @@ impl Session {
     }
     /// Names a table, in any case of letters; a name that is taken goes to the new table.
     pub fn register(&self, name: &str, table: Table) -> &Session {
-        self.tables().insert(name.to_lowercase(), table);
+        self.register_at(name, table, At::Latest)
+    }
+    /// The same for one version of a table, which can only be read.
+    pub fn register_at(&self, name: &str, table: Table, at: At) -> &Session {
+        self.tables().insert(name.to_lowercase(), (table, at));
         self
     }
     /// Runs one statement. A query's rows are computed as they are taken; any other statement has run when this returns.
     ///
-    /// `LB-SQL` for what does not parse or cannot be planned; otherwise the errors of reading and of the operations. Memory: what
+    /// `LB-SQL` for what does not parse, cannot be planned or computes what has no value; otherwise the errors of reading and of the operations. Memory: what
     /// sorting, joining and grouping hold is taken from the environment's budget, and what does not fit goes to its spill folder.
     pub async fn sql(&self, statement: &str) -> Result<Answer> {
-        run::run(self, statement).await
+        run::run(self, statement).await.map_err(|e| if e.code() == Code::EXPR { e.told_as(Code::SQL) } else { e })
     }
 
-    fn tables(&self) -> MutexGuard<'_, BTreeMap<String, Table>> {
+    fn tables(&self) -> MutexGuard<'_, BTreeMap<String, (Table, At)>> {
         self.tables.lock().unwrap_or_else(|e| e.into_inner())
     }
     fn knows(&self, name: &str) -> bool {
         self.tables().contains_key(&name.to_lowercase())
     }
-    /// The table that a statement names.
+    /// The table that a statement names, as it is now.
     fn table(&self, name: &TableName) -> Result<Table> {
+        match self.named(name)? {
+            (table, At::Latest) => Ok(table),
+            (table, _) => Err(Error::new(Code::SQL, "the name stands for one version of a table, which can only be read")
+                .with("table", table.root().url())
+                .help("name the table without @ and a version")),
+        }
+    }
+    /// The same with the version that its name stands for.
+    fn named(&self, name: &TableName) -> Result<(Table, At)> {
         match name {
-            TableName::Location(location) => (self.open)(location),
+            TableName::Location(location) => Ok(((self.open)(location)?, At::Latest)),
             TableName::Name(name) => {
                 let tables = self.tables();
                 tables.get(name).cloned().ok_or_else(|| {

@@ -111,7 +111,10 @@ async fn snapshot(session: &Session, table: &TableName, when: &When) -> Result<(
             let (location, suffix) = suffix(location);
             (session.table(&TableName::Location(location.to_owned()))?, suffix.unwrap_or(At::Latest))
         }
-        other => (session.table(other)?, at),
+        other => match session.named(other)? {
+            (table, own) if at == At::Latest => (table, own),
+            (table, _) => (table, at),
+        },
     };
     Ok((table.snapshot_at(at.clone()).await?, at))
 }

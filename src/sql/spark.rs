@@ -58,6 +58,7 @@ impl ExprPlanner for Operators {
         let both_whole = whole(&raw.left) && whole(&raw.right);
         let function = match raw.op {
             BinaryOperator::Divide => functions::divide(),
+            BinaryOperator::Modulo => functions::remainder(),
             BinaryOperator::MyIntegerDivide => functions::whole_divide(),
             BinaryOperator::Plus if both_whole => functions::checked("+"),
             BinaryOperator::Minus if both_whole => functions::checked("-"),

@@ -63,10 +63,12 @@ impl Vacuum {
         if let Some(query) = &self.inventory {
             vacuum = vacuum.inventory((session.watch)(Planned::new(session, query, false).await?.rows().await?.batches));
         }
+        let help = "leave RETAIN out, or set the table's property; the command `vacuum` has flags that permit it all the same";
+        let told = |e: Error| if e.code() == Code::RETENTION { e.help(help) } else { e };
         if !self.dry_run {
-            return Ok(Answer::Report(vacuum.run().await?));
+            return Ok(Answer::Report(vacuum.run().await.map_err(told)?));
         }
-        let plan = vacuum.plan().await?;
+        let plan = vacuum.plan().await.map_err(told)?;
         let url = table.root().url();
         let folder = url.to_file_path().ok().map(|path| format!("file:{}/", path.display().to_string().trim_end_matches('/')));
         let folder = folder.unwrap_or_else(|| url.to_string());

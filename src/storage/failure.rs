@@ -33,10 +33,16 @@ pub(crate) fn failure(e: object_store::Error, doing: &str, key: &str) -> Error {
     };
     let (code, help) = match &e {
         E::NotFound { .. } => (Code::STORE, None),
+        E::PermissionDenied { source, .. } if source.is::<std::io::Error>() => {
+            (Code::STORE, Some("look at the owner and the permissions of that file and its folders"))
+        }
         E::PermissionDenied { .. } => (Code::STORE, Some("check that the credentials may do this on that location")),
         E::Unauthenticated { .. } => (Code::STORE, Some("check the credentials (storage options, environment or profile)")),
         E::NotSupported { .. } | E::NotImplemented { .. } => (Code::STORE, Some("this store cannot do what is needed; use another one")),
         E::UnknownConfigurationKey { .. } | E::InvalidPath { .. } => (Code::STORE_CONFIG, None),
+        E::Generic { store: "local", .. } => {
+            (Code::STORE, Some("look at the path and at the disk: its room, its state, and whether names may be so long"))
+        }
         _ => (Code::STORE, Some("try again; if it stays, check the endpoint, the network and the store")),
     };
     let cause = redact(&causes(&e)).into_owned();

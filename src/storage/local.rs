@@ -72,7 +72,8 @@ impl LocalStore {
             let _permit = permit;
             work(&disk)
         };
-        self.env.spawn_blocking(call).await.unwrap_or_else(|e| Err(failed(e.into())))
+        let done = self.env.spawn_blocking(call).await.unwrap_or_else(|e| Err(failed(e.into())));
+        done.map_err(|e| self.disk.located(e))
     }
     fn temp_name(&self) -> String {
         format!(".lakebed-{}.tmp", self.env.new_uuid().simple())
@@ -90,6 +91,18 @@ impl std::fmt::Display for LocalStore {
 impl Disk {
     fn file_of(&self, key: &Path) -> PathBuf {
         if key.is_root() { self.root.clone() } else { self.root.join(key.as_ref()) }
+    }
+    /// The same failure, which says in which folder the store lies.
+    fn located(&self, e: object_store::Error) -> object_store::Error {
+        match e {
+            object_store::Error::PermissionDenied { path, source } => {
+                object_store::Error::PermissionDenied { path: self.root.join(path).display().to_string(), source }
+            }
+            object_store::Error::Generic { store, source } if !source.is::<Error>() => {
+                object_store::Error::Generic { store, source: Box::new(Located { root: self.root.clone(), source }) }
+            }
+            e => e,
+        }
     }
     /// The file of a key that exists, links followed; refused when it lies outside the root.
     fn existing(&self, key: &Path) -> Result<PathBuf> {
@@ -121,6 +134,25 @@ impl Disk {
             None => 0..meta.size,
         };
         Ok((file, meta, range))
+    }
+}
+
+/// A failure of the file system, and the folder of the store.
+#[derive(Debug)]
+struct Located {
+    root: PathBuf,
+    source: Box<dyn std::error::Error + Send + Sync>,
+}
+
+impl std::fmt::Display for Located {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} (below {})", self.source, self.root.display())
+    }
+}
+
+impl std::error::Error for Located {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(self.source.as_ref())
     }
 }
 

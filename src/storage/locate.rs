@@ -16,7 +16,7 @@ use object_store::memory::InMemory;
 use object_store::path::Path;
 use percent_encoding::percent_decode_str;
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Component, PathBuf};
 use std::sync::{Arc, LazyLock, Mutex};
 use tokio::sync::OnceCell;
@@ -85,9 +85,7 @@ impl TableRoot {
             _ => vec![place],
         };
         let Opened { store, once, prefix, sorted, identity } = opened;
-        for warning in options.warnings() {
-            tracing::warn!("{warning}");
-        }
+        tell_once(&options.warnings());
         Ok(TableRoot {
             inner: Arc::new(Inner {
                 url,
@@ -267,6 +265,20 @@ impl TableRoot {
         Ok((store, key))
     }
 }
+
+/// Says each of these once in the life of the process, however many tables are opened.
+fn tell_once(warnings: &[String]) {
+    static TOLD: LazyLock<Mutex<HashSet<String>>> = LazyLock::new(Mutex::default);
+    let mut told = TOLD.lock().unwrap_or_else(|e| e.into_inner());
+    for warning in warnings {
+        if told.len() < TOLD_MAX && told.insert(warning.clone()) {
+            tracing::warn!("{warning}");
+        }
+    }
+}
+
+/// How many different warnings about options are told and remembered.
+const TOLD_MAX: usize = 1_000;
 
 /// A location as a user writes it -> its place.
 fn locate(location: &str) -> Result<Place> {

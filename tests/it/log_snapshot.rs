@@ -121,7 +121,7 @@ async fn gaps_missing_versions_and_missing_tables_are_told_apart() {
 async fn a_torn_or_dangling_hint_changes_nothing() {
     for (hint, warned) in [
         ("{\"version\":1", true),
-        ("{\"version\":900,\"size\":1}", false),
+        ("{\"version\":900,\"size\":1}", true),
         ("{\"version\":10}", false),
         ("{\"version\":2}", false),
         ("{\"version\":4,\"version\":5}", true),
@@ -345,6 +345,7 @@ async fn commits_that_outgrow_the_memory_limit_are_refused_before_they_are_read(
     let small = Table::with_log(log.table.root().clone(), Arc::clone(log.table.log()), log.table.env().clone().with_memory_limit(1024));
     let e = small.snapshot().await.unwrap_err();
     assert_eq!(e.code(), Code::LIMIT);
+    assert!(e.next_step().is_some_and(|help| help.contains("--memory-limit")), "{e}");
     assert!(!log.store.take().iter().any(|r| r.key.ends_with(".json")));
 }
 

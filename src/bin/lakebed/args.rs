@@ -14,7 +14,8 @@ use std::path::PathBuf;
     version,
     max_term_width = 110,
     after_help = "A table is a path or a URL: ./events, s3://bucket/events. A suffix picks a version: events@v12, events@2026-11-21T10:00:00Z.\n\
-                  Exit codes: 0 done, 1 failed, 2 usage, 3 conflict or unknown outcome, 4 not found, 5 missing feature, 7 constraint, 130 interrupted."
+                  Exit codes: 0 done, 1 failed, 2 usage, 3 conflict or unknown outcome, 4 not found, 5 missing feature,\n\
+                  6 the doctor found something, 7 constraint, 130 interrupted."
 )]
 pub struct Cli {
     #[command(flatten)]
@@ -100,7 +101,7 @@ pub struct TableAt {
     #[arg(value_name = "TABLE")]
     pub table: String,
     /// This version
-    #[arg(long, value_name = "N", conflicts_with = "timestamp")]
+    #[arg(long, value_name = "N", conflicts_with = "timestamp", allow_negative_numbers = true)]
     pub version: Option<u64>,
     /// The newest version that is not younger, such as 2026-11-21T10:00:00Z
     #[arg(long, value_name = "T")]
@@ -125,7 +126,7 @@ pub enum Command {
         #[arg(value_name = "TABLE")]
         table: String,
         /// At most this many
-        #[arg(long, value_name = "N")]
+        #[arg(long, value_name = "N", allow_negative_numbers = true)]
         limit: Option<usize>,
     },
     /// Reads rows
@@ -140,7 +141,7 @@ pub enum Command {
         #[arg(long = "where", value_name = "EXPRESSION")]
         filter: Option<String>,
         /// At most this many rows
-        #[arg(long, value_name = "N")]
+        #[arg(long, value_name = "N", allow_negative_numbers = true)]
         limit: Option<u64>,
         /// Writes the rows to a file ending in .parquet, .arrow, .csv or .ndjson, and prints a report
         #[arg(long, value_name = "FILE")]
@@ -188,6 +189,9 @@ pub enum Command {
         /// Leaves a table that exists alone
         #[arg(long)]
         if_not_exists: bool,
+        /// Refuses when the table is not at this version, which a new one never is
+        #[arg(long, value_name = "N", allow_negative_numbers = true)]
+        if_version: Option<u64>,
     },
     /// Adds rows from files or standard input, making the table when it is missing
     #[command(after_help = "Example: lakebed append ./events january.parquet february.csv --partition-by day")]
@@ -226,7 +230,7 @@ pub enum Command {
         #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
         property: Vec<(String, String)>,
         /// Refuses when the table is not at this version
-        #[arg(long, value_name = "N")]
+        #[arg(long, value_name = "N", allow_negative_numbers = true)]
         if_version: Option<u64>,
     },
     /// Runs one SQL statement: rows of a query, or the report of a change
@@ -239,6 +243,9 @@ pub enum Command {
         /// Gives a table a name; may be repeated. Without a name it is written delta.`path`
         #[arg(long, value_name = "NAME=TABLE", value_parser = key_value)]
         table: Vec<(String, String)>,
+        /// Refuses when the table that is changed is not at this version
+        #[arg(long, value_name = "N", allow_negative_numbers = true)]
+        if_version: Option<u64>,
     },
     /// Reads what changed: rows with _change_type, _commit_version and _commit_timestamp
     #[command(after_help = "Example: lakebed changes ./events --from 5 --to 9 --where \"_change_type = 'delete'\"")]
@@ -248,10 +255,10 @@ pub enum Command {
         #[arg(value_name = "TABLE")]
         table: String,
         /// The first version
-        #[arg(long, value_name = "V")]
+        #[arg(long, value_name = "V", allow_negative_numbers = true)]
         from: Option<u64>,
         /// The last version; default: the newest
-        #[arg(long, value_name = "V", conflicts_with = "to_timestamp")]
+        #[arg(long, value_name = "V", conflicts_with = "to_timestamp", allow_negative_numbers = true)]
         to: Option<u64>,
         /// The first commit that is not older, such as 2026-11-21T10:00:00Z
         #[arg(long, value_name = "T")]
@@ -282,7 +289,7 @@ pub enum Command {
         #[arg(long, value_name = "TEXT")]
         user_metadata: Option<String>,
         /// Refuses when the table is not at this version
-        #[arg(long, value_name = "N")]
+        #[arg(long, value_name = "N", allow_negative_numbers = true)]
         if_version: Option<u64>,
     },
     /// Gives columns of rows new values
@@ -301,7 +308,7 @@ pub enum Command {
         #[arg(long, value_name = "TEXT")]
         user_metadata: Option<String>,
         /// Refuses when the table is not at this version
-        #[arg(long, value_name = "N")]
+        #[arg(long, value_name = "N", allow_negative_numbers = true)]
         if_version: Option<u64>,
     },
     /// Updates, deletes and inserts rows by those of another table or of a file
@@ -331,7 +338,7 @@ pub enum Command {
         #[arg(long, value_name = "TEXT")]
         user_metadata: Option<String>,
         /// Refuses when the table is not at this version
-        #[arg(long, value_name = "N")]
+        #[arg(long, value_name = "N", allow_negative_numbers = true)]
         if_version: Option<u64>,
     },
     /// Changes what a table is: columns, properties, rules, features
@@ -349,7 +356,7 @@ pub enum Command {
         #[arg(value_name = "TABLE")]
         table: String,
         /// This version
-        #[arg(long, value_name = "N")]
+        #[arg(long, value_name = "N", allow_negative_numbers = true)]
         version: Option<u64>,
         /// The newest version that is not younger, such as 2026-11-21T10:00:00Z
         #[arg(long, value_name = "T")]
@@ -364,7 +371,7 @@ pub enum Command {
         #[arg(long, value_name = "TEXT")]
         user_metadata: Option<String>,
         /// Refuses when the table is not at this version
-        #[arg(long, value_name = "N")]
+        #[arg(long, value_name = "N", allow_negative_numbers = true)]
         if_version: Option<u64>,
     },
     /// Compares two versions: files, rows, columns, properties
@@ -374,10 +381,10 @@ pub enum Command {
         #[arg(value_name = "TABLE")]
         table: String,
         /// The first version
-        #[arg(long, value_name = "V")]
+        #[arg(long, value_name = "V", allow_negative_numbers = true)]
         from: u64,
         /// The second version; default: the newest
-        #[arg(long, value_name = "V")]
+        #[arg(long, value_name = "V", allow_negative_numbers = true)]
         to: Option<u64>,
     },
     /// Makes a copy of a table at a place that has none
@@ -398,6 +405,9 @@ pub enum Command {
         /// A property of the copy; may be repeated
         #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
         property: Vec<(String, String)>,
+        /// Refuses when the copy that is brought up to date is not at this version
+        #[arg(long, value_name = "N", allow_negative_numbers = true)]
+        if_version: Option<u64>,
         /// Shows what would be copied, and does nothing
         #[arg(long)]
         dry_run: bool,
@@ -423,6 +433,9 @@ pub enum Command {
         /// A property of the table; may be repeated
         #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
         property: Vec<(String, String)>,
+        /// Refuses when the table is not at this version, which a new one never is
+        #[arg(long, value_name = "N", allow_negative_numbers = true)]
+        if_version: Option<u64>,
         /// Shows what the table would be made of, and makes none
         #[arg(long)]
         dry_run: bool,
@@ -462,6 +475,9 @@ pub enum Command {
         /// Moves the files of one folder in `_quarantine` back to where they were
         #[arg(long, value_name = "FOLDER", conflicts_with_all = ["deep", "repair", "dry_run"])]
         undo: Option<String>,
+        /// Refuses when the table is not at this version
+        #[arg(long, value_name = "N", requires = "repair")]
+        if_version: Option<u64>,
     },
     /// Looks into the log and cares for it
     #[command(subcommand, after_help = "Example: lakebed log dump ./events --from 10")]
@@ -482,9 +498,9 @@ pub enum Command {
     /// Prints the manual page of lakebed, or of one of its commands
     #[command(after_help = "Example: lakebed man append | man -l -")]
     Man {
-        /// The command
+        /// The command, such as append, or alter add-column
         #[arg(value_name = "COMMAND")]
-        command: Option<String>,
+        command: Vec<String>,
     },
 }
 
@@ -497,7 +513,7 @@ pub enum LogCommand {
         #[arg(value_name = "TABLE")]
         table: String,
         /// The first version to print
-        #[arg(long, value_name = "V")]
+        #[arg(long, value_name = "V", allow_negative_numbers = true)]
         from: Option<u64>,
     },
     /// Writes one file that stands for all commits after the newest checkpoint

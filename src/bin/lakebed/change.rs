@@ -17,10 +17,11 @@ pub struct New<'a> {
     pub properties: &'a [(String, String)],
     pub comment: Option<&'a str>,
     pub if_not_exists: bool,
+    pub if_version: Option<u64>,
 }
 
 pub async fn create(session: &Session, table: &str, new: New<'_>) -> Result<()> {
-    let table = session.table(table)?;
+    let table = session.table_at(table, new.if_version)?;
     let mut create = table.create(Struct::from_sql(new.schema)?).partition_by(new.partition_by.iter().map(|c| c.trim()));
     if !new.cluster_by.is_empty() {
         create = create.cluster_by(new.cluster_by.iter().map(|c| column_path(c.trim())).collect::<lakebed::Result<Vec<_>>>()?);

@@ -11,6 +11,7 @@ pub struct Cloning<'a> {
     pub copy: &'a str,
     pub deep: bool,
     pub properties: &'a [(String, String)],
+    pub if_version: Option<u64>,
     pub dry_run: bool,
     pub prices: Option<&'a str>,
 }
@@ -18,7 +19,7 @@ pub struct Cloning<'a> {
 pub async fn clone(session: &Session, source: &TableAt, asked: Cloning<'_>) -> Result<()> {
     let prices = prices(asked.prices)?;
     let snapshot = session.snapshot(source).await?;
-    let target = session.table(asked.copy)?;
+    let target = session.table_at(asked.copy, asked.if_version)?;
     let mut clone = snapshot.clone_to(&target);
     if asked.deep {
         clone = clone.deep();
@@ -47,13 +48,14 @@ pub struct Converting<'a> {
     pub partitions: Option<&'a str>,
     pub no_statistics: bool,
     pub properties: &'a [(String, String)],
+    pub if_version: Option<u64>,
     pub dry_run: bool,
     pub prices: Option<&'a str>,
 }
 
 pub async fn convert(session: &Session, dir: &str, asked: Converting<'_>) -> Result<()> {
     let prices = prices(asked.prices)?;
-    let mut convert = session.table(dir)?.convert().from(match asked.from {
+    let mut convert = session.table_at(dir, asked.if_version)?.convert().from(match asked.from {
         From::Auto => ConvertSource::Any,
         From::Parquet => ConvertSource::Parquet,
         From::Iceberg => ConvertSource::Iceberg,

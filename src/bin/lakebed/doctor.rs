@@ -3,7 +3,7 @@
 use crate::failure::{Failure, Result};
 use crate::output::Output;
 use crate::session::Session;
-use lakebed::Finding;
+use lakebed::{Error, Finding, Version};
 use serde_json::{Map, Value, json};
 
 const KEYS: [&str; 5] = ["code", "severity", "object", "message", "repair"];
@@ -15,10 +15,11 @@ pub struct Asked<'a> {
     pub dry_run: bool,
     /// A quarantine folder whose files go back.
     pub undo: Option<&'a str>,
+    pub if_version: Option<u64>,
 }
 
 pub async fn doctor(session: &Session, table: &str, asked: Asked<'_>) -> Result<()> {
-    let table = session.table(table)?;
+    let table = session.table_at(table, asked.if_version)?;
     let doctor = table.doctor().deep(asked.deep);
     if let Some(folder) = asked.undo {
         let _writing = session.stop.writing();
@@ -36,6 +37,9 @@ pub async fn doctor(session: &Session, table: &str, asked: Asked<'_>) -> Result<
         let _bar = session.progress.busy("looking at the table");
         doctor.plan().await?
     };
+    if let Some(wanted) = asked.if_version.filter(|wanted| plan.summary().read_version != Some(Version(*wanted))) {
+        return Err(Error::moved_on(wanted).into());
+    }
     let left = plan.left();
     let mends = plan.summary().actions.values().any(|amount| amount.count > 0);
     if asked.dry_run {

@@ -106,6 +106,7 @@ pub async fn history(session: &Session, table: &str, limit: Option<usize>) -> Re
     let mut entries = session.table(table)?.history(limit);
     let mut out = session.output.records(HISTORY_KEYS, HISTORY_SHOWN);
     while let Some(entry) = entries.try_next().await? {
+        warn(entry.warning.as_slice());
         let info = entry.commit_info.map(|info| info.0).unwrap_or_default();
         let value = |key: &str| match key {
             "version" => Value::from(entry.version.0),

@@ -66,7 +66,7 @@ fn run(cli: &Cli, report: impl FnOnce(Failure) + Send + 'static) -> Result<()> {
             clap_complete::generate(*shell, &mut Cli::command(), "lakebed", &mut script);
             return output::print(&String::from_utf8_lossy(&script));
         }
-        Command::Man { command } => return manual(command.as_deref()),
+        Command::Man { command } => return manual(command),
         _ => {}
     }
     let session = Session::new(&cli.global);
@@ -103,10 +103,10 @@ async fn command(session: &Session, command: &Command) -> Result<()> {
             rows::scan(session, table, wanted, output.as_deref()).await
         }
         Command::Count { table, filter } => rows::count(session, table, filter.as_deref()).await,
-        Command::Create { table, schema, partition_by, cluster_by, property, comment, if_not_exists } => {
-            let (comment, if_not_exists) = (comment.as_deref(), *if_not_exists);
-            change::create(session, table, change::New { schema, partition_by, cluster_by, properties: property, comment, if_not_exists })
-                .await
+        Command::Create { table, schema, partition_by, cluster_by, property, comment, if_not_exists, if_version } => {
+            let (comment, if_not_exists, if_version) = (comment.as_deref(), *if_not_exists, *if_version);
+            let new = change::New { schema, partition_by, cluster_by, properties: property, comment, if_not_exists, if_version };
+            change::create(session, table, new).await
         }
         Command::Append {
             table,
@@ -138,7 +138,7 @@ async fn command(session: &Session, command: &Command) -> Result<()> {
             change::append(session, table, rows).await
         }
         #[cfg(feature = "sql")]
-        Command::Sql { statement, table } => sql::run(session, statement, table).await,
+        Command::Sql { statement, table, if_version } => sql::run(session, statement, table, *if_version).await,
         Command::Changes { table, from, to, from_timestamp, to_timestamp, columns, filter } => {
             let wanted = changes::Wanted {
                 from: *from,
@@ -182,20 +182,20 @@ async fn command(session: &Session, command: &Command) -> Result<()> {
             restore::restore(session, table, asked).await
         }
         Command::Diff { table, from, to } => restore::diff(session, table, *from, *to).await,
-        Command::Clone { source, copy, deep, property, dry_run, prices, .. } => {
-            let (deep, dry_run, prices) = (*deep, *dry_run, prices.as_deref());
-            copies::clone(session, source, copies::Cloning { copy, deep, properties: property, dry_run, prices }).await
+        Command::Clone { source, copy, deep, property, if_version, dry_run, prices, .. } => {
+            let (deep, dry_run, prices, if_version) = (*deep, *dry_run, prices.as_deref(), *if_version);
+            copies::clone(session, source, copies::Cloning { copy, deep, properties: property, if_version, dry_run, prices }).await
         }
-        Command::Convert { dir, from, partition_schema, no_statistics, property, dry_run, prices } => {
-            let (partitions, no_statistics) = (partition_schema.as_deref(), *no_statistics);
+        Command::Convert { dir, from, partition_schema, no_statistics, property, if_version, dry_run, prices } => {
+            let (partitions, no_statistics, if_version) = (partition_schema.as_deref(), *no_statistics, *if_version);
             let (dry_run, prices) = (*dry_run, prices.as_deref());
-            let asked = copies::Converting { from: *from, partitions, no_statistics, properties: property, dry_run, prices };
+            let asked = copies::Converting { from: *from, partitions, no_statistics, properties: property, if_version, dry_run, prices };
             copies::convert(session, dir, asked).await
         }
         Command::Manifest { table } => copies::manifest(session, table).await,
         Command::Checkpoint { table } => change::checkpoint(session, table).await,
-        Command::Doctor { table, deep, repair, dry_run, undo } => {
-            let asked = doctor::Asked { deep: *deep, repair: *repair, dry_run: *dry_run, undo: undo.as_deref() };
+        Command::Doctor { table, deep, repair, dry_run, undo, if_version } => {
+            let asked = doctor::Asked { deep: *deep, repair: *repair, dry_run: *dry_run, undo: undo.as_deref(), if_version: *if_version };
             doctor::doctor(session, table, asked).await
         }
         Command::Demo { dir } => demo::run(session, dir.as_deref()).await,
@@ -224,17 +224,14 @@ fn misused(e: &clap::Error) -> ExitCode {
     ExitCode::from(2)
 }
 
-fn manual(name: Option<&str>) -> Result<()> {
-    let mut root = Cli::command();
-    root.build();
-    let command = match name {
-        None => root,
-        Some(name) => {
-            let found = root.get_subcommands().find(|c| c.get_name() == name).cloned();
-            let found = found.ok_or_else(|| Failure::Usage(format!("there is no command `{name}`")))?;
-            found.display_name(format!("lakebed-{name}"))
-        }
-    };
+fn manual(names: &[String]) -> Result<()> {
+    let mut command = Cli::command();
+    command.build();
+    for (i, name) in names.iter().enumerate() {
+        let found = command.get_subcommands().find(|c| c.get_name() == name).cloned();
+        let found = found.ok_or_else(|| Failure::Usage(format!("there is no command `{}`", names.join(" "))))?;
+        command = found.display_name(format!("lakebed-{}", names[..=i].join("-")));
+    }
     let mut page = Vec::new();
     clap_mangen::Man::new(command).render(&mut page)?;
     output::print(&String::from_utf8_lossy(&page))

@@ -25,6 +25,11 @@ impl Wanted<'_> {
     fn scan(&self, snapshot: &Arc<Snapshot>) -> Result<Scan> {
         let mut scan = snapshot.scan();
         if let Some(columns) = self.columns {
+            let mut names: Vec<String> = columns.iter().map(|c| c.trim().to_lowercase()).collect();
+            names.sort();
+            if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+                return Err(Failure::Usage(format!("the column `{}` is named twice", twice[0])));
+            }
             scan = scan.columns(columns.iter().map(|c| c.trim()));
         }
         if let Some(filter) = predicate(self.filter)? {
@@ -53,10 +58,12 @@ pub async fn scan(session: &Session, at: &TableAt, wanted: Wanted<'_>, output: O
         Some((path, format)) => {
             let bar = session.progress.rows("reading");
             let target = Target::open(path)?;
+            // A file that is not finished is taken back.
+            let _writing = target.temporary.is_some().then(|| session.stop.writing());
             let mut rows = 0;
             let written = async {
                 let mut out = RowWriter::new(format, &scan.schema(), BufWriter::new(target.file()?))?;
-                let mut batches = scan.clone().stream();
+                let mut batches = session.stop.rows(scan.clone().stream());
                 while let Some(batch) = batches.try_next().await? {
                     out.write(&batch)?;
                     rows += batch.num_rows() as u64;

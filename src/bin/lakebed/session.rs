@@ -48,6 +48,20 @@ impl Session {
         }
         self.open(location)
     }
+    /// The same, which refuses every commit unless the table is at this version.
+    pub fn table_at(&self, location: &str, if_version: Option<u64>) -> Result<Table> {
+        let table = self.table(location)?;
+        Ok(match if_version {
+            Some(version) => table.if_version(Version(version)),
+            None => table,
+        })
+    }
+    /// A table and the version of it that a suffix picks.
+    #[cfg(feature = "sql")]
+    pub fn table_and_version(&self, text: &str) -> Result<(Table, At)> {
+        let (location, at) = split_suffix(text);
+        Ok((self.open(location)?, at.unwrap_or(At::Latest)))
+    }
     fn open(&self, location: &str) -> Result<Table> {
         Ok(self.opener()(location)?)
     }

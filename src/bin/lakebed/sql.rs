@@ -3,10 +3,10 @@
 use crate::failure::{Failure, Result};
 use crate::session::Session;
 use futures::TryStreamExt;
-use lakebed::Answer;
+use lakebed::{Answer, Table, Version};
 use std::io::Read;
 
-pub async fn run(session: &Session, statement: &str, tables: &[(String, String)]) -> Result<()> {
+pub async fn run(session: &Session, statement: &str, tables: &[(String, String)], if_version: Option<u64>) -> Result<()> {
     let statement = match statement {
         "-" => {
             let mut text = String::new();
@@ -17,9 +17,15 @@ pub async fn run(session: &Session, statement: &str, tables: &[(String, String)]
         text => text.to_owned(),
     };
     let (opener, stop) = (session.opener(), session.stop.clone());
-    let sql = lakebed::Session::new(session.env.clone()).opening(opener).watching(move |rows| stop.rows(rows));
+    let guarded = move |table: Table| match if_version {
+        Some(version) => table.if_version(Version(version)),
+        None => table,
+    };
+    let opening = move |location: &str| opener(location).map(guarded);
+    let sql = lakebed::Session::new(session.env.clone()).opening(opening).watching(move |rows| stop.rows(rows));
     for (name, location) in tables {
-        sql.register(name, session.table(location)?);
+        let (table, at) = session.table_and_version(location)?;
+        sql.register_at(name, guarded(table), at);
     }
     let answer = {
         let _writing = session.stop.writing();

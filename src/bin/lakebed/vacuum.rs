@@ -15,7 +15,7 @@ pub struct Vacuum {
     #[arg(value_name = "TABLE")]
     table: String,
     /// How long removed files are kept, such as 168h or 10d; default: the table's own retention
-    #[arg(long, value_name = "SPAN", value_parser = span)]
+    #[arg(long, value_name = "SPAN", value_parser = span, allow_hyphen_values = true)]
     retain: Option<Duration>,
     /// Looks only at what the log says was removed since the last time
     #[arg(long, conflicts_with = "inventory")]

@@ -200,8 +200,14 @@ impl Ready {
     }
     /// `spool` is where standard input goes when its format must be read from the end.
     fn new(input: &Input, table: Option<&Struct>, spool: &Path) -> Result<Ready> {
-        let failed =
-            |e: std::io::Error| Error::new(Code::INPUT, format!("the input cannot be read: {e}")).with("input", input.name()).caused_by(e);
+        let failed = |e: std::io::Error| {
+            let error = Error::new(Code::INPUT, format!("the input cannot be read: {e}")).with("input", input.name());
+            match e.kind() {
+                std::io::ErrorKind::NotFound => error.help("check the name; relative ones begin in the working folder"),
+                _ => error,
+            }
+            .caused_by(e)
+        };
         let (mut reader, file): (Box<dyn BufRead + Send>, Option<File>) = match &input.source {
             Source::Stdin => (Box::new(BufReader::with_capacity(BUFFER_BYTES, std::io::stdin())), None),
             Source::File(path) => {

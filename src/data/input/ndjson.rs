@@ -50,13 +50,31 @@ pub(super) fn open(mut reader: Box<dyn BufRead + Send>, table: Option<&Struct>) 
         next_line: looked.next_line(),
         looked: Some(looked),
         reader,
-        decoded: as_text(&schema),
+        decoded: as_text(&Schema::new(columns.fields.iter().map(plain).collect::<Result<Vec<_>>>()?)),
         columns,
         schema: schema.clone(),
         ready: Vec::new().into_iter(),
         ended: false,
     };
     Ok((schema, Box::new(rows)))
+}
+
+/// The field in Arrow, with text where it has variants: they come as JSON text.
+fn plain(field: &Field) -> Result<ArrowField> {
+    fn of(data_type: &DataType) -> DataType {
+        match data_type {
+            DataType::Variant => DataType::String,
+            DataType::Struct(s) => {
+                DataType::Struct(Struct { fields: s.fields.iter().map(|f| Field { data_type: of(&f.data_type), ..f.clone() }).collect() })
+            }
+            DataType::Array { element, contains_null } => DataType::Array { element: Box::new(of(element)), contains_null: *contains_null },
+            DataType::Map { key, value, value_contains_null } => {
+                DataType::Map { key: key.clone(), value: Box::new(of(value)), value_contains_null: *value_contains_null }
+            }
+            other => other.clone(),
+        }
+    }
+    Field { data_type: of(&field.data_type), ..field.clone() }.to_arrow()
 }
 
 /// What the decoder reads for these columns: it would round numbers that do not fit, so every leaf that is parsed here comes as text.

@@ -3,6 +3,7 @@
 //! Text is read as partition values are, and refused where that would cut or shift what it says. Invariant: a value comes out as its
 //! text names it (a floating one as the nearest that prints the same whole number), or the column and the line are named.
 
+use crate::data::variant;
 use crate::error::{Code, Error, Result};
 use crate::schema::{DataType, Scalar};
 use arrow::array::{
@@ -86,6 +87,7 @@ fn leaf(text: &StringArray, name: &str, t: &DataType, to: &ArrowType, line_of: L
             _ => None,
         }),
         DataType::Boolean => booleans(text, t),
+        DataType::Variant => variants(text),
         other => return Err(Error::new(Code::SCHEMA, format!("text cannot be read as {other}")).with("column", name)),
     };
     match parsed {
@@ -121,6 +123,12 @@ fn booleans(text: &StringArray, t: &DataType) -> std::result::Result<ArrayRef, u
         Some(_) => Err(row),
     };
     Ok(Arc::new(text.iter().enumerate().map(read).collect::<std::result::Result<BooleanArray, usize>>()?))
+}
+
+/// JSON texts as variants, or the first row that is none.
+fn variants(text: &StringArray) -> std::result::Result<ArrayRef, usize> {
+    let parsed = |from: usize, rows: usize| variant::parsed(&(Arc::new(text.slice(from, rows)) as ArrayRef));
+    parsed(0, text.len()).map_err(|_| (0..text.len()).find(|row| parsed(*row, 1).is_err()).unwrap_or(0))
 }
 
 /// An integer, also as `2.0` or `2e3`.

@@ -9,6 +9,11 @@ use crate::features::{RowCheck, TableState};
 use crate::schema::DataType;
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Field as ArrowField, SchemaRef};
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+
+/// Of how many rows that break a rule the values are told, and how much of each.
+const VALUES_SHOWN: usize = 3;
+const VALUE_CHARS: usize = 100;
 
 /// The conditions of a table, bound to its logical columns.
 pub(super) struct Checks {
@@ -53,14 +58,29 @@ impl Checks {
         let rows = RecordBatch::try_new(self.schema.clone(), columns)?;
         for (RowCheck { name, .. }, condition) in self.conditions.iter().filter(|(check, _)| asked(check)) {
             let holds = condition.matches(&rows).map_err(|e| e.with("rule", name))?;
-            let Some(broken) = rows_named((0..holds.len()).filter(|row| !holds.value(*row)), first_row) else { continue };
+            let broken = || (0..holds.len()).filter(|row| !holds.value(*row));
+            let Some(named) = rows_named(broken(), first_row) else { continue };
+            let values: Vec<String> = broken().take(VALUES_SHOWN).map(|row| values(&rows, condition.columns(), row)).collect();
             return Err(Error::new(Code::CONSTRAINT, format!("rows of the input break the {name}"))
                 .with("rule", name)
-                .with("rows", broken)
+                .with("rows", named)
+                .with("values", values.join("; "))
                 .help("correct these rows; the condition must be TRUE for every row, NULL is not enough"));
         }
         Ok(())
     }
+}
+
+/// What these columns hold in one row.
+fn values(rows: &RecordBatch, columns: &[String], row: usize) -> String {
+    let options = FormatOptions::default().with_null("NULL");
+    let shown = columns.iter().filter_map(|name| {
+        let column = rows.column_by_name(name)?;
+        let value = ArrayFormatter::try_new(column, &options).ok()?.value(row).try_to_string().ok()?;
+        let short: String = value.chars().take(VALUE_CHARS).collect();
+        Some(format!("{name} = {short}{}", if short.len() < value.len() { "…" } else { "" }))
+    });
+    shown.collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

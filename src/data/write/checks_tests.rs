@@ -60,6 +60,7 @@ fn rows_for_which_an_invariant_is_not_true_are_named() {
             assert_eq!(e.code(), Code::CONSTRAINT);
             assert!(e.message().contains("invariant of column x: x > 3"), "{e}");
             assert!(e.context().contains(&("rows", offending.to_owned())), "{e}");
+            assert!(e.context().iter().any(|(key, values)| *key == "values" && values.contains("x = ")), "{e}");
         }
     }
 }

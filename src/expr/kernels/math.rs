@@ -3,6 +3,7 @@
 use super::rows::{self, Builtin, Out, each, error};
 use arrow::array::{Array, ArrayRef, AsArray, Decimal128Array, Float64Array, Int64Array};
 use arrow::datatypes::{DataType, Decimal128Type, Float64Type, Int32Type, Int64Type};
+use arrow::error::ArrowError;
 use std::sync::Arc;
 
 macro_rules! of_double {
@@ -41,7 +42,7 @@ pub(super) static ALL: &[Builtin] = &[
     Builtin { name: "hypot", returns: rows::double, run: |a| two(a, |x, y| Some(x.hypot(y))) },
     Builtin { name: "log", returns: rows::double, run: |a| two(a, |base, v| (base > 0.0 && v > 0.0).then(|| v.ln() / base.ln())) },
     Builtin { name: "pmod_long", returns: rows::long, run: pmod_long },
-    Builtin { name: "pmod_double", returns: rows::double, run: |a| two(a, pmod_double) },
+    Builtin { name: "pmod_double", returns: rows::double, run: pmod_double },
     Builtin { name: "round_double", returns: rows::double, run: |a| round_double(a, false) },
     Builtin { name: "bround_double", returns: rows::double, run: |a| round_double(a, true) },
     Builtin { name: "round_long", returns: rows::long, run: |a| round_long(a, false) },
@@ -88,18 +89,21 @@ fn pmod_long(args: &[ArrayRef]) -> Out {
     each::<i64, Int64Array>(args, |row| {
         let (a, n) = (i128::from(longs(args, 0, row)), i128::from(longs(args, 1, row)));
         if n == 0 {
-            return Ok(None);
+            return Err(ArrowError::DivideByZero);
         }
         let rest = a % n;
         Ok(i64::try_from(if rest < 0 { (rest + n) % n } else { rest }).ok())
     })
 }
-fn pmod_double(a: f64, n: f64) -> Option<f64> {
-    if n == 0.0 {
-        return None;
-    }
-    let rest = a % n;
-    Some(if rest < 0.0 { (rest + n) % n } else { rest })
+fn pmod_double(args: &[ArrayRef]) -> Out {
+    each::<f64, Float64Array>(args, |row| {
+        let (a, n) = (doubles(args, 0, row), doubles(args, 1, row));
+        if n == 0.0 {
+            return Err(ArrowError::DivideByZero);
+        }
+        let rest = a % n;
+        Ok(Some(if rest < 0.0 { (rest + n) % n } else { rest }))
+    })
 }
 
 /// Rounds the number that the double's text spells, as Java's decimals do.

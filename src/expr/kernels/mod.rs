@@ -1,5 +1,6 @@
 //! Functions that the engine lacks or defines otherwise than Spark. Kind: pure. Spec: EXP.
 
+mod divide;
 mod format;
 mod hash;
 mod json;
@@ -9,6 +10,8 @@ mod rows;
 mod text;
 mod time;
 
+pub(super) use divide::quotient;
+pub(crate) use divide::{decimal_quotient, quotient_type, remainder};
 pub(super) use format::Pattern;
 pub(crate) use json::{parsed as parsed_json, plain as plain_binary};
 

@@ -34,6 +34,8 @@ pub(super) fn drop(state: &TableState, name: &str, if_exists: bool) -> Result<Pl
     match old {
         Some(old) => Ok(plan.parameter("expr", old).parameter("existed", "true")),
         None if if_exists => Ok(plan.parameter("existed", "false")),
-        None => Err(Error::new(Code::CONSTRAINT, "there is no constraint of this name").with("constraint", name)),
+        None => Err(Error::new(Code::INPUT, "there is no constraint of this name")
+            .with("constraint", name)
+            .help("look at the table's properties `delta.constraints.…`; --if-exists (in SQL: IF EXISTS) passes over it")),
     }
 }

@@ -15,7 +15,7 @@ use crate::features::TableState;
 use crate::log::read::{parallel_reads, read_commit};
 use crate::log::seen::PathForm;
 use crate::log::{Action, CommitInfo, NullableMap, TailPiece, Version};
-use crate::snapshot::{At, FileQuery, Snapshot};
+use crate::snapshot::{At, FileQuery, Snapshot, load_unbroken, version_at};
 use crate::storage::is_missing;
 use crate::table::Table;
 use arrow::array::RecordBatch;
@@ -64,7 +64,18 @@ impl Changes {
     ///
     /// Requests: as for the snapshots at both ends, a whole listing, and one get for each commit between them.
     pub async fn build(self) -> Result<ChangeFeed> {
-        let latest = self.table.snapshot().await?;
+        let (latest, broken) = load_unbroken(&self.table).await?;
+        if let Some(cause) = broken {
+            match self.to {
+                At::Version(end) if end <= latest.version() => {}
+                // Fails when the damage lies before that time.
+                At::Timestamp(time) => match version_at(&self.table, time).await {
+                    Err(e) if e.code() != Code::VERSION => return Err(e),
+                    _ => {}
+                },
+                _ => return Err(cause),
+            }
+        }
         let commits = Commits::list(&latest).await?;
         let range = commits.between(&latest, self.from, self.to).await?;
         let end = match range {
@@ -184,9 +195,8 @@ async fn checked(end: &Snapshot, commits: &Commits, first: Version, last: Versio
     let limit = env.memory().limit();
     let largest = (first.0..=last.0).map(|v| commits.size(Version(v))).max().unwrap_or(0);
     if largest > limit {
-        return Err(
-            Error::new(Code::LIMIT, format!("a commit holds {largest} bytes, the memory limit is {limit}")).help("raise the memory limit")
-        );
+        return Err(Error::new(Code::LIMIT, format!("a commit holds {largest} bytes, the memory limit is {limit}"))
+            .help("raise the memory limit (--memory-limit)"));
     }
     let at_once = usize::try_from(limit / 4 / largest.max(1)).unwrap_or(usize::MAX).clamp(1, parallel_reads(env));
     let start = table.snapshot_at(At::Version(first)).await?;

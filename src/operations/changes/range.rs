@@ -19,10 +19,11 @@ pub(in crate::operations) struct Commits {
 impl Commits {
     /// One whole listing of the log, as far as `latest`.
     pub(in crate::operations) async fn list(latest: &Snapshot) -> Result<Commits> {
-        let listing = list(latest.table().log(), Version(0)).await?;
+        let mut listing = list(latest.table().log(), Version(0)).await?;
+        listing.files.retain(|file| file.version <= latest.version());
         let sizes: BTreeMap<Version, u64> =
             listing.files.iter().filter(|f| f.kind == LogFileKind::Commit).map(|f| (f.version, f.size)).collect();
-        let times = adjusted(&listing.files).into_iter().filter(|(version, _)| *version <= latest.version());
+        let times = adjusted(&listing.files).into_iter();
         let files: BTreeMap<Version, (Timestamp, u64)> = times.map(|(v, time)| (v, (time, sizes.get(&v).copied().unwrap_or(0)))).collect();
         let rebuilt = available(&listing.files).map_or(latest.version(), |(first, _)| first);
         // Of a version that is only a checkpoint nothing says what it changed.

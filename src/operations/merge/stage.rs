@@ -1,8 +1,7 @@
 //! One run of a merge on one version: what to read, what to write, whether it adds up. Kind: edge. Spec: MRG.
 
-use super::files::Files;
 use super::later::Later;
-use super::matching::{Counts, Matching};
+use super::matching::{Counts, Matching, Touched};
 use super::plan::Plan;
 use super::reads::Reads;
 use super::source::Source;
@@ -18,7 +17,8 @@ use crate::snapshot::Snapshot;
 use crate::transaction::ReadScope;
 use futures::{StreamExt, TryStreamExt, stream};
 use serde_json::{Map, Value};
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 
 /// Runs the merge on `base`. Nothing is left after an error.
 pub(super) async fn stage(base: &Arc<Snapshot>, plan: &Plan, source: &Source, options: &WriteOptions) -> Result<Staged> {
@@ -42,24 +42,22 @@ pub(super) async fn stage(base: &Arc<Snapshot>, plan: &Plan, source: &Source, op
         reads: &reads,
         env,
         changes: &changes,
-        files: Files::default(),
+        known: Arc::new(Mutex::new(BTreeMap::new())),
+        files: BTreeMap::new(),
         counts: Counts::default(),
         later: if later { Some(Later::start(env, &reads.fields_of_updates(&source.schema))?) } else { None },
         whole,
     };
     let nothing_to_match = source.rows == 0 && plan.not_matched_by_source.is_empty();
-    let target = Some(&first).filter(|_| !nothing_to_match);
-    let outcome = matching.run(source, target).await;
+    let outcome = matching.run(source, Some(&first).filter(|_| !nothing_to_match)).await;
     let (counts, files) = (matching.counts, std::mem::take(&mut matching.files));
     let scanned = env.now();
-    let gone = match outcome {
-        Ok(()) => files.gone(target).await,
-        Err(e) => Err(e),
-    };
-    let outcome = match gone {
-        Ok(gone) => {
+    let outcome = match outcome {
+        Ok(()) => {
             let changes = &changes;
-            let removals = gone.into_iter().map(|(task, add, going)| async move { changes.remove_rows(&task, add, Arc::new(going)).await });
+            let removals = files
+                .into_values()
+                .map(|Touched { task, add, going }| async move { changes.remove_rows(&task, add, Arc::new(going)).await });
             stream::iter(removals).buffer_unordered(env.threads()).try_collect::<Vec<()>>().await
         }
         Err(e) => Err(e),

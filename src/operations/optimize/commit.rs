@@ -16,7 +16,7 @@ use crate::operations::manifest::renew_after;
 use crate::operations::overwrite::remove_of;
 use crate::operations::plan::Plan;
 use crate::operations::run::Settings;
-use crate::operations::{json_text, moved_on, refused};
+use crate::operations::{json_text, refused};
 use crate::snapshot::{FileQuery, Snapshot};
 use crate::table::Table;
 use crate::transaction::{CommitOutcome, CommitPolicy, Committed, Conflicted, OperationInfo, ReadScope, RowDelete, Transaction};
@@ -142,7 +142,7 @@ impl<'a> Run<'a> {
                         self.discard(&batch).await;
                     }
                     return Err(match self.settings.if_version {
-                        Some(version) if e.code() == Code::LIMIT => moved_on(version).caused_by(e),
+                        Some(version) if e.code() == Code::LIMIT => Error::moved_on(version).caused_by(e),
                         _ => e,
                     });
                 }

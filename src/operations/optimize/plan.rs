@@ -12,7 +12,6 @@ use crate::error::{Code, Error, Result};
 use crate::expr::Expr;
 use crate::features::TableState;
 use crate::log::{Add, NullableMap, Version};
-use crate::operations::moved_on;
 use crate::operations::partitions::scope_of;
 use crate::operations::plan::Plan;
 use crate::operations::run::Settings;
@@ -124,7 +123,7 @@ impl OptimizePlan {
 /// The plan of what is asked for on this version.
 pub(super) async fn plan(base: &Arc<Snapshot>, asked: &Asked, settings: &Settings) -> Result<OptimizePlan> {
     if let Some(wanted) = settings.if_version.filter(|wanted| *wanted != base.version()) {
-        return Err(moved_on(wanted).with("found", base.version()));
+        return Err(Error::moved_on(wanted).with("found", base.version()));
     }
     let state = base.state();
     state.check_writable()?;

@@ -7,8 +7,8 @@ use super::{Retention, Vacuum, VacuumMode, clock, inventory, lite, plan_bytes_ma
 use crate::env::Timestamp;
 use crate::error::{Code, Error, Result};
 use crate::log::Version;
+use crate::operations::Report;
 use crate::operations::plan::{Amount, Plan};
-use crate::operations::{Report, moved_on};
 use crate::snapshot::{FileQuery, Snapshot};
 use crate::storage::{LIST_PAGE, Requests};
 use crate::table::Table;
@@ -134,7 +134,7 @@ impl Sorting {
 pub(super) async fn make(mut vacuum: Vacuum) -> Result<(VacuumPlan, Arc<Snapshot>)> {
     let snapshot = vacuum.table.snapshot().await?;
     if let Some(wanted) = vacuum.if_version.filter(|wanted| *wanted != snapshot.version()) {
-        return Err(moved_on(wanted).with("found", snapshot.version()));
+        return Err(Error::moved_on(wanted).with("found", snapshot.version()));
     }
     check(&snapshot)?;
     let retention = Retention::of(&vacuum, snapshot.state())?;

@@ -28,7 +28,7 @@ pub(super) fn fits(bytes: u64, env: &Env) -> Result<()> {
     let limit = env.memory().limit();
     match bytes > limit {
         true => Err(Error::new(Code::LIMIT, format!("the paths of the table need more than the memory limit of {limit} bytes"))
-            .help("raise the memory limit")),
+            .help("raise the memory limit (--memory-limit)")),
         false => Ok(()),
     }
 }

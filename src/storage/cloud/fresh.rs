@@ -180,7 +180,12 @@ impl Fresh {
                 return Err(failed(format!("took more than {} seconds", PATIENCE.as_secs())));
             }
         };
-        let status = self.env.spawn_blocking(move || child.wait()).await?.map_err(|e| failed(e.to_string()))?;
+        // It may close its output and go on; then nobody waits for it.
+        let ended = self.env.spawn_blocking(move || child.wait());
+        let status = match select(ended, self.env.clock().sleep(PATIENCE)).await {
+            Either::Left((status, _)) => status?.map_err(|e| failed(e.to_string()))?,
+            Either::Right(_) => return Err(failed(format!("took more than {} seconds to end", PATIENCE.as_secs()))),
+        };
         let text = text.map_err(|e| failed(format!("gave no text: {e}")))?;
         if !status.success() {
             return Err(failed(format!("ended with {status}")));

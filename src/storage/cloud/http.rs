@@ -100,7 +100,7 @@ fn number<T: FromStr>(settings: &Settings, name: &str) -> Result<Option<T>> {
     let parse = |text: &str| {
         text.trim()
             .parse()
-            .map_err(|_| Error::new(Code::STORE_CONFIG, format!("the storage option `{name}` is not a number")).with("value", text))
+            .map_err(|_| Error::new(Code::STORE_CONFIG, format!("the storage option `{name}` is not a number")).with("option", name))
     };
     settings.get(name).map(parse).transpose()
 }
@@ -119,7 +119,7 @@ fn duration(settings: &Settings, name: &str) -> Result<Option<Duration>> {
         match text[..digits].parse::<u64>() {
             Ok(n) if millis > 0 => Ok(Duration::from_millis(n.saturating_mul(millis))),
             _ => Err(Error::new(Code::STORE_CONFIG, format!("the storage option `{name}` is not a time"))
-                .with("value", text)
+                .with("option", name)
                 .help("write 500ms, 30s or 3m")),
         }
     };

@@ -211,6 +211,9 @@ impl Disk {
         let target = self.target(key)?;
         // Who comes too late need not write and sync a file to hear so; the link below decides for the others.
         if existing == Existing::Keep && target.symlink_metadata().is_ok() {
+            if !target.is_file() {
+                return Err(in_the_way(&target, key));
+            }
             self.publisher.sync_name(target.parent().unwrap_or(&self.root))?;
             return Err(io_error(io::Error::from(io::ErrorKind::AlreadyExists), key));
         }
@@ -248,6 +251,15 @@ impl Disk {
         let existing = if keep { Existing::Keep } else { Existing::Replace };
         self.publisher.publish(staged, &target, existing, to).map(|_| ())
     }
+}
+
+/// What is no file and never becomes one: nobody has won this name, and waiting does not help.
+fn in_the_way(target: &FilePath, key: &Path) -> object_store::Error {
+    let what = if target.is_dir() { "a folder" } else { "something that is no file" };
+    let refused = Error::new(Code::STORE, format!("{what} has the name of a file that is to be written"))
+        .with("path", key)
+        .help("look what it is and move it away");
+    object_store::Error::Generic { store: STORE, source: Box::new(refused) }
 }
 
 /// A folder that cannot be made is a failed write, never a missing object.

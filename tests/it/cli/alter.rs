@@ -59,6 +59,8 @@ fn refusals_have_their_codes_and_exit_codes() {
         (&["add-feature", "nope"], 5, "LB-FEATURE-WRITE"),
         (&["set-default", "id", "nope"], 1, "LB-EXPR"),
         (&["drop-feature", "appendOnly"], 5, "LB-FEATURE-WRITE"),
+        (&["drop-feature", "domainMetadata"], 1, "LB-INPUT"),
+        (&["drop-constraint", "nope"], 1, "LB-INPUT"),
         (&["set-property", "a=b", "--if-version", "7"], 3, "LB-CONFLICT"),
     ] {
         let ran = shell.run(&[&["alter", "t"], words, &["--format", "json"]].concat());

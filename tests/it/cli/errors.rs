@@ -94,6 +94,38 @@ fn a_skipped_checkpoint_is_one_warning_and_the_answer_is_right() {
 }
 
 #[test]
+fn help_and_manual_know_every_exit_code_and_command() {
+    let shell = Shell::with_table();
+    assert!(shell.ok(&["--help"]).contains("6 the doctor found something"));
+    assert!(shell.ok(&["man", "alter", "add-column"]).contains("add\\-column"));
+    assert_eq!(shell.run(&["man", "alter", "nope"]).code, Some(2));
+    for (words, said) in [
+        (&["vacuum", "t", "--retain", "-5h"][..], "expected a span"),
+        (&["changes", "t", "--from", "-1"], "invalid"),
+        (&["count", "t", "--version", "-1"], "invalid"),
+        (&["scan", "t", "--columns", "id,ID"], "named twice"),
+    ] {
+        let ran = shell.run(words);
+        assert!(ran.code == Some(2) && ran.err.contains(said), "{words:?}: {}", ran.err);
+    }
+}
+
+#[test]
+fn a_refused_row_is_shown() {
+    let shell = Shell::with_table();
+    shell.ok(&["alter", "t", "add-constraint", "small", "id < 10 OR s IS NULL"]);
+    for words in [
+        &["update", "t", "--set", "id = 50 + id", "--where", "id = 1"][..],
+        &["sql", "INSERT INTO delta.`t` VALUES (51, 'a', DATE '2026-01-01')"],
+    ] {
+        let ran = shell.run(&[words, &["--format", "json"]].concat());
+        assert_eq!((ran.code, ran.error()["code"].as_str()), (Some(7), Some("LB-CONSTRAINT")), "{}", ran.err);
+        let values = ran.error()["context"]["values"].as_str().unwrap_or_default().to_owned();
+        assert!(values.contains("id = 51") && values.contains("s = a"), "{}", ran.err);
+    }
+}
+
+#[test]
 fn data_and_errors_cannot_steer_the_terminal() {
     let shell = Shell::with_table();
     shell.write("evil.ndjson", "{\"id\":3,\"s\":\"\\u001b[2J\\u202eevil\\nline\",\"day\":\"2026-01-03\"}\n");

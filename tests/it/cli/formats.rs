@@ -249,3 +249,26 @@ fn log_dump_prints_every_action_and_even_what_is_broken() {
     shell.write(log, &text[..text.len() - 20]);
     assert_eq!(shell.lines(&["log", "dump", "t"]).last().unwrap()["kind"], "invalid");
 }
+
+// spec: INP-9
+#[test]
+fn variants_go_out_as_text_and_come_back() {
+    let shell = Shell::new();
+    shell.ok(&["create", "t", "--schema", "id INT, v VARIANT, s STRUCT<w: VARIANT>"]);
+    shell.ok(&["sql", "INSERT INTO delta.`t` SELECT 1, parse_json('{\"a\":[1,\"x\",null]}'), named_struct('w', parse_json('2.5'))"]);
+    shell.ok(&["sql", "INSERT INTO delta.`t` (id) VALUES (2)"]);
+    let rows =
+        |table: &str| shell.json(&["sql", &format!("SELECT id, to_json(v) AS v, to_json(s.w) AS w FROM delta.`{table}` ORDER BY id")]);
+    shell.ok(&["create", "u", "--schema", "id INT, v VARIANT, s STRUCT<w: VARIANT>"]);
+    shell.ok(&["scan", "t", "--output", "rows.ndjson"]);
+    shell.ok(&["append", "u", "rows.ndjson"]);
+    assert_eq!(rows("u"), rows("t"));
+    shell.ok(&["create", "w", "--schema", "id INT, v VARIANT"]);
+    shell.ok(&["scan", "t", "--columns", "id,v", "--output", "rows.csv"]);
+    shell.ok(&["append", "w", "rows.csv"]);
+    let two = |table: &str| shell.json(&["sql", &format!("SELECT id, to_json(v) AS v FROM delta.`{table}` ORDER BY id")]);
+    assert_eq!(two("w"), two("t"));
+    shell.write("bad.ndjson", "{\"id\":3,\"v\":\"1\"}\n{\"id\":4,\"v\":\"no json\"}\n");
+    let bad = shell.run(&["append", "u", "bad.ndjson", "--format", "json"]);
+    assert_eq!((bad.error()["code"].as_str(), bad.error()["context"]["line"].as_str()), (Some("LB-INPUT"), Some("2")), "{}", bad.err);
+}

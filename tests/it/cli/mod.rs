@@ -3,6 +3,7 @@
 mod alter;
 mod care;
 mod changes;
+mod damage;
 mod demo;
 mod doctor;
 mod errors;

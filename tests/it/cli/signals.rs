@@ -100,6 +100,24 @@ fn a_signal_ends_a_scan_whose_reader_has_stopped_reading() {
 }
 
 #[test]
+fn a_signal_during_a_scan_into_a_file_leaves_no_file() {
+    let shell = Shell::new();
+    let rows: String = (0..200_000).map(|i| format!("{i},some text that fills the file\n")).collect();
+    shell.write("rows.csv", &format!("id,s\n{rows}"));
+    shell.ok(&["append", "t", "rows.csv"]);
+    shell.ok(&["append", "t", "rows.csv"]);
+    for output in ["o.csv", "o.ndjson"] {
+        let child = shell.command(&["scan", "t", "--output", output]).spawn().unwrap();
+        let temporary = format!(".{output}.{}.tmp", child.id());
+        until("the output", || shell.path(&temporary).exists());
+        send("-INT", &child);
+        let ran = Ran::of(child.wait_with_output().unwrap());
+        assert_eq!((ran.code, ran.out.as_str()), (Some(130), ""), "{}", ran.err);
+        assert!(!shell.path(&temporary).exists() && !shell.path(output).exists(), "{output}");
+    }
+}
+
+#[test]
 fn a_second_signal_ends_a_commit_that_the_store_does_not_answer_and_says_that_it_may_have_landed() {
     let shell = Shell::new();
     shell.write("rows.csv", "id\n1\n");
