@@ -205,7 +205,7 @@ fn shape(draft: &mut TableDraft<'_>) -> Result<()> {
 }
 
 /// Lets every feature refuse what it does not allow.
-fn check(before: Option<&TableState>, after: &TableState) -> Result<()> {
+pub(super) fn check(before: Option<&TableState>, after: &TableState) -> Result<()> {
     after.check_writable()?;
     ALL.iter().filter_map(|spec| spec.hooks.check_table).try_for_each(|check_table| check_table(before, after))
 }

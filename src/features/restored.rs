@@ -4,7 +4,7 @@
 //! (the commit keeps those), and since when commits carry their own time.
 
 use super::in_commit_timestamp::SINCE;
-use super::new_table::live_domains;
+use super::new_table::{check, live_domains};
 use super::row_tracking::ROW_ID_PROPERTIES;
 use super::versions::{AskedVersions, grown_protocol};
 use super::{ChangedTable, PROTECTED_BEFORE, TableState};
@@ -36,7 +36,13 @@ impl TableState {
         if let Some(lost) = then.protocol_loss(&state) {
             return Err(Error::new(Code::FEATURE_WRITE, format!("the table cannot go back to that version: {lost} and is not known here")));
         }
-        state.check_writable()?;
+        match check(None, then) {
+            Ok(()) => {
+                check(None, &state).map_err(|e| e.with("restoring", "what that version was, with what was done to the table since"))?
+            }
+            // What that version broke already it may break again.
+            Err(_) => state.check_writable()?,
+        }
         let same = metadata == *self.metadata()
             || self.differs_in_numbers_only(&self.with(self.protocol().clone(), metadata.clone(), Vec::new())?);
         Ok(ChangedTable { state: Arc::new(state), protocol, metadata: (!same).then_some(metadata), domains })

@@ -66,3 +66,44 @@ fn numbers_alone_are_no_difference() {
     let (then, now) = (state(protocol.clone(), &[], column(3), None), state(protocol, &[], column(9), None));
     assert!(now.restored_to(&then).unwrap().is_same(), "the mark would not go back anyway");
 }
+
+fn mapped() -> Value {
+    json!([{"name": "id", "type": "long", "nullable": true, "metadata": {"delta.columnMapping.id": 1, "delta.columnMapping.physicalName": "id"}}])
+}
+
+// spec: RST-10
+#[test]
+fn what_both_versions_together_must_not_be_is_refused() {
+    let properties = |more: &[(&'static str, &'static str)]| {
+        [&[("delta.columnMapping.mode", "name"), ("delta.columnMapping.maxColumnId", "1")], more].concat()
+    };
+    let features = |more: &[&str]| {
+        let writer = [&["columnMapping", "domainMetadata", "invariants", "appendOnly"], more].concat();
+        let reader: Vec<&str> = writer.iter().copied().filter(|f| ["columnMapping", "deletionVectors"].contains(f)).collect();
+        json!({"minReaderVersion": 3, "minWriterVersion": 7, "readerFeatures": reader, "writerFeatures": writer})
+    };
+    let plain = state(features(&[]), &properties(&[]), mapped(), None);
+    // Version 1 of Iceberg's rules excludes vectors, which the protocol has gained since.
+    let then = state(features(&["icebergCompatV1"]), &properties(&[("delta.enableIcebergCompatV1", "true")]), mapped(), None);
+    assert!(plain.restored_to(&then).is_ok());
+    let e = state(features(&["deletionVectors"]), &properties(&[]), mapped(), None).restored_to(&then).unwrap_err();
+    assert!(e.code() == Code::PROPERTY && e.message().contains("deletion vectors"), "{e}");
+    // Version 3 needs row ids, which were dropped since and cannot be promised again.
+    let ids = [
+        ("delta.enableIcebergCompatV3", "true"),
+        ("delta.enableRowTracking", "true"),
+        ("delta.rowTracking.materializedRowIdColumnName", "_row-id"),
+        ("delta.rowTracking.materializedRowCommitVersionColumnName", "_row-version"),
+    ];
+    let then = state(features(&["icebergCompatV3", "rowTracking"]), &properties(&ids), mapped(), None);
+    assert!(then.restored_to(&then).is_ok());
+    let e = plain.restored_to(&then).unwrap_err();
+    assert!(e.code() == Code::PROPERTY && e.message().contains("needs row tracking"), "{e}");
+    // A mapping that was taken up since goes again, with the files that it named.
+    let unmapped = state(features(&[]), &[], id(), None);
+    assert_eq!(plain.restored_to(&unmapped).unwrap().metadata.unwrap().configuration.len(), 0);
+    // What the older version broke already is no reason.
+    let broken =
+        state(features(&["icebergCompatV1", "deletionVectors"]), &properties(&[("delta.enableIcebergCompatV1", "true")]), mapped(), None);
+    assert!(plain.restored_to(&broken).is_ok());
+}

@@ -1,5 +1,6 @@
 //! Appends or overwrites rows. Kind: edge. Spec: OPS.
 
+mod again;
 mod renumber;
 
 use super::manifest::renew_after;
@@ -223,7 +224,10 @@ impl Append {
         }
         let outcome = match transaction.commit().await {
             Ok(CommitOutcome::Conflicted(conflict)) if base.is_none() && choices.mode == SaveMode::Append => {
-                after_losing_creation(&table, &plan, info, &choices, &adds, conflict).await
+                again::after_losing_creation(&table, &plan, info, &choices, &adds, conflict).await
+            }
+            Ok(CommitOutcome::Conflicted(conflict)) if conflict.is_cut() && choices.is_blind() => {
+                again::above_the_cut(&table, base.as_deref(), &plan, info, &choices, &adds, conflict).await
             }
             Ok(lost @ CommitOutcome::Conflicted(_)) if choices.may_renumber(&plan, base.is_none()) => {
                 renumber::commit_again(&table, &mut plan, &info, &choices, &given, &mut adds, lost).await
@@ -287,6 +291,10 @@ impl Choices {
     async fn is_recorded_in(&self, base: &Snapshot) -> Result<bool> {
         let Some((app, version)) = &self.app else { return Ok(false) };
         Ok(base.app_version(app).await?.is_some_and(|recorded| recorded >= *version))
+    }
+    /// Whether the rows depend on nothing that the table holds.
+    fn is_blind(&self) -> bool {
+        self.mode == SaveMode::Append && !self.reads_base && self.if_version.is_none()
     }
     fn check_version(&self, base: Option<&Snapshot>) -> Result<()> {
         match (self.if_version, base) {
@@ -467,27 +475,6 @@ pub(super) fn stage(
         transaction.add(add.clone());
     }
     transaction
-}
-
-/// Another writer has made the table meanwhile: the files fit it when it stores rows in the same way and refuses none.
-async fn after_losing_creation(
-    table: &Table,
-    plan: &Plan,
-    info: OperationInfo,
-    choices: &Choices,
-    adds: &[Add],
-    conflict: Conflicted,
-) -> Result<CommitOutcome> {
-    let base = table.snapshot().await?;
-    let (ours, theirs) = (&plan.state, base.state());
-    let same = ours.physical_schema() == theirs.physical_schema() && ours.partition_columns() == theirs.partition_columns();
-    // Our rows were asked the rules of the table that we would have made, not those of theirs.
-    let refuses = !theirs.write_plan()?.checks.is_empty();
-    if !same || refuses || choices.is_recorded_in(&base).await? {
-        return Ok(CommitOutcome::Conflicted(conflict));
-    }
-    let plan = Plan::unchanged(Arc::clone(theirs));
-    stage(table, Some(&base), &plan, info, choices, (Removal::default(), ReadScope::Table), adds).commit().await
 }
 
 fn metrics(adds: &[Add], rows: u64, removal: Option<&Removal>) -> Map<String, Value> {

@@ -7,6 +7,7 @@
 use super::Work;
 use super::draft::draft;
 use super::footprint::Footprint;
+use super::outcome::CUT;
 use super::policy::CommitPolicy;
 use super::rebase::Base;
 use super::rules::{Mine, RULES, Rule, Verdict};
@@ -148,7 +149,7 @@ impl CommitMachine {
             Event::Put(PutOutcome::Failed(e)) => self.failed(e, now),
             // What we put there before, if anything, went with the commits that were cut off.
             Event::Cut(_) if self.unsettled => self.give_up(),
-            Event::Cut(newer) => self.conflicted("CUT", newer, "the log has been cut above the version that was read".to_owned()),
+            Event::Cut(newer) => self.conflicted(CUT, newer, "the log has been cut above the version that was read".to_owned()),
             Event::Fetched(Ok(winners)) => self.fetched(winners, now),
             Event::Fetched(Err(e)) => {
                 self.failed_looks += 1;

@@ -34,6 +34,9 @@ pub struct Committed {
     pub warnings: Vec<String>,
 }
 
+/// The rule that stands for a log that was cut above the version that was read.
+pub(super) const CUT: &str = "CUT";
+
 /// Another writer's commit excludes ours; nothing of ours is in the log.
 #[derive(Debug)]
 pub struct Conflicted {
@@ -46,6 +49,10 @@ pub struct Conflicted {
 }
 
 impl Conflicted {
+    /// Whether the log was cut above our base: no winner was judged, and on the newest version there may be no conflict.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.rule == CUT
+    }
     /// The vector files that were written for the transaction, on its way too, by name; no commit names them.
     pub(crate) fn wrote(&self) -> &[String] {
         &self.transaction.work.wrote

@@ -98,7 +98,8 @@ fn the_rules_find_what_they_ban() {
             file("spec/protocol/x.md", "- ABC-1: something\n- ABC-2: another\n"),
             file(
                 "spec/failures.md",
-                "| # | what |\n|---|---|\n| A1 | x | `f` |\n| A2 | x | `is_nowhere` |\n| A3 | x | not shown |\n| A4 | x | y |\n",
+                "| # | what |\n|---|---|\n| A1 | x | `f` |\n| A2 | x | `is_nowhere` |\n| A3 | x | not shown |\n| A4 | x | y |\n\
+                 | A1 | x | not built |\n## A. x\n## A. y\n",
             ),
             file("src/lib.rs", "//! lib\npub use log::{A, B};\n"),
             file("src/schema/mod.rs", "//! s\nuse crate::log::{self};\nuse crate::{error::Code, expr::Expr};\n"),
@@ -132,7 +133,8 @@ fn the_rules_find_what_they_ban() {
     assert_eq!(rules::headers(&broken), ["src/log/mod.rs"]);
     assert_eq!(rules::unlisted_tests(&broken), ["src/log/mod_tests.rs", "tests/it/b.rs"]);
     assert_eq!(rules::machine_traces(&broken).len(), 1);
-    assert_eq!(spec::failures(&broken), ["A2: there is no test `is_nowhere`", "A4 names no test"]);
+    let wrong = ["A is the letter of two parts", "A2: there is no test `is_nowhere`", "A4 names no test", "A1 comes twice"];
+    assert_eq!(spec::failures(&broken), wrong);
     let ids = spec::requirements(&broken);
     assert_eq!(ids.len(), 2, "{ids:?}");
 }

@@ -80,13 +80,19 @@ pub fn errors(repository: &Repository) -> Vec<String> {
     findings
 }
 
-/// Tests that `spec/failures.md` names and that do not exist; rows that name none and do not say why.
+/// Tests that `spec/failures.md` names and that do not exist; rows that name none and do not say why; ids and headings that come twice.
 pub fn failures(repository: &Repository) -> Vec<String> {
     let mut findings = Vec::new();
+    let mut seen = BTreeSet::new();
+    let headings = repository.text("spec/failures.md").lines().filter_map(|line| line.strip_prefix("## ")?.split_once('.'));
+    findings.extend(headings.filter(|(letter, _)| !seen.insert(*letter)).map(|(letter, _)| format!("{letter} is the letter of two parts")));
     let rows = repository.text("spec/failures.md").lines().filter(|line| line.starts_with("| ") && !line.starts_with("| #"));
     for row in rows {
         let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
         let (number, tests) = (cells[0], cells[cells.len() - 1]);
+        if !seen.insert(number) {
+            findings.push(format!("{number} comes twice"));
+        }
         if !tests.contains('`') && tests != "not shown" && tests != "not built" {
             findings.push(format!("{number} names no test"));
         }

@@ -4,16 +4,16 @@
 //! partitions on disk, and those of one number meet, the source's in parts that fit. Invariant: every target row is judged once.
 
 use super::chunk::{Chunk, Pairs};
+use super::files::Files;
 use super::later::{Later, Run};
 use super::plan::{Action, Clause, Plan};
 use super::reads::Reads;
 use super::source::{Rows as SourceRows, Source, bytes_of, keys_of, share};
-use crate::data::scan::{FileTask, Rows, Scan};
+use crate::data::scan::{Rows, Scan};
 use crate::env::Env;
 use crate::error::{Code, Error, Result};
 use crate::exec::{Keys, Partition, Partitions, Progress, partition_count};
 use crate::features::HiddenColumn;
-use crate::log::Add;
 use crate::operations::row_changes::RowChanges;
 use arrow::array::{ArrayRef, AsArray, RecordBatch, UInt32Array};
 use arrow::compute::take_record_batch;
@@ -22,8 +22,7 @@ use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 use roaring::{RoaringBitmap, RoaringTreemap};
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 /// Names the file of a target row.
 const FILE: &str = "\u{1}file";
@@ -47,13 +46,6 @@ impl Counts {
     }
 }
 
-/// A file of the target of which rows go.
-pub(super) struct Touched {
-    pub task: FileTask,
-    pub add: Add,
-    pub going: RoaringTreemap,
-}
-
 /// Target rows that meet the source or go without.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
@@ -67,9 +59,7 @@ pub(super) struct Matching<'a> {
     pub reads: &'a Reads,
     pub env: &'a Env,
     pub changes: &'a RowChanges,
-    /// Files that stream by or have done so, until a row of them goes.
-    pub known: Arc<Mutex<BTreeMap<u32, (FileTask, Add)>>>,
-    pub files: BTreeMap<u32, Touched>,
+    pub files: Files,
     pub counts: Counts,
     /// New versions that wait for the rest of their row, when they need it.
     pub later: Option<Later>,
@@ -120,8 +110,9 @@ impl Matching<'_> {
                         let mut gave = RoaringBitmap::new();
                         while let Some((file, batch)) = batches.try_next().await? {
                             let Some(batch) = batch else {
-                                if !gave.contains(file) {
-                                    self.forget(file);
+                                match gave.contains(file) {
+                                    true => self.files.set_aside(file),
+                                    false => self.files.forget(file),
                                 }
                                 continue;
                             };
@@ -144,11 +135,11 @@ impl Matching<'_> {
 
     /// The rows of every file, several files at once; `None` stands where a file has ended.
     fn batches(&mut self, scan: &Scan) -> BoxStream<'static, Result<(u32, Option<RecordBatch>)>> {
-        let (reader, known) = (scan.clone(), Arc::clone(&self.known));
+        let (reader, known) = (scan.clone(), self.files.known());
         let streams = scan.files().enumerate().map(move |(number, file)| match file {
             Ok((task, add)) => {
                 let number = number as u32;
-                known.lock().unwrap_or_else(|e| e.into_inner()).insert(number, (task.clone(), add));
+                known.began(number, task.clone(), add);
                 let rows = reader.read(task).map_ok(move |batch| (number, Some(batch)));
                 rows.chain(futures::stream::once(async move { Ok((number, None)) })).boxed()
             }
@@ -156,27 +147,13 @@ impl Matching<'_> {
         });
         streams.flatten_unordered(self.env.threads()).boxed()
     }
-    /// No more rows of a file can go.
-    fn forget(&self, file: u32) {
-        self.known.lock().unwrap_or_else(|e| e.into_inner()).remove(&file);
-    }
-    fn touched(&mut self, file: u32) -> Result<&mut Touched> {
-        match self.files.entry(file) {
-            Entry::Occupied(known) => Ok(known.into_mut()),
-            Entry::Vacant(place) => {
-                let known = self.known.lock().unwrap_or_else(|e| e.into_inner()).remove(&file);
-                let (task, add) = known.ok_or_else(|| Error::new(Code::INTERNAL, "a file of the target is not known"))?;
-                Ok(place.insert(Touched { task, add, going: RoaringTreemap::new() }))
-            }
-        }
-    }
 
     /// All of the source is in memory.
     async fn stream(&mut self, chunk: &mut Chunk, scan: &Scan) -> Result<()> {
         let mut batches = self.batches(scan);
         while let Some((file, batch)) = batches.try_next().await? {
             let Some(rows) = batch else {
-                self.forget(file);
+                self.files.forget(file);
                 continue;
             };
             let keys = keys_of(self.plan, &rows, false)?;
@@ -280,7 +257,7 @@ impl Matching<'_> {
             Action::Delete => {
                 let places: Vec<(u32, u64)> = pairs.target.iter().map(|row| place(*row)).collect();
                 for (file, position) in &places {
-                    self.touched(*file)?.going.insert(*position);
+                    self.files.touched(*file)?.going.insert(*position);
                 }
                 if let Some(later) = self.later.as_mut().filter(|_| self.changes.wants_deleted_rows()) {
                     later.push(&places, number, None).await?;
@@ -290,7 +267,7 @@ impl Matching<'_> {
             Action::Make(image) => {
                 let places: Vec<(u32, u64)> = pairs.target.iter().map(|row| place(*row)).collect();
                 for (file, position) in &places {
-                    self.touched(*file)?.going.insert(*position);
+                    self.files.touched(*file)?.going.insert(*position);
                 }
                 *if kind == Kind::Matched { &mut self.counts.matched_updated } else { &mut self.counts.by_source_updated } += rows;
                 match &mut self.later {
@@ -315,7 +292,7 @@ impl Matching<'_> {
         let mut runs = later.finish();
         while let Some(run) = runs.next().await? {
             let positions: RoaringTreemap = run.positions.values().iter().map(|p| *p as u64).collect();
-            let task = self.touched(run.file)?.task.clone();
+            let task = self.files.touched(run.file)?.task.clone();
             let mut batches = self.whole.read_rows(task, Rows::Only(Arc::new(positions)));
             let mut at = 0;
             while let Some(rows) = batches.try_next().await? {

@@ -3,6 +3,7 @@
 //! The source is read once, the target streams by file by file; whatever the sizes, memory stays within the budget.
 
 mod chunk;
+mod files;
 mod image;
 mod later;
 mod matching;

@@ -1,7 +1,8 @@
 //! One run of a merge on one version: what to read, what to write, whether it adds up. Kind: edge. Spec: MRG.
 
+use super::files::Files;
 use super::later::Later;
-use super::matching::{Counts, Matching, Touched};
+use super::matching::{Counts, Matching};
 use super::plan::Plan;
 use super::reads::Reads;
 use super::source::Source;
@@ -17,8 +18,7 @@ use crate::snapshot::Snapshot;
 use crate::transaction::ReadScope;
 use futures::{StreamExt, TryStreamExt, stream};
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 /// Runs the merge on `base`. Nothing is left after an error.
 pub(super) async fn stage(base: &Arc<Snapshot>, plan: &Plan, source: &Source, options: &WriteOptions) -> Result<Staged> {
@@ -42,22 +42,24 @@ pub(super) async fn stage(base: &Arc<Snapshot>, plan: &Plan, source: &Source, op
         reads: &reads,
         env,
         changes: &changes,
-        known: Arc::new(Mutex::new(BTreeMap::new())),
-        files: BTreeMap::new(),
+        files: Files::default(),
         counts: Counts::default(),
         later: if later { Some(Later::start(env, &reads.fields_of_updates(&source.schema))?) } else { None },
         whole,
     };
     let nothing_to_match = source.rows == 0 && plan.not_matched_by_source.is_empty();
-    let outcome = matching.run(source, Some(&first).filter(|_| !nothing_to_match)).await;
+    let target = Some(&first).filter(|_| !nothing_to_match);
+    let outcome = matching.run(source, target).await;
     let (counts, files) = (matching.counts, std::mem::take(&mut matching.files));
     let scanned = env.now();
-    let outcome = match outcome {
-        Ok(()) => {
+    let gone = match outcome {
+        Ok(()) => files.gone(target).await,
+        Err(e) => Err(e),
+    };
+    let outcome = match gone {
+        Ok(gone) => {
             let changes = &changes;
-            let removals = files
-                .into_values()
-                .map(|Touched { task, add, going }| async move { changes.remove_rows(&task, add, Arc::new(going)).await });
+            let removals = gone.into_iter().map(|(task, add, going)| async move { changes.remove_rows(&task, add, Arc::new(going)).await });
             stream::iter(removals).buffer_unordered(env.threads()).try_collect::<Vec<()>>().await
         }
         Err(e) => Err(e),

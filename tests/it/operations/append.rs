@@ -1,7 +1,7 @@
 //! Appending rows, to a table that is there and to one that is not.
 
 use super::*;
-use lakebed::{Code, SaveMode, Version, WriteOptions};
+use lakebed::{Alteration, Code, SaveMode, Version, WriteOptions};
 use serde_json::json;
 
 #[tokio::test]
@@ -180,7 +180,7 @@ async fn rows_that_a_table_made_meanwhile_might_refuse_are_not_committed() {
 }
 
 #[tokio::test]
-async fn rows_on_a_base_that_was_cut_off_are_refused_and_not_committed_below_the_cut() {
+async fn rows_on_a_base_that_was_cut_off_land_above_the_cut_and_never_below_it() {
     // spec: COM-17
     let aged = crate::support::aged::Aged::new();
     aged.go_to(50);
@@ -204,14 +204,25 @@ async fn rows_on_a_base_that_was_cut_off_are_refused_and_not_committed_below_the
     for version in 0..5 {
         std::fs::remove_file(log.join(format!("{version:020}.json"))).unwrap();
     }
-    for (base, gone) in [(&held, 3), (&newest, 5)] {
+    let replaces = |base: &Arc<lakebed::Snapshot>| {
+        let rows = ids_and_texts(&[(8, None)]);
+        base.append(rows.schema(), futures::stream::iter([Ok(rows)]).boxed()).mode(SaveMode::Overwrite).run()
+    };
+    for (base, gone, version) in [(&held, 3, 8), (&newest, 5, 9)] {
         let path = log.join(format!("{gone:020}.json"));
         let _ = std::fs::remove_file(&path);
-        let e = again(base).await.unwrap_err();
+        // What depends on what the table held is refused; rows that depend on nothing stand on the newest version.
+        let e = replaces(base).await.unwrap_err();
         assert!(e.code() == Code::CONFLICT && e.context().contains(&("rule", "CUT".to_owned())), "{e}");
+        assert_eq!(again(base).await.unwrap().version, Some(Version(version)));
         assert!(!path.exists(), "version {gone} was made below the cut");
     }
-    assert_eq!(aged.now().snapshot().await.unwrap().version(), Version(7));
+    let now = aged.now().snapshot().await.unwrap();
+    let count = now.counts(lakebed::CountEffort::Exact).await.unwrap().unwrap().records;
+    assert_eq!((now.version(), count), (Version(9), Some(10)));
+    // Rows were made for a table that is another one now.
+    aged.now().alter(Alteration::SetProperties([("own".to_owned(), "1".to_owned())].into())).run().await.unwrap();
+    assert_eq!(again(&held).await.unwrap_err().code(), Code::CONFLICT);
 }
 
 #[tokio::test]
