@@ -117,7 +117,7 @@ impl Test {
     fn looked_up<'a>(&'a self, out: &mut Vec<&'a FieldPath>) {
         match self {
             Test::All(tests) | Test::Any(tests) => tests.iter().for_each(|t| t.looked_up(out)),
-            Test::Compare(leaf, Comparison::Eq, _) if leaf.is_exact() => out.push(&leaf.column),
+            Test::Compare(leaf, Comparison::Eq, _) | Test::In(leaf, _) if leaf.is_exact() => out.push(&leaf.column),
             _ => {}
         }
     }
@@ -411,11 +411,17 @@ impl Run<'_> {
                 out
             }
             Test::In(leaf, values) => {
-                let out = self.has_values(&leaf.column)?;
-                match (self.min(leaf)?, self.max(leaf)?) {
-                    (Some(min), Some(max)) => &out & &overlaps(&min, &max, values)?,
-                    _ => out,
+                let mut out = self.has_values(&leaf.column)?;
+                if let (Some(min), Some(max)) = (self.min(leaf)?, self.max(leaf)?) {
+                    out = &out & &overlaps(&min, &max, values)?;
                 }
+                if leaf.is_exact() {
+                    let held: Option<Vec<_>> =
+                        (0..values.len()).map(|at| self.stats.may_contain(&leaf.column, &values.slice(at, 1))).collect();
+                    let any = held.and_then(|held| held.into_iter().reduce(|a, b| &a | &b));
+                    out = any.map_or(out.clone(), |held| &out & &held);
+                }
+                out
             }
             Test::Prefix(leaf, prefix) => {
                 let mut out = self.has_values(&leaf.column)?;

@@ -505,12 +505,17 @@ async fn bloom_filters_rule_out_row_groups_that_bounds_cannot() {
     let table = schema(vec![("l", DataType::Long), ("s", DataType::String)]);
     let (there, there_text, absent) = (scattered(777), format!("{:x}", scattered(12_345)), 500_000);
     assert!((0..rows).all(|i| scattered(i) != absent));
+    // More of them than are compared one by one, all within the bounds.
+    let held: std::collections::BTreeSet<i64> = (0..rows).map(scattered).collect();
+    let absents: Vec<String> = (400_000..).filter(|l| !held.contains(l)).take(40).map(|l| l.to_string()).collect();
     for (filter, count, reads_less) in [
         (format!("l = {there}"), 1, true),
         (format!("s = '{there_text}' AND l >= 0"), 1, true),
         (format!("l = {absent}"), 0, true),
         (format!("l = {absent} OR s = '{there_text}'"), 1, true),
         (format!("l = {there} OR l >= 0"), rows as usize, false),
+        (format!("l IN ({})", absents.join(", ")), 0, true),
+        (format!("l IN ({}, {there})", absents.join(", ")), 1, true),
     ] {
         let (answers, all, pruned) = matching(&body, &table, &filter).await;
         assert_eq!(answers[0], answers[1], "{filter}");

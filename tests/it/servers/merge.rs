@@ -3,7 +3,7 @@
 use crate::support::digest::digest_of_table;
 use crate::support::peers::{spark, spark_digest};
 use futures::StreamExt;
-use lakebed::{Expr, InputRows, MergeClause, Struct, Table};
+use lakebed::{Answer, Code, Env, Expr, InputRows, MergeClause, Session, Struct, Table};
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -183,4 +183,41 @@ async fn merges_leave_the_rows_and_changes_that_sparks_leave() {
             }
         }
     }
+}
+
+// spec: MRG-14
+#[tokio::test]
+async fn bloom_filters_of_sparks_files_keep_a_merge_from_reading_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("t");
+    let settings = [
+        ("parquet.bloom.filter.enabled#k", "true"),
+        ("parquet.bloom.filter.expected.ndv#k", "1000"),
+        ("parquet.enable.dictionary", "false"),
+    ];
+    let mut statements = vec!["CREATE TABLE {t} (k BIGINT, v STRING) USING delta".to_owned()];
+    statements.extend(settings.iter().map(|(key, value)| format!("SET `{key}`={value}")));
+    statements.push("INSERT INTO {t} SELECT /*+ COALESCE(1) */ id * 2, concat('v', id) FROM range(0, 1000)".to_owned());
+    statements.extend(settings.iter().map(|(key, _)| format!("RESET `{key}`")));
+    spark(path.to_str().unwrap(), &statements.iter().map(String::as_str).collect::<Vec<_>>());
+    // All even numbers are there, within the bounds of what is looked for; who reads their page fails.
+    let listed = std::fs::read_dir(&path).unwrap().map(|e| e.unwrap().path());
+    let file = listed.filter(|file| file.extension().is_some_and(|e| e == "parquet")).next().unwrap();
+    let mut bytes = std::fs::read(&file).unwrap();
+    bytes[4..2_000].fill(0xff);
+    std::fs::write(&file, bytes).unwrap();
+    let merge = |keys: &str| {
+        let source = format!("(SELECT * FROM (VALUES {keys}) AS q(k, v)) s");
+        let clauses = "WHEN MATCHED THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *";
+        format!("MERGE INTO delta.`{}` t USING {source} ON t.k = s.k {clauses}", path.display())
+    };
+    let session = Session::new(Env::system());
+    // Of so few odd numbers the filter admits none.
+    let many: Vec<String> = (0..40).map(|i| format!("({}, 'a')", i * 50 + 1)).collect();
+    for (keys, inserted) in [("(1, 'a'), (501, 'b'), (1997, 'c')".to_owned(), 3), (many.join(", "), 38)] {
+        let Answer::Report(report) = session.sql(&merge(&keys)).await.unwrap() else { panic!("no report") };
+        assert_eq!(report.metrics["numTargetRowsInserted"].as_u64(), Some(inserted), "{keys}");
+    }
+    let e = session.sql(&merge("(2, 'a'), (501, 'b')")).await.err().unwrap();
+    assert_eq!(e.code(), Code::FILE, "{e}");
 }
