@@ -116,7 +116,7 @@ async fn snapshot(session: &Session, table: &TableName, when: &When) -> Result<(
             (table, _) => (table, at),
         },
     };
-    Ok((table.snapshot_at(at.clone()).await?, at))
+    Ok((table.snapshot_at(at).await?, at))
 }
 
 pub(super) async fn at(session: &Session, when: &When) -> Result<At> {
