@@ -201,8 +201,8 @@ async fn bloom_filters_of_sparks_files_keep_a_merge_from_reading_them() {
     statements.extend(settings.iter().map(|(key, _)| format!("RESET `{key}`")));
     spark(path.to_str().unwrap(), &statements.iter().map(String::as_str).collect::<Vec<_>>());
     // All even numbers are there, within the bounds of what is looked for; who reads their page fails.
-    let listed = std::fs::read_dir(&path).unwrap().map(|e| e.unwrap().path());
-    let file = listed.filter(|file| file.extension().is_some_and(|e| e == "parquet")).next().unwrap();
+    let mut listed = std::fs::read_dir(&path).unwrap().map(|e| e.unwrap().path());
+    let file = listed.find(|file| file.extension().is_some_and(|e| e == "parquet")).unwrap();
     let mut bytes = std::fs::read(&file).unwrap();
     bytes[4..2_000].fill(0xff);
     std::fs::write(&file, bytes).unwrap();
