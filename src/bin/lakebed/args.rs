@@ -52,7 +52,8 @@ pub struct Global {
     /// Shows no progress
     #[arg(long, global = true)]
     pub no_progress: bool,
-    /// What operators may hold, such as 2GiB; default: a quarter of the machine's memory
+    /// What operators may hold, such as 2GiB; default: a quarter of the machine's memory. Below 512MiB freed pages go back to the system at
+    /// once, which costs time, unless MIMALLOC_PURGE_DELAY (milliseconds) is set
     #[arg(long, value_name = "SIZE", value_parser = size, global = true)]
     pub memory_limit: Option<u64>,
     /// Where rows go that memory does not hold; default: the system's folder for temporary files

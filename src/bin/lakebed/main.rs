@@ -2,6 +2,7 @@
 //!
 //! Everything goes through the library's public API. Results go to stdout, all else to stderr.
 
+mod allocator;
 mod alter;
 mod args;
 mod change;
@@ -37,9 +38,6 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
@@ -70,6 +68,7 @@ fn run(cli: &Cli, report: impl FnOnce(Failure) + Send + 'static) -> Result<()> {
         _ => {}
     }
     let session = Session::new(&cli.global);
+    allocator::keep_little(session.env.memory().limit());
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(session.env.threads().max(2))
         .enable_all()

@@ -9,6 +9,7 @@ mod doctor;
 mod errors;
 mod formats;
 mod log_care;
+mod memory;
 mod merge;
 mod optimize;
 pub mod races;

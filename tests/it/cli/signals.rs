@@ -12,7 +12,7 @@ fn send(signal: &str, child: &Child) {
 }
 
 /// Waits until `seen` is true; fails after a while.
-fn until(what: &str, mut seen: impl FnMut() -> bool) {
+pub(super) fn until(what: &str, mut seen: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !seen() {
         assert!(begun.elapsed() < Duration::from_secs(60), "{what} did not come about");
@@ -21,7 +21,7 @@ fn until(what: &str, mut seen: impl FnMut() -> bool) {
 }
 
 /// Whether the process has a handler for SIGINT by now.
-fn listens(child: &Child) -> bool {
+pub(super) fn listens(child: &Child) -> bool {
     let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
     let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).map(|mask| u64::from_str_radix(mask.trim(), 16).unwrap());
     caught.is_some_and(|mask| mask & (1 << 1) != 0 && mask & (1 << 14) != 0)
