@@ -39,9 +39,10 @@ impl Table {
     pub fn env(&self) -> &Env {
         &self.env
     }
-    /// A handle through which nothing is committed unless the table is at this version: `LB-CONFLICT` otherwise.
+    /// A handle for one operation, through which nothing is committed unless the table is at this version: `LB-CONFLICT` otherwise. Once its
+    /// first commit has landed, those that follow (as those of a vacuum) are free.
     pub fn if_version(&self, version: Version) -> Table {
-        Table { log: Arc::new(OnlyAfter { log: Arc::clone(&self.log), version }), ..self.clone() }
+        Table { log: Arc::new(OnlyAfter::new(Arc::clone(&self.log), version)), ..self.clone() }
     }
     /// A handle whose every request is counted. The requests of a log store that knows no other handle are not.
     pub fn metered(&self) -> (Table, Meter) {

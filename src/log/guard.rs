@@ -1,6 +1,6 @@
-//! A log that takes a commit after one version only. Kind: edge. Spec: COM.
+//! A log that takes its first commit after one version only. Kind: edge. Spec: COM.
 //!
-//! Invariant: whatever is asked to commit, nothing lands unless the table is at the version that was named.
+//! Invariant: whatever is asked to commit, nothing lands unless the table is at the version that was named; whoever has landed there goes on.
 
 use super::store::LogStore;
 use super::{LogFile, Version};
@@ -10,12 +10,21 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::BoxStream;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The log, and the version after which it may be written.
 #[derive(Debug)]
 pub(crate) struct OnlyAfter {
-    pub log: Arc<dyn LogStore>,
-    pub version: Version,
+    log: Arc<dyn LogStore>,
+    version: Version,
+    /// Whether the first commit has landed: those of an operation that makes several follow it.
+    landed: Arc<AtomicBool>,
+}
+
+impl OnlyAfter {
+    pub fn new(log: Arc<dyn LogStore>, version: Version) -> OnlyAfter {
+        OnlyAfter { log, version, landed: Arc::default() }
+    }
 }
 
 #[async_trait]
@@ -30,16 +39,21 @@ impl LogStore for OnlyAfter {
         self.log.read_commit(version).await
     }
     async fn put_commit(&self, version: Version, body: Bytes) -> PutOutcome {
-        match version == self.version.next() {
-            true => self.log.put_commit(version, body).await,
-            false => PutOutcome::Failed(Error::moved_on(self.version)),
+        if version != self.version.next() && !self.landed.load(Ordering::Acquire) {
+            return PutOutcome::Failed(Error::moved_on(self.version));
         }
+        let outcome = self.log.put_commit(version, body).await;
+        if matches!(outcome, PutOutcome::Created) {
+            self.landed.store(true, Ordering::Release);
+        }
+        outcome
     }
     async fn publish(&self, version: Version) -> Result<()> {
         self.log.publish(version).await
     }
     fn over(&self, root: &TableRoot) -> Option<Arc<dyn LogStore>> {
-        Some(Arc::new(OnlyAfter { log: self.log.over(root)?, version: self.version }))
+        let log = self.log.over(root)?;
+        Some(Arc::new(OnlyAfter { log, version: self.version, landed: Arc::clone(&self.landed) }))
     }
     fn is_ratified_by_catalog(&self) -> bool {
         self.log.is_ratified_by_catalog()

@@ -85,6 +85,7 @@ impl Operation for Restoring {
     const NAME: &'static str = "RESTORE";
 
     async fn stage(&self, base: &Arc<Snapshot>) -> Result<Staged> {
+        let looked = base.table().env().now();
         let going = Going::new(base, self.to).await?;
         going.prove(base.table()).await?;
         *self.planned.lock().unwrap_or_else(PoisonError::into_inner) = Some(going.plan(base));
@@ -99,6 +100,7 @@ impl Operation for Restoring {
         let effects = RowEffects {
             removes: going.removed.into_iter().map(|(add, records)| remove_of(add, records, now)).collect(),
             listed: going.restored.into_iter().map(|(add, _)| Add { data_change: true, ..add }).collect(),
+            looked,
             domains: changed.domains,
             ..RowEffects::default()
         };

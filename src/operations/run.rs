@@ -102,7 +102,7 @@ pub(super) async fn run<O: Operation>(table: &Table, operation: &O, settings: &S
         }
         let mut staged = operation.stage(&base).await?;
         if !staged.effects.listed.is_empty()
-            && let Err(e) = check_no_vacuum(&base).await
+            && let Err(e) = check_no_vacuum(&base, staged.effects.looked).await
         {
             staged.effects.discard(table).await;
             return Err(e);

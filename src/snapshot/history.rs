@@ -85,8 +85,11 @@ pub(crate) async fn version_at(table: &Table, time: Timestamp) -> Result<Version
     let mut listing = list(table.log(), Version(0)).await?;
     let last_time = latest.timestamp().await?;
     if let Some(cause) = broken {
-        let begin = adjusted(&listing.files).into_iter().find(|(version, _)| *version > latest.version()).map(|(_, begin)| begin);
-        if begin.is_none_or(|begin| time >= begin) {
+        let next = adjusted(&listing.files).into_iter().find(|(version, _)| *version > latest.version());
+        // The time of its file says when the broken one was made, unless it is missing or commits carry their own times.
+        let begin = next.filter(|(version, _)| *version == latest.version().next() && !latest.state().keeps_commit_times());
+        let begin = begin.map_or(last_time, |(_, begin)| Timestamp(begin.millis().saturating_sub(1)));
+        if time > begin {
             return Err(cause);
         }
         listing.files.retain(|file| file.version <= latest.version());

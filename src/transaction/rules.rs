@@ -207,9 +207,10 @@ fn rows_of_a_file_deleted(mine: &Mine<'_>, theirs: &Footprint) -> Verdict {
     if lost.iter().any(|file| is_in(&ours, file)) { Verdict::Unite } else { Verdict::Clear }
 }
 
-/// A winner that changes nothing may be a vacuum, which is about to delete what we saw.
+/// A winner that changes no file may be a vacuum, which is about to delete what we saw.
 fn files_named_again(mine: &Mine<'_>, theirs: &Footprint) -> Option<String> {
-    mine.intent.names_again.then(|| format!("files come back that were seen before version {}", theirs.version))
+    let may_be_start = theirs.adds.is_empty() && theirs.removes.is_empty() && theirs.lost_rows.is_empty();
+    (mine.intent.names_again && may_be_start).then(|| format!("files come back that were seen before version {}", theirs.version))
 }
 
 #[cfg(test)]

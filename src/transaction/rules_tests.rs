@@ -363,6 +363,8 @@ fn files_that_are_named_again_conflict_with_a_winner_that_changes_nothing() {
     });
     for level in [Isolation::Serializable, Isolation::WriteSerializable, Isolation::Snapshot] {
         assert_eq!(verdict_at(level, &again, &theirs), ["C10"]);
+        // Whoever changes files is no vacuum.
+        assert!(!verdict_at(level, &again, &winner(|w| w.adds.push(add("new", true)))).contains(&"C10"));
         assert!(verdict_at(level, &append(), &theirs).is_empty());
     }
 }

@@ -6,6 +6,7 @@ use super::files::ObjectCopy;
 use super::plan::{self, ClonePlan, by_store, size, wrong};
 use super::{CloneTable, NAME, app};
 use crate::data::write::Upload;
+use crate::env::Timestamp;
 use crate::error::{Code, Error, Result};
 use crate::operations::Report;
 use crate::operations::row_changes::RowEffects;
@@ -51,6 +52,7 @@ impl Operation for Again<'_> {
         let effects = RowEffects {
             removes: plan.removed,
             listed: plan.added,
+            looked: Timestamp(plan.looked_ms),
             domains: changed.domains,
             apps: vec![(app(&clone.source), version)],
             ..RowEffects::default()

@@ -29,6 +29,8 @@ pub struct ClonePlan {
     summary: Plan,
     pub(super) source: String,
     pub(super) source_version: Version,
+    /// Since when it was looked what is at its place, by the local clock.
+    pub(super) looked_ms: i64,
     pub(super) added: Vec<Add>,
     pub(super) removed: Vec<Remove>,
     /// What is not at its place yet, with its size.
@@ -47,6 +49,7 @@ impl ClonePlan {
             summary: Plan::new(NAME, read_version),
             source: clone.source.state().metadata().id.clone(),
             source_version: clone.source.version(),
+            looked_ms: clone.target.env().now().millis(),
             added: Vec::new(),
             removed: Vec::new(),
             copies: Vec::new(),

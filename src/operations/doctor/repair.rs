@@ -294,7 +294,8 @@ async fn reads_without_its_checkpoints(snapshot: Option<&Arc<Snapshot>>, found: 
     let Some(snapshot) = snapshot else { return Ok(false) };
     match snapshot.reads_without(moved).await {
         Ok(()) => Ok(true),
-        Err(e) if checkpoints::is_damage(&e) => Ok(false),
+        // Or it is not known, for want of memory.
+        Err(e) if checkpoints::is_damage(&e) || e.code() == Code::LIMIT => Ok(false),
         Err(e) => Err(e),
     }
 }

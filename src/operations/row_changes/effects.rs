@@ -3,6 +3,7 @@
 
 use crate::data::vector::discard_vectors;
 use crate::data::write::discard_paths;
+use crate::env::Timestamp;
 use crate::error::{Code, Error, Result};
 use crate::log::{Add, Cdc, DomainMetadata, Metadata, Remove};
 use crate::table::Table;
@@ -40,6 +41,8 @@ pub(crate) struct RowEffects {
     pub adds: Vec<Add>,
     /// Files that come and that nobody wrote for this: they are never deleted.
     pub listed: Vec<Add>,
+    /// Since when these were looked at, by the local clock.
+    pub looked: Timestamp,
     pub cdcs: Vec<Cdc>,
     pub domains: Vec<DomainMetadata>,
     /// Versions of applications to record, when anything else is committed.

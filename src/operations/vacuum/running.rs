@@ -1,16 +1,20 @@
 //! Whether a vacuum is deleting just now. Kind: edge. Spec: VAC.
 //!
 //! Whoever names files again that it did not write asks this on its base. A vacuum that begins later is a winner, which excludes it (C10);
-//! one that began earlier stands in the log without its end.
+//! one that began earlier stands in the log without its end. Several may run at once and none says whose end it is: an end counts for the
+//! one that began first, so that the youngest start is the one that is left.
 
 use super::clock;
+use crate::env::Timestamp;
 use crate::error::{Code, Error, Result};
-use crate::log::Version;
 use crate::log::listing::list_back;
 use crate::log::read::parallel_reads;
-use crate::snapshot::{Snapshot, adjusted, read_commit_info};
+use crate::log::{LogFileKind, Version};
+use crate::operations::since;
+use crate::snapshot::{Snapshot, read_commit_info};
 use futures::FutureExt;
 use futures::stream::{self, StreamExt};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 const HOUR_MS: u64 = 3_600_000;
@@ -21,51 +25,53 @@ const DEAD_AFTER_MS: i64 = 3 * HOUR_MS as i64;
 /// How many versions are listed at first.
 const SPAN: u64 = 1_000;
 
-/// `LB-CONFLICT` when a vacuum began at this version or before and has not ended. Requests: a listing of the end of the log, one get for
-/// each commit of the last six hours that it shows; three for the store's time when a vacuum has no end.
-pub(in crate::operations) async fn check_no_vacuum(base: &Arc<Snapshot>) -> Result<()> {
-    let (table, mut ends) = (base.table(), 0u32);
+/// `LB-CONFLICT` when a vacuum that began at this version or before may have deleted since `looked` (by the local clock). Requests: a listing of
+/// the end of the log, one get for each commit of the last six hours that it shows; three for the store's time when a vacuum has no end.
+pub(in crate::operations) async fn check_no_vacuum(base: &Arc<Snapshot>, looked: Timestamp) -> Result<()> {
+    let table = base.table();
     let reads = stream::iter(recent(base).await?)
         .map(|(version, time)| async move { (version, time, read_commit_info(table, version).await) }.boxed());
     let mut reads = reads.buffered(parallel_reads(table.env()));
+    let mut open: VecDeque<(Version, i64)> = VecDeque::new();
     while let Some((version, time, info)) = reads.next().await {
         let info = match info {
-            Ok(info) => info,
-            // A clean-up was faster: everything older is gone too.
-            Err(e) if e.code() == Code::LOG_GAP => return Ok(()),
-            Err(e) => return Err(e),
+            // A clean-up was faster.
+            Err(e) if e.code() == Code::LOG_GAP => continue,
+            info => info?,
         };
         match info.as_ref().and_then(|info| info.0.get("operation")?.as_str()) {
-            Some("VACUUM END") => ends += 1,
-            Some("VACUUM START") if ends > 0 => ends -= 1,
-            Some("VACUUM START") => {
-                let age = clock::store_now(base, &mut Vec::new()).await?.millis().saturating_sub(time);
-                if age < DEAD_AFTER_MS {
-                    return Err(Error::new(Code::CONFLICT, "a vacuum has begun and not ended: it may delete files that come back")
-                        .with("version", version)
-                        .with("wait_ms", DEAD_AFTER_MS.saturating_sub(age))
-                        .help(
-                            "nothing was committed; try again when it has ended. One that died counts until three hours after its start",
-                        ));
-                }
+            Some("VACUUM START") => open.push_back((version, time)),
+            Some("VACUUM END") => {
+                open.retain(|(_, began)| time.saturating_sub(*began) < DEAD_AFTER_MS);
+                open.pop_front();
             }
             _ => {}
         }
     }
-    Ok(())
+    let Some((version, began)) = open.into_iter().max_by_key(|(_, began)| *began) else { return Ok(()) };
+    let spent = i64::try_from(since(table.env(), looked)).unwrap_or(i64::MAX);
+    let age = clock::store_now(base, &mut Vec::new()).await?.millis().saturating_sub(began).saturating_sub(spent);
+    if age >= DEAD_AFTER_MS {
+        return Ok(());
+    }
+    Err(Error::new(Code::CONFLICT, "a vacuum has begun and not ended: it may delete files that come back")
+        .with("version", version)
+        .with("wait_ms", DEAD_AFTER_MS.saturating_sub(age))
+        .help("nothing was committed; try again when it has ended. One that died counts until three hours after its start"))
 }
 
-/// The commits up to the base that can be a start or an end of interest, newest first, with the times of their files. The newest stands in
-/// for now, which is later: so rather too many than too few.
+/// The commits up to the base that can be a start or an end of interest, oldest first, with the times of their files. The newest stands in
+/// for now, which is later, unless its file is dated ahead: so rather too many than too few.
 async fn recent(base: &Snapshot) -> Result<Vec<(Version, i64)>> {
     let mut span = SPAN;
     loop {
         let listing = list_back(base.table().log(), base.version(), span).await?;
-        let commits = adjusted(&listing.files);
-        let since = commits.last().map_or(0, |(_, time)| time.millis().saturating_sub(2 * DEAD_AFTER_MS));
-        if listing.from == Version(0) || commits.first().is_none_or(|(_, time)| time.millis() < since) {
-            let recent = commits.into_iter().rev().map(|(version, time)| (version, time.millis()));
-            return Ok(recent.take_while(|(_, time)| *time >= since).collect());
+        let commits = listing.files.iter().filter(|file| file.kind == LogFileKind::Commit && file.version <= base.version());
+        let commits: Vec<(Version, i64)> = commits.map(|file| (file.version, file.modified)).collect();
+        let newest = commits.last().map_or(0, |(_, time)| (*time).min(base.table().env().now().millis()));
+        let since = newest.saturating_sub(2 * DEAD_AFTER_MS);
+        if listing.from == Version(0) || commits.first().is_none_or(|(_, time)| *time < since) {
+            return Ok(commits.into_iter().filter(|(_, time)| *time >= since).collect());
         }
         span = span.saturating_mul(10);
     }

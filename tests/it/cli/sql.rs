@@ -133,4 +133,8 @@ fn no_command_commits_to_a_table_that_has_moved_on() {
     shell.ok(&["sql", "DELETE FROM delta.`t` WHERE id = 1", "--if-version", "2"]);
     shell.ok(&["clone", "t", "copy", "--deep", "--if-version", "0"]);
     assert_eq!((shell.json(&["info", "t"])["version"].clone(), shell.json(&["count", "copy"])["count"].clone()), (3.into(), 2.into()));
+    // What makes several commits is not left half done.
+    shell.ok(&["sql", "ALTER TABLE delta.`t` SET TBLPROPERTIES ('delta.enableRowTracking' = 'true')", "--if-version", "3"]);
+    let info = shell.json(&["info", "t"]);
+    assert!(info["version"].as_u64() > Some(4) && info["properties"]["delta.enableRowTracking"] == "true", "{info}");
 }

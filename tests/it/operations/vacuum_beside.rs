@@ -262,3 +262,25 @@ async fn a_vacuum_that_died_holds_up_restores_for_three_hours_only() {
     place.commit(7, &[serde_json::json!({"commitInfo": {"operation": "VACUUM END"}})]);
     assert_eq!(restore(place.now()).await.unwrap().version, Some(Version(8)), "it has ended");
 }
+
+// spec: VAC-21
+#[tokio::test(start_paused = true)]
+async fn an_end_is_that_of_the_vacuum_that_began_first() {
+    let place = crate::support::aged::Aged::new();
+    place.go_to(30);
+    place.table.create(columns(&[("id", DataType::Long), ("s", DataType::String)])).run().await.unwrap();
+    append_ids(&place.table, &[1]).await.unwrap();
+    overwrite(&place.table, 2).await;
+    place.settle();
+    let says = |version, operation: &str| place.commit(version, &[serde_json::json!({"commitInfo": {"operation": operation}})]);
+    // Another one begins later and still runs when the first has ended.
+    place.go_to(4);
+    says(3, "VACUUM START");
+    place.settle();
+    place.go_to(2);
+    says(4, "VACUUM START");
+    says(5, "VACUUM END");
+    place.settle();
+    let e = restore(place.now()).await.unwrap_err();
+    assert!(e.code() == Code::CONFLICT && e.context().iter().any(|(key, v)| *key == "version" && v.to_string() == "4"), "{e}");
+}
