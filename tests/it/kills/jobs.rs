@@ -15,7 +15,7 @@ pub struct Job {
     pub rows: Rows,
     /// Objects with these in their names are as many after a second run as after one that nobody disturbed.
     pub leaves: &'static [&'static str],
-    /// With this code a second run may be refused, when the killed one had done everything.
+    /// With this code or text a second run may be refused, when the killed one had done everything.
     pub refused: &'static str,
     /// Whether the store copies objects by itself.
     pub copies: bool,
@@ -79,13 +79,13 @@ pub const JOBS: &[Job] = &[
     Job { refused: "LB-SCHEMA", ..care("w", &["alter", "{}/w", "add-column", "more STRING"]) },
     Job { refused: "LB-CONSTRAINT", ..care("t", &["alter", "{}/t", "add-constraint", "known", "id IS NOT NULL"]) },
     care("t", &["alter", "{}/t", "cluster-by", "n"]),
-    Job { refused: "LB-FEATURE", ..care("t", &["alter", "{}/t", "drop-feature", "deletionVectors"]) },
+    Job { refused: "does not have the feature", ..care("t", &["alter", "{}/t", "drop-feature", "deletionVectors"]) },
     Job {
         retains: u64::MAX,
-        refused: "LB-FEATURE",
+        refused: "does not have the feature",
         ..care("f", &["alter", "{}/f", "drop-feature", "deletionVectors", "--truncate-history"])
     },
-    Job { refused: "LB-FEATURE", ..care("w", &["alter", "{}/w", "drop-feature", "rowTracking"]) },
+    Job { refused: "does not have the feature", ..care("w", &["alter", "{}/w", "drop-feature", "rowTracking"]) },
     // How files lie.
     care("t", &["optimize", "{}/t"]),
     care("w", &["optimize", "{}/w"]),
