@@ -23,8 +23,6 @@ use tokio::sync::Mutex;
 const EARLY_MS: i64 = 5 * 60 * 1000;
 /// How long a `credential_process` may take.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// How often a command that has said everything is looked at until it ends.
-const LOOK: Duration = Duration::from_millis(10);
 /// How many bytes it may answer.
 const ANSWER_MAX: u64 = 1 << 20;
 
@@ -182,21 +180,11 @@ impl Fresh {
                 return Err(failed(format!("took more than {} seconds", PATIENCE.as_secs())));
             }
         };
-        // It may close its output and go on.
-        let mut waited = Duration::ZERO;
-        let status = loop {
-            match child.try_wait().map_err(|e| failed(e.to_string()))? {
-                Some(status) => break status,
-                None if waited < PATIENCE => {
-                    self.env.clock().sleep(LOOK).await;
-                    waited += LOOK;
-                }
-                None => {
-                    let _ = child.kill();
-                    let _ = self.env.spawn_blocking(move || child.wait()).await?;
-                    return Err(failed(format!("took more than {} seconds to end", PATIENCE.as_secs())));
-                }
-            }
+        // It may close its output and go on; then nobody waits for it.
+        let ended = self.env.spawn_blocking(move || child.wait());
+        let status = match select(ended, self.env.clock().sleep(PATIENCE)).await {
+            Either::Left((status, _)) => status?.map_err(|e| failed(e.to_string()))?,
+            Either::Right(_) => return Err(failed(format!("took more than {} seconds to end", PATIENCE.as_secs()))),
         };
         let text = text.map_err(|e| failed(format!("gave no text: {e}")))?;
         if !status.success() {

@@ -282,5 +282,5 @@ async fn an_end_is_that_of_the_vacuum_that_began_first() {
     says(5, "VACUUM END");
     place.settle();
     let e = restore(place.now()).await.unwrap_err();
-    assert!(e.code() == Code::CONFLICT && e.context().iter().any(|(key, v)| *key == "version" && v.to_string() == "4"), "{e}");
+    assert!(e.code() == Code::CONFLICT && e.context().iter().any(|(key, v)| *key == "version" && *v == "4"), "{e}");
 }
