@@ -223,11 +223,10 @@ impl Append {
             transaction.seen_missing(started);
         }
         let outcome = match transaction.commit().await {
-            Ok(CommitOutcome::Conflicted(conflict)) if base.is_none() && choices.mode == SaveMode::Append => {
-                again::after_losing_creation(&table, &plan, info, &choices, &adds, conflict).await
-            }
-            Ok(CommitOutcome::Conflicted(conflict)) if conflict.is_cut() && choices.is_blind() => {
-                again::above_the_cut(&table, base.as_deref(), &plan, info, &choices, &adds, conflict).await
+            Ok(CommitOutcome::Conflicted(conflict))
+                if base.is_none() && choices.mode == SaveMode::Append || conflict.is_cut() && choices.is_blind() =>
+            {
+                again::on_the_newest(&table, base.as_deref(), &plan, info, &choices, &adds, conflict).await
             }
             Ok(lost @ CommitOutcome::Conflicted(_)) if choices.may_renumber(&plan, base.is_none()) => {
                 renumber::commit_again(&table, &mut plan, &info, &choices, &given, &mut adds, lost).await

@@ -294,7 +294,7 @@ async fn a_clock_that_is_ahead_forgets_nothing_that_is_young_by_the_store() {
         let (old, new) = (add("old", None, 1), add("new", None, 2));
         f.commit(1, &[Action::Remove(remove(&old, now - 8 * 86_400_000)), Action::Remove(remove(&new, now - 86_400_000))]).await;
         let env = Env::system().with_clock(Arc::new(Ahead(now + 3_650 * 86_400_000)));
-        let table = Table::with_log(f.table.root().clone(), Arc::new(crate::log::PathLogStore::new(f.table.root().clone())), env);
+        let table = table_in(f.store.clone(), env, 2);
         let written = table.snapshot().await.unwrap().write_checkpoint().await.unwrap();
         assert_eq!((written.ours, written.removed), (true, 1), "{kind}");
         f.drop_commits_to(1).await;

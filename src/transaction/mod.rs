@@ -165,7 +165,7 @@ impl Transaction {
         self.work.intent.adds.push(file);
         self
     }
-    /// Says that files come that nobody wrote for this. What was seen of them in the store holds on the base only, so any winner conflicts.
+    /// Says that files come that nobody wrote for this. What was seen of them in the store holds on the base only. (C10)
     pub(crate) fn names_again(&mut self) -> &mut Self {
         self.work.intent.names_again = true;
         self

@@ -15,10 +15,10 @@ const SMALL: u64 = 512 << 20;
 pub fn keep_little(limit: u64) {
     use std::os::unix::process::CommandExt;
     const KEPT_MS: &str = "MIMALLOC_PURGE_DELAY";
-    let Ok(program) = std::env::current_exe() else { return };
     if limit >= SMALL || std::env::var_os(KEPT_MS).is_some() {
         return;
     }
+    let Ok(program) = std::env::current_exe() else { return };
     let mut words = std::env::args_os();
     let mut again = std::process::Command::new(program);
     if let Some(name) = words.next() {

@@ -16,6 +16,14 @@ pub struct Session {
     pub stop: Stop,
 }
 
+/// A handle that refuses every commit unless the table is at this version.
+pub fn guarded(table: Table, if_version: Option<u64>) -> Table {
+    match if_version {
+        Some(version) => table.if_version(Version(version)),
+        None => table,
+    }
+}
+
 impl Session {
     pub fn new(global: &Global) -> Session {
         let mut env = Env::system();
@@ -50,11 +58,7 @@ impl Session {
     }
     /// The same, which refuses every commit unless the table is at this version.
     pub fn table_at(&self, location: &str, if_version: Option<u64>) -> Result<Table> {
-        let table = self.table(location)?;
-        Ok(match if_version {
-            Some(version) => table.if_version(Version(version)),
-            None => table,
-        })
+        Ok(guarded(self.table(location)?, if_version))
     }
     /// A table and the version of it that a suffix picks.
     #[cfg(feature = "sql")]

@@ -1,9 +1,9 @@
 //! `sql`: one statement. Kind: edge.
 
 use crate::failure::{Failure, Result};
-use crate::session::Session;
+use crate::session::{Session, guarded};
 use futures::TryStreamExt;
-use lakebed::{Answer, Table, Version};
+use lakebed::Answer;
 use std::io::Read;
 
 pub async fn run(session: &Session, statement: &str, tables: &[(String, String)], if_version: Option<u64>) -> Result<()> {
@@ -17,15 +17,11 @@ pub async fn run(session: &Session, statement: &str, tables: &[(String, String)]
         text => text.to_owned(),
     };
     let (opener, stop) = (session.opener(), session.stop.clone());
-    let guarded = move |table: Table| match if_version {
-        Some(version) => table.if_version(Version(version)),
-        None => table,
-    };
-    let opening = move |location: &str| opener(location).map(guarded);
+    let opening = move |location: &str| opener(location).map(|table| guarded(table, if_version));
     let sql = lakebed::Session::new(session.env.clone()).opening(opening).watching(move |rows| stop.rows(rows));
     for (name, location) in tables {
         let (table, at) = session.table_and_version(location)?;
-        sql.register_at(name, guarded(table), at);
+        sql.register_at(name, guarded(table, if_version), at);
     }
     let answer = {
         let _writing = session.stop.writing();

@@ -10,8 +10,9 @@ use crate::table::Table;
 use crate::transaction::{CommitOutcome, Conflicted, OperationInfo, ReadScope};
 use std::sync::Arc;
 
-/// The log was cut above our base: the files fit the newest version when it is the table that they were written for.
-pub(super) async fn above_the_cut(
+/// Commits the files to the newest version, when the log was cut above our base, or when another writer has made the table of which we had
+/// none, and that version is what the files were written for.
+pub(super) async fn on_the_newest(
     table: &Table,
     base: Option<&Snapshot>,
     plan: &Plan,
@@ -21,33 +22,29 @@ pub(super) async fn above_the_cut(
     conflict: Conflicted,
 ) -> Result<CommitOutcome> {
     let newest = table.snapshot().await?;
-    let same = base.is_some_and(|base| {
-        let (read, now) = (base.state(), newest.state());
-        read.metadata() == now.metadata() && read.protocol() == now.protocol()
-    });
-    if !same || choices.is_recorded_in(&newest).await? {
-        return Ok(CommitOutcome::Conflicted(conflict));
+    let theirs = Plan::unchanged(Arc::clone(newest.state()));
+    let plan = match base {
+        Some(base) => is_unchanged(base, &newest).then_some(plan),
+        None => fits(plan, &newest)?.then_some(&theirs),
+    };
+    match plan {
+        Some(plan) if !choices.is_recorded_in(&newest).await? => {
+            stage(table, Some(&newest), plan, info, choices, (Removal::default(), ReadScope::Table), adds).commit().await
+        }
+        _ => Ok(CommitOutcome::Conflicted(conflict)),
     }
-    stage(table, Some(&newest), plan, info, choices, (Removal::default(), ReadScope::Table), adds).commit().await
 }
 
-/// Another writer has made the table meanwhile: the files fit it when it stores rows in the same way and refuses none.
-pub(super) async fn after_losing_creation(
-    table: &Table,
-    plan: &Plan,
-    info: OperationInfo,
-    choices: &Choices,
-    adds: &[Add],
-    conflict: Conflicted,
-) -> Result<CommitOutcome> {
-    let base = table.snapshot().await?;
-    let (ours, theirs) = (&plan.state, base.state());
+/// Whether it is the table still that was read.
+fn is_unchanged(base: &Snapshot, newest: &Snapshot) -> bool {
+    let (read, now) = (base.state(), newest.state());
+    read.metadata() == now.metadata() && read.protocol() == now.protocol()
+}
+
+/// Whether a table that another writer has made stores rows in the same way and refuses none: our rows were asked the rules of the table that
+/// we would have made, not those of theirs.
+fn fits(plan: &Plan, newest: &Snapshot) -> Result<bool> {
+    let (ours, theirs) = (&plan.state, newest.state());
     let same = ours.physical_schema() == theirs.physical_schema() && ours.partition_columns() == theirs.partition_columns();
-    // Our rows were asked the rules of the table that we would have made, not those of theirs.
-    let refuses = !theirs.write_plan()?.checks.is_empty();
-    if !same || refuses || choices.is_recorded_in(&base).await? {
-        return Ok(CommitOutcome::Conflicted(conflict));
-    }
-    let plan = Plan::unchanged(Arc::clone(theirs));
-    stage(table, Some(&base), &plan, info, choices, (Removal::default(), ReadScope::Table), adds).commit().await
+    Ok(same && theirs.write_plan()?.checks.is_empty())
 }

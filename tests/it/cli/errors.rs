@@ -138,10 +138,7 @@ fn data_and_errors_cannot_steer_the_terminal() {
 
 #[test]
 fn a_reader_that_goes_away_ends_the_command_quietly() {
-    let shell = Shell::new();
-    let rows: String = (0..200_000).map(|i| format!("{i},some text that fills the pipe\n")).collect();
-    shell.write("rows.csv", &format!("id,s\n{rows}"));
-    shell.ok(&["append", "t", "rows.csv"]);
+    let shell = Shell::with_many_rows();
     for format in ["ndjson", "csv", "json", "table"] {
         let mut child = shell.command(&["scan", "t", "--format", format]).spawn().unwrap();
         drop(child.stdout.take());

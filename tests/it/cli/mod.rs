@@ -89,6 +89,14 @@ impl Shell {
         shell.ok(&["append", "t", "1.csv", "--user-metadata", "first"]);
         shell
     }
+    /// A table `t` of more rows than a pipe holds, made of `rows.csv`.
+    fn with_many_rows() -> Shell {
+        let shell = Shell::new();
+        let rows: String = (0..200_000).map(|i| format!("{i},some text that fills the pipe\n")).collect();
+        shell.write("rows.csv", &format!("id,s\n{rows}"));
+        shell.ok(&["append", "t", "rows.csv"]);
+        shell
+    }
     /// Every file below a folder, hidden ones too, with its path.
     fn files(&self, name: &str) -> Vec<String> {
         fn walk(folder: &Path, root: &Path, out: &mut Vec<String>) {

@@ -88,10 +88,7 @@ fn a_signal_before_the_first_row_makes_no_table() {
 
 #[test]
 fn a_signal_ends_a_scan_whose_reader_has_stopped_reading() {
-    let shell = Shell::new();
-    let rows: String = (0..200_000).map(|i| format!("{i},some text that fills the pipe\n")).collect();
-    shell.write("rows.csv", &format!("id,s\n{rows}"));
-    shell.ok(&["append", "t", "rows.csv"]);
+    let shell = Shell::with_many_rows();
     let mut child = shell.command(&["scan", "t"]).spawn().unwrap();
     let mut reader = BufReader::new(child.stdout.take().unwrap());
     reader.read_line(&mut String::new()).unwrap();
@@ -101,10 +98,7 @@ fn a_signal_ends_a_scan_whose_reader_has_stopped_reading() {
 
 #[test]
 fn a_signal_during_a_scan_into_a_file_leaves_no_file() {
-    let shell = Shell::new();
-    let rows: String = (0..200_000).map(|i| format!("{i},some text that fills the file\n")).collect();
-    shell.write("rows.csv", &format!("id,s\n{rows}"));
-    shell.ok(&["append", "t", "rows.csv"]);
+    let shell = Shell::with_many_rows();
     shell.ok(&["append", "t", "rows.csv"]);
     for output in ["o.csv", "o.ndjson"] {
         let child = shell.command(&["scan", "t", "--output", output]).spawn().unwrap();

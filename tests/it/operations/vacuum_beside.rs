@@ -1,6 +1,7 @@
 //! Vacuum beside those who name files again that they did not write, in every order of their requests.
 
 use super::{append_ids, columns};
+use crate::support::aged::Aged;
 use crate::support::stores::Steps;
 use futures::TryStreamExt;
 use futures::future::BoxFuture;
@@ -241,15 +242,21 @@ async fn a_file_that_comes_back_while_others_are_deleted_is_spared_by_the_next_r
     assert!(e.context().iter().any(|(key, value)| *key == "deleted" && *value == "10000"), "{e}");
 }
 
-// spec: VAC-21
-#[tokio::test(start_paused = true)]
-async fn a_vacuum_that_died_holds_up_restores_for_three_hours_only() {
-    let place = crate::support::aged::Aged::new();
+/// A table whose only file was replaced thirty hours ago.
+async fn replaced_long_ago() -> Aged {
+    let place = Aged::new();
     place.go_to(30);
     place.table.create(columns(&[("id", DataType::Long), ("s", DataType::String)])).run().await.unwrap();
     append_ids(&place.table, &[1]).await.unwrap();
     overwrite(&place.table, 2).await;
     place.settle();
+    place
+}
+
+// spec: VAC-21
+#[tokio::test(start_paused = true)]
+async fn a_vacuum_that_died_holds_up_restores_for_three_hours_only() {
+    let place = replaced_long_ago().await;
     let start = |version| place.commit(version, &[serde_json::json!({"commitInfo": {"operation": "VACUUM START"}})]);
     place.go_to(4);
     start(3);
@@ -266,12 +273,7 @@ async fn a_vacuum_that_died_holds_up_restores_for_three_hours_only() {
 // spec: VAC-21
 #[tokio::test(start_paused = true)]
 async fn an_end_is_that_of_the_vacuum_that_began_first() {
-    let place = crate::support::aged::Aged::new();
-    place.go_to(30);
-    place.table.create(columns(&[("id", DataType::Long), ("s", DataType::String)])).run().await.unwrap();
-    append_ids(&place.table, &[1]).await.unwrap();
-    overwrite(&place.table, 2).await;
-    place.settle();
+    let place = replaced_long_ago().await;
     let says = |version, operation: &str| place.commit(version, &[serde_json::json!({"commitInfo": {"operation": operation}})]);
     // Another one begins later and still runs when the first has ended.
     place.go_to(4);
