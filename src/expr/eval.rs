@@ -7,6 +7,7 @@
 use super::bind;
 use super::kernels;
 use super::node::{Arithmetic, Comparison, Expr, Node};
+use super::total::{cast_is_total, function_is_total};
 use crate::env::Timestamp;
 use crate::error::{Code, Error, Result};
 use crate::schema::{DataType, FieldPath, Scalar, Struct};
@@ -332,29 +333,50 @@ fn physical(node: &Node, inputs: &Inputs) -> Result<Physical> {
     })
 }
 
-/// A chain in which terms that divide are computed only for rows that the other terms have not decided: `b <> 0 AND a / b > 1`.
+/// A chain in which terms that may fail are computed only for rows that the terms before them have not decided: `b <> 0 AND a / b > 1`.
+/// Those that have a value for every row come first.
 fn guarded(terms: &[Node], op: Operator, empty: bool, inputs: &Inputs) -> Result<Physical> {
-    let (dividing, guards): (Vec<&Node>, Vec<&Node>) = terms.iter().partition(|term| term.divides());
-    if dividing.is_empty() || guards.is_empty() {
-        return balanced(terms, op, empty, inputs);
-    }
-    let owned = |nodes: Vec<&Node>| nodes.into_iter().cloned().collect::<Vec<_>>();
-    let guard = balanced(&owned(guards), op, empty, inputs)?;
-    let rest = balanced(&owned(dividing), op, empty, inputs)?;
-    let truth = |value: bool| -> Physical { Arc::new(Literal::new(ScalarValue::Boolean(Some(value)))) };
-    let decided: Physical = Arc::new(BinaryExpr::new(Arc::clone(&guard), Operator::IsNotDistinctFrom, truth(!empty)));
-    let both: Physical = Arc::new(BinaryExpr::new(guard, op, rest));
-    Ok(Arc::new(CaseExpr::try_new(None, vec![(decided, truth(!empty))], Some(both)).map_err(failed)?))
+    let terms = terms.iter().map(|term| physical(term, inputs)).collect::<Result<Vec<_>>>()?;
+    let (failing, sure): (Vec<Physical>, Vec<Physical>) = terms.into_iter().partition(|term| may_fail(term, &inputs.schema));
+    let sure = (!sure.is_empty()).then(|| balanced(&sure, op, empty));
+    let steps: Vec<Physical> = sure.into_iter().chain(failing).collect();
+    let all = balanced(&steps, op, empty);
+    let Some((_, guards)) = steps.split_last().filter(|(_, guards)| !guards.is_empty()) else { return Ok(all) };
+    let decided = |step: &Physical| -> Physical { Arc::new(BinaryExpr::new(Arc::clone(step), Operator::IsNotDistinctFrom, truth(!empty))) };
+    let branches = guards.iter().map(|guard| (decided(guard), truth(!empty))).collect();
+    Ok(Arc::new(CaseExpr::try_new(None, branches, Some(all)).map_err(failed)?))
+}
+
+/// Whether a row may have no value. What is not known to have one for every row may fail.
+pub(crate) fn may_fail(value: &Physical, schema: &ArrowSchema) -> bool {
+    let is_float = |value: &Physical| value.data_type(schema).is_ok_and(|t| t.is_floating());
+    let fails = if let Some(cast) = value.downcast_ref::<CastExpr>() {
+        !cast.cast_options().safe && !cast.expr().data_type(schema).is_ok_and(|from| cast_is_total(&from, cast.cast_type()))
+    } else if let Some(binary) = value.downcast_ref::<BinaryExpr>() {
+        use Operator::{Divide, Minus, Modulo, Multiply, Plus};
+        matches!(binary.op(), Plus | Minus | Multiply | Divide | Modulo) && !is_float(value)
+    } else if value.is::<NegativeExpr>() {
+        !is_float(value)
+    } else if let Some(function) = value.downcast_ref::<ScalarFunctionExpr>() {
+        !function_is_total(function.name())
+    } else {
+        false
+    };
+    fails || value.children().into_iter().any(|child| may_fail(child, schema))
+}
+
+fn truth(value: bool) -> Physical {
+    Arc::new(Literal::new(ScalarValue::Boolean(Some(value))))
 }
 
 /// A chain of one operator as a tree of the least height.
-fn balanced(terms: &[Node], op: Operator, empty: bool, inputs: &Inputs) -> Result<Physical> {
+fn balanced(terms: &[Physical], op: Operator, empty: bool) -> Physical {
     match terms {
-        [] => physical(&Node::bool(empty), inputs),
-        [one] => physical(one, inputs),
+        [] => truth(empty),
+        [one] => Arc::clone(one),
         many => {
             let (left, right) = many.split_at(many.len() / 2);
-            Ok(Arc::new(BinaryExpr::new(balanced(left, op, empty, inputs)?, op, balanced(right, op, empty, inputs)?)))
+            Arc::new(BinaryExpr::new(balanced(left, op, empty), op, balanced(right, op, empty)))
         }
     }
 }

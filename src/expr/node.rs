@@ -112,22 +112,6 @@ impl Node {
     pub fn cast(self, to: DataType) -> Node {
         Node::Cast { value: Box::new(self), to, lenient: false }
     }
-    /// Whether a division is somewhere in it, which has no value where the divisor is zero.
-    pub fn divides(&self) -> bool {
-        match self {
-            Node::Arithmetic(Arithmetic::Divide | Arithmetic::Modulo, ..) => true,
-            Node::Column(_) | Node::Literal(..) => false,
-            Node::Compare(_, a, b) | Node::Arithmetic(_, a, b) => a.divides() || b.divides(),
-            Node::Call(name, args) => name.starts_with("pmod") || args.iter().any(Node::divides),
-            Node::And(terms) | Node::Or(terms) => terms.iter().any(Node::divides),
-            Node::Not(a) | Node::IsNull(a) | Node::Cast { value: a, .. } => a.divides(),
-            Node::In(a, list) => a.divides() || list.iter().any(Node::divides),
-            Node::Like { value, pattern, .. } => value.divides() || pattern.divides(),
-            Node::Case(branches, otherwise) => {
-                branches.iter().any(|(w, t)| w.divides() || t.divides()) || otherwise.as_deref().is_some_and(Node::divides)
-            }
-        }
-    }
     /// A conjunction, flattened.
     pub fn all(terms: impl IntoIterator<Item = Node>) -> Node {
         let mut flat = Vec::new();

@@ -2,15 +2,15 @@
 
 use super::failure::planner;
 use crate::data::variant;
-use crate::expr::{canonical_values, decimal_quotient, quotient_type, remainder as remainder_of};
+use crate::expr::{canonical_values, decimal_quotient, quotient as quotient_of, remainder as remainder_of};
 use crate::schema;
-use arrow::array::{Array, ArrayRef, AsArray, Decimal128Array, Float64Array, Int64Array};
+use arrow::array::{Array, ArrayRef, AsArray, Decimal128Array, Int64Array};
 use arrow::compute::kernels::cmp::eq;
 use arrow::compute::kernels::numeric::{add, mul, sub};
 use arrow::compute::nullif;
-use arrow::datatypes::{DataType, Decimal128Type, Field, FieldRef, Float64Type, Int64Type};
+use arrow::datatypes::{DataType, Field, FieldRef};
 use arrow::error::ArrowError;
-use datafusion::common::{Result as Planning, ScalarValue, exec_err, plan_err};
+use datafusion::common::{Result as Planning, ScalarValue, plan_err};
 use datafusion::logical_expr::Operator::Modulo;
 use datafusion::logical_expr::type_coercion::binary::BinaryTypeCoercer;
 use datafusion::logical_expr::{ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
@@ -112,16 +112,12 @@ impl ScalarUDFImpl for Operator {
         }
     }
     fn return_type(&self, types: &[DataType]) -> Planning<DataType> {
-        Ok(match (self.kind, types) {
-            (Kind::WholeDivide, _) => DataType::Int64,
-            (Kind::Remainder | Kind::TryRemainder, types) => remainder_of().return_type(types)?,
-            (Kind::Divide | Kind::TryDivide, [DataType::Decimal128(p1, s1), DataType::Decimal128(p2, s2)]) => {
-                let (precision, scale) = quotient_type((*p1, *s1), (*p2, *s2));
-                DataType::Decimal128(precision, scale)
-            }
-            (Kind::Divide | Kind::TryDivide, _) => DataType::Float64,
-            (Kind::Checked, types) => types.first().cloned().unwrap_or(DataType::Int64),
-        })
+        match self.kind {
+            Kind::WholeDivide => Ok(DataType::Int64),
+            Kind::Remainder | Kind::TryRemainder => remainder_of().return_type(types),
+            Kind::Divide | Kind::TryDivide => quotient_of().return_type(types),
+            Kind::Checked => Ok(types.first().cloned().unwrap_or(DataType::Int64)),
+        }
     }
     fn invoke_with_args(&self, mut args: ScalarFunctionArgs) -> Planning<ColumnarValue> {
         if matches!(self.kind, Kind::TryDivide | Kind::TryRemainder)
@@ -129,45 +125,22 @@ impl ScalarUDFImpl for Operator {
         {
             *divisor = without_zeros(divisor)?;
         }
-        if matches!(self.kind, Kind::Remainder | Kind::TryRemainder) {
-            return remainder_of().invoke_with_args(args);
+        let whole = args.args.first().is_some_and(|a| a.data_type().is_integer());
+        match self.kind {
+            Kind::Divide | Kind::TryDivide => return quotient_of().invoke_with_args(args),
+            // Whole numbers are divided without a fraction.
+            Kind::WholeDivide if whole => return quotient_of().invoke_with_args(args),
+            Kind::Remainder | Kind::TryRemainder => return remainder_of().invoke_with_args(args),
+            Kind::WholeDivide | Kind::Checked => {}
         }
         let scalar = args.args.iter().all(|a| matches!(a, ColumnarValue::Scalar(_)));
         let arrays = ColumnarValue::values_to_arrays(&args.args)?;
         let [left, right] = arrays.as_slice() else { return plan_err!("`{}` takes two values", self.symbol) };
-        let result: ArrayRef = match (self.kind, left.data_type()) {
-            (Kind::Checked, _) => match self.symbol {
-                "+" => add(left, right)?,
-                "-" => sub(left, right)?,
-                _ => mul(left, right)?,
-            },
-            (Kind::Divide | Kind::TryDivide, DataType::Float64) => {
-                let pairs = left.as_primitive::<Float64Type>().iter().zip(right.as_primitive::<Float64Type>());
-                Arc::new(divided(pairs, |b| b == 0.0, |a, b| Some(a / b))?.collect::<Float64Array>())
-            }
-            (Kind::WholeDivide, DataType::Int64) => {
-                let pairs = left.as_primitive::<Int64Type>().iter().zip(right.as_primitive::<Int64Type>());
-                Arc::new(divided(pairs, |b| b == 0, i64::checked_div)?.collect::<Int64Array>())
-            }
-            (kind, DataType::Decimal128(_, s1)) => {
-                let DataType::Decimal128(_, s2) = right.data_type() else { return plan_err!("`{}` takes two decimals", self.symbol) };
-                let (precision, scale) = match args.return_type() {
-                    DataType::Decimal128(precision, scale) => (*precision, *scale),
-                    _ => (38, 0),
-                };
-                let shift = i32::from(scale) + i32::from(*s2) - i32::from(*s1);
-                let pairs = left.as_primitive::<Decimal128Type>().iter().zip(right.as_primitive::<Decimal128Type>());
-                let values = divided(pairs, |b| b == 0, |a, b| decimal_quotient(a, b, shift, kind != Kind::WholeDivide))?;
-                let values: Decimal128Array = values.collect();
-                if kind == Kind::WholeDivide {
-                    Arc::new(values.iter().map(|v| v.and_then(|v| i64::try_from(v).ok())).collect::<Int64Array>())
-                } else {
-                    let values = values.with_precision_and_scale(precision, scale)?;
-                    values.validate_decimal_precision(precision)?;
-                    Arc::new(values)
-                }
-            }
-            (_, other) => return plan_err!("`{}` does not take {other}", self.symbol),
+        let result: ArrayRef = match (self.kind, self.symbol) {
+            (Kind::WholeDivide, _) => Arc::new(whole_quotients(left.as_primitive(), right.as_primitive())?),
+            (_, "+") => add(left, right)?,
+            (_, "-") => sub(left, right)?,
+            _ => mul(left, right)?,
         };
         if scalar {
             return Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&result, 0)?));
@@ -185,26 +158,19 @@ fn without_zeros(divisor: &ColumnarValue) -> Planning<ColumnarValue> {
     Ok(if scalar { ColumnarValue::Scalar(ScalarValue::try_from_array(&values, 0)?) } else { ColumnarValue::Array(values) })
 }
 
-/// Quotients of pairs; null where one is null.
-fn divided<T: Copy>(
-    pairs: impl Iterator<Item = (Option<T>, Option<T>)>,
-    is_zero: impl Fn(T) -> bool,
-    quotient: impl Fn(T, T) -> Option<T>,
-) -> Planning<std::vec::IntoIter<Option<T>>> {
-    let mut out = Vec::with_capacity(pairs.size_hint().0);
-    for pair in pairs {
-        out.push(match pair {
-            (Some(_), Some(b)) if is_zero(b) => {
-                return Err(ArrowError::DivideByZero.into());
-            }
-            (Some(a), Some(b)) => match quotient(a, b) {
-                Some(value) => Some(value),
-                None => return exec_err!("a quotient is too large for its type"),
-            },
-            _ => None,
-        });
-    }
-    Ok(out.into_iter())
+/// The whole part of quotients.
+fn whole_quotients(left: &Decimal128Array, right: &Decimal128Array) -> Result<Int64Array, ArrowError> {
+    let shift = i32::from(right.scale()) - i32::from(left.scale());
+    let too_large = || ArrowError::ComputeError("a quotient is too large for its type".to_owned());
+    let quotients = left.iter().zip(right).map(|pair| match pair {
+        (Some(_), Some(0)) => Err(ArrowError::DivideByZero),
+        (Some(a), Some(b)) => {
+            let whole = decimal_quotient(a, b, shift, false).and_then(|quotient| i64::try_from(quotient).ok());
+            whole.map(Some).ok_or_else(too_large)
+        }
+        _ => Ok(None),
+    });
+    quotients.collect()
 }
 
 /// Between text and variants.
@@ -259,7 +225,3 @@ impl ScalarUDFImpl for Variants {
         Ok(ColumnarValue::Array(result.map_err(planner)?))
     }
 }
-
-#[cfg(test)]
-#[path = "functions_tests.rs"]
-mod tests;

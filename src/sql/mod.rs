@@ -11,6 +11,7 @@ mod dialect;
 mod failure;
 mod feed;
 mod functions;
+mod guard;
 mod optimize;
 mod provider;
 mod pushdown;

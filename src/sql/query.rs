@@ -2,6 +2,7 @@
 
 use super::failure::ours;
 use super::feed::ChangeTable;
+use super::guard::{guarded, with_guards};
 use super::provider::DeltaTable;
 use super::relations::{Parsed, Relation, When, parse_query};
 use super::shape::Shown;
@@ -76,7 +77,7 @@ impl Planned {
     }
     /// The version of this table that the rows are computed from, if they are: what writes them into it must stand on that version.
     pub async fn base(&self, table: &Table) -> Result<Option<Arc<Snapshot>>> {
-        let own = self.newest.iter().filter(|read| read.table().root().url() == table.root().url());
+        let own = self.newest.iter().filter(|read| read.table().root().same_place(table.root()));
         match own.map(|read| read.version()).min() {
             Some(version) => table.snapshot_at(At::Version(version)).await.map(Some),
             None => Ok(None),
@@ -84,7 +85,7 @@ impl Planned {
     }
     async fn physical(&self) -> Result<Arc<dyn ExecutionPlan>> {
         let state = self.context.state();
-        let plan = state.optimize(&self.plan).map_err(ours)?;
+        let plan = state.optimize(&self.plan).and_then(guarded).map_err(ours)?;
         state.query_planner().create_physical_plan(&plan, &state).await.map_err(ours)
     }
     /// The plan as text, one operator a line.
@@ -180,5 +181,5 @@ fn context(session: &Session) -> Result<SessionContext> {
         .with_execution_props(properties)
         .with_runtime_env(Runtime::new(env)?.environment())
         .with_default_features();
-    Ok(SessionContext::new_with_state(with_spark(builder).build()))
+    Ok(SessionContext::new_with_state(with_guards(with_spark(builder)).build()))
 }

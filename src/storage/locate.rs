@@ -238,6 +238,12 @@ impl TableRoot {
             Target::Allowed(..) => Ok(None),
         }
     }
+    /// Whether both are one place, however each is spelled: symbolic links are followed, and remote stores differ when their endpoints do.
+    pub(crate) fn same_place(&self, other: &TableRoot) -> bool {
+        let (one, two) = (&*self.inner, &*other.inner);
+        let elsewhere = matches!((&one.identity, &two.identity), (Some(a), Some(b)) if a != b);
+        !elsewhere && one.roots.iter().any(|root| two.roots.iter().any(|other| root.same(other)))
+    }
     /// Whether both lie in one remote store, which can copy from one to the other by itself.
     pub(crate) fn shares_store(&self, other: &TableRoot) -> bool {
         self.inner.identity.is_some() && self.inner.identity == other.inner.identity

@@ -79,3 +79,30 @@ fn a_root_reached_through_a_link_knows_both_of_its_names() {
     assert_eq!(root.resolve(&format!("{}/x", real.display())).unwrap().1.as_ref(), "x");
     assert_eq!(root.resolve(&format!("{}/link/x", dir.path().display())).unwrap().1.as_ref(), "x");
 }
+
+// spec: SQL-12
+#[test]
+fn one_place_is_known_under_all_its_names() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().to_str().unwrap();
+    std::fs::create_dir_all(dir.path().join("real/t")).unwrap();
+    std::os::unix::fs::symlink(dir.path().join("real"), dir.path().join("link")).unwrap();
+    let plain = open(&format!("{folder}/real/t")).unwrap();
+    for same in ["real/t/", "./real//t", "real/other/../t", "link/t"] {
+        for start in ["", "file://", "file:"] {
+            let location = format!("{start}{folder}/{same}");
+            // URLs have no dot segments and no empty ones.
+            let Ok(root) = open(&location) else { continue };
+            assert!(root.same_place(&plain) && plain.same_place(&root), "{location}");
+        }
+    }
+    for other in ["real", "real/t/t", "t", "link/T"] {
+        assert!(!open(&format!("{folder}/{other}")).unwrap().same_place(&plain), "{other}");
+    }
+    let options = |endpoint: &str| StorageOptions::new().set("aws_endpoint", endpoint).set("aws_region", "x").set("aws_allow_http", "true");
+    let remote = |location: &str, endpoint: &str| TableRoot::open(location, &options(endpoint), &Env::system()).unwrap();
+    let bucket = remote("s3://bucket/t", "http://localhost:1");
+    assert!(bucket.same_place(&remote("s3a://bucket/t/", "http://localhost:1")));
+    assert!(!bucket.same_place(&remote("s3://bucket/t", "http://localhost:2")));
+    assert!(!bucket.same_place(&remote("s3://bucket/u", "http://localhost:1")));
+}

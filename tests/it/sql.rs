@@ -1,8 +1,9 @@
 //! SQL as text: every `tests/sql/*.slt` runs in a session and a folder of its own, in which locations lie.
 
+use crate::support::folders::copy_folder;
 use crate::support::stores::{Faulty, Kind};
 use async_trait::async_trait;
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt};
 use lakebed::{Answer, Code, Env, Error, PathLogStore, Session, Table, TableRoot, columns_as_text};
 use object_store::ObjectStore;
 use object_store::memory::InMemory;
@@ -88,7 +89,9 @@ macro_rules! files {
 
 // `types.slt`, `select.slt`, `insert.slt` and `names.slt`:
 // spec: SQL-1, SQL-5, SQL-6, SQL-7, SQL-11, MRG-17, ALT-13
-files! { select types copies time_travel skipping insert replace dml merge alter changes hidden describe errors defaults nulls names variants optimize vacuum }
+// `guards.slt`:
+// spec: EXP-25
+files! { select types copies time_travel skipping insert replace dml merge alter changes hidden describe errors defaults nulls names variants optimize vacuum guards }
 
 impl Lake {
     async fn ok(&self, sql: &str) -> Vec<arrow::array::RecordBatch> {
@@ -108,7 +111,7 @@ impl Lake {
     }
 }
 
-// spec: SQL-4, SQL-3
+// spec: SQL-4, SQL-3, EXP-25
 #[tokio::test]
 async fn explain_shows_files_kept_of_total() {
     let lake = Lake::new();
@@ -121,6 +124,8 @@ async fn explain_shows_files_kept_of_total() {
         ("SELECT id FROM t WHERE id >= 15", "files: 1 of 4"),
         ("SELECT id FROM t WHERE id + 1 >= 15", "files: 4 of 4"),
         ("SELECT id FROM t WHERE p = 'a' AND abs(id) = 3", "files: 2 of 4"),
+        ("SELECT id FROM t WHERE 10 / (id - 1) > 3 AND id >= 15", "files: 1 of 4"),
+        ("SELECT id, 10 / id FROM t WHERE p = 'b' AND (id > 1 OR 10 / id > 3) AND id < 5", "files: 1 of 4"),
     ] {
         let plan = lake.text(&format!("EXPLAIN {query}")).await;
         assert!(plan.contains(files), "{query}: {plan}");
@@ -209,5 +214,32 @@ async fn rows_computed_from_a_table_are_refused_beside_a_change_of_it() {
         assert_eq!(ended.as_ref().err().map(|e| e.code()), (!lands).then_some(Code::CONFLICT), "{sql}: {ended:?}");
         assert_eq!(rows_of(&plain, "SELECT * FROM t WHERE k = 1 AND v = 100").await.unwrap(), 1, "{sql}");
         assert_eq!(rows_of(&plain, "SELECT * FROM t").await.unwrap(), if lands { 4 } else { 2 }, "{sql}");
+    }
+}
+
+// spec: SQL-12
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_computed_from_a_table_under_another_name_are_refused_beside_a_change_of_it() {
+    for (read, lands) in [("t/", false), ("./t", false), ("u/../t", false), ("link", false), ("copy", true)] {
+        let folder = tempfile::tempdir().unwrap();
+        let name = |location: &str| format!("delta.`{}/{location}`", folder.path().to_str().unwrap());
+        let env = Env::system().with_memory_limit(256 << 20).with_threads(2);
+        let plain = Session::new(env.clone());
+        rows_of(&plain, &format!("CREATE TABLE {} (k BIGINT, v BIGINT) USING DELTA", name("t"))).await.unwrap();
+        rows_of(&plain, &format!("INSERT INTO {} VALUES (1, 1), (2, 2)", name("t"))).await.unwrap();
+        std::os::unix::fs::symlink("t", folder.path().join("link")).unwrap();
+        copy_folder(&folder.path().join("t"), &folder.path().join("copy"));
+        // The winner commits when the rows begin to flow.
+        let update = format!("UPDATE {} SET v = 100 WHERE k = 1", name("t"));
+        let winner = plain.clone();
+        let session = Session::new(env).watching(move |rows| {
+            let (winner, update) = (winner.clone(), update.clone());
+            let first = tokio::spawn(async move { rows_of(&winner, &update).await });
+            let first = futures::stream::once(async move { first.await.unwrap() });
+            first.try_filter_map(|_| std::future::ready(Ok(None))).chain(rows).boxed()
+        });
+        let ended = rows_of(&session, &format!("INSERT INTO {} SELECT k + 10, v FROM {}", name("t"), name(read))).await;
+        assert_eq!(ended.as_ref().err().map(|e| e.code()), (!lands).then_some(Code::CONFLICT), "{read}: {ended:?}");
+        assert_eq!(rows_of(&plain, &format!("SELECT * FROM {}", name("t"))).await.unwrap(), if lands { 4 } else { 2 }, "{read}");
     }
 }

@@ -17,7 +17,7 @@ use datafusion_physical_expr::expressions::{BinaryExpr, Column};
 use std::sync::{Arc, LazyLock};
 
 /// `/`. No value where the divisor is zero, for doubles neither, unless the dividend is null.
-pub(in crate::expr) fn quotient() -> Arc<ScalarUDF> {
+pub(crate) fn quotient() -> Arc<ScalarUDF> {
     static UDF: LazyLock<Arc<ScalarUDF>> =
         LazyLock::new(|| udf("quotient", 2, |types| combined(types, Operator::Divide), |args| divided(args, Operator::Divide)));
     Arc::clone(&UDF)
@@ -30,7 +30,7 @@ pub(crate) fn remainder() -> Arc<ScalarUDF> {
 }
 
 /// Precision and scale of a quotient, as Spark cuts them to 38 digits.
-pub(crate) fn quotient_type((p1, s1): (u8, i8), (p2, s2): (u8, i8)) -> (u8, i8) {
+fn quotient_type((p1, s1): (u8, i8), (p2, s2): (u8, i8)) -> (u8, i8) {
     let (p1, s1, p2, s2) = (i32::from(p1), i32::from(s1), i32::from(p2), i32::from(s2));
     let scale = (s1 + p2 + 1).max(6);
     let whole = p1 - s1 + s2;
@@ -96,3 +96,7 @@ fn decimals_divided(left: &Decimal128Array, right: &Decimal128Array) -> Out {
     values.validate_decimal_precision(precision)?;
     Ok(Arc::new(values))
 }
+
+#[cfg(test)]
+#[path = "divide_tests.rs"]
+mod tests;

@@ -10,8 +10,7 @@ mod rows;
 mod text;
 mod time;
 
-pub(super) use divide::quotient;
-pub(crate) use divide::{decimal_quotient, quotient_type, remainder};
+pub(crate) use divide::{decimal_quotient, quotient, remainder};
 pub(super) use format::Pattern;
 pub(crate) use json::{parsed as parsed_json, plain as plain_binary};
 
