@@ -1,35 +1,55 @@
 //! `create`, `append`, `checkpoint`: what writes to a table. Kind: edge.
 
-use crate::args::Mode;
+use crate::args::key_value;
 use crate::failure::Result;
 use crate::output::warn;
-use crate::session::Session;
+use crate::session::{Session, predicate};
+use clap::{Args, ValueEnum};
 use futures::StreamExt;
 use futures::stream;
-use lakebed::{Append, Code, Expr, Input, InputRows, SaveMode, Snapshot, Struct, Table, Version, column_path};
+use lakebed::{Code, Expr, Input, InputRows, SaveMode, Snapshot, Struct, Table, Version, column_path};
 use std::sync::Arc;
 
-/// What a new table gets.
-pub struct New<'a> {
-    pub schema: &'a str,
-    pub partition_by: &'a [String],
-    pub cluster_by: &'a [String],
-    pub properties: &'a [(String, String)],
-    pub comment: Option<&'a str>,
-    pub if_not_exists: bool,
-    pub if_version: Option<u64>,
+/// Makes an empty table
+#[derive(Args)]
+#[command(after_help = "Example: lakebed create ./events --schema 'id BIGINT NOT NULL, day DATE, name STRING' --partition-by day")]
+pub struct Create {
+    /// Path or URL
+    #[arg(value_name = "TABLE")]
+    table: String,
+    /// The columns: names, types, NOT NULL, COMMENT 'text'
+    #[arg(long, value_name = "COLUMNS")]
+    schema: String,
+    /// Partition columns
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    partition_by: Vec<String>,
+    /// Columns by which files are clustered, up to four; not with partition columns
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    cluster_by: Vec<String>,
+    /// A table property; may be repeated
+    #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
+    property: Vec<(String, String)>,
+    /// What the table is, for people
+    #[arg(long, value_name = "TEXT")]
+    comment: Option<String>,
+    /// Leaves a table that exists alone
+    #[arg(long)]
+    if_not_exists: bool,
+    /// Refuses when the table is not at this version, which a new one never is
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    if_version: Option<u64>,
 }
 
-pub async fn create(session: &Session, table: &str, new: New<'_>) -> Result<()> {
-    let table = session.table_at(table, new.if_version)?;
-    let mut create = table.create(Struct::from_sql(new.schema)?).partition_by(new.partition_by.iter().map(|c| c.trim()));
+pub async fn create(session: &Session, new: &Create) -> Result<()> {
+    let table = session.table_at(&new.table, new.if_version)?;
+    let mut create = table.create(Struct::from_sql(&new.schema)?).partition_by(new.partition_by.iter().map(|c| c.trim()));
     if !new.cluster_by.is_empty() {
         create = create.cluster_by(new.cluster_by.iter().map(|c| column_path(c.trim())).collect::<lakebed::Result<Vec<_>>>()?);
     }
-    for (key, value) in new.properties {
+    for (key, value) in &new.property {
         create = create.property(key, value);
     }
-    if let Some(comment) = new.comment {
+    if let Some(comment) = &new.comment {
         create = create.comment(comment);
     }
     if new.if_not_exists {
@@ -39,31 +59,74 @@ pub async fn create(session: &Session, table: &str, new: New<'_>) -> Result<()> 
     session.output.report(create.run().await?)
 }
 
-/// What `append` is asked for.
-pub struct Rows<'a> {
-    pub files: &'a [String],
-    pub mode: Mode,
-    pub replace_where: Option<Expr>,
-    pub dynamic_partitions: bool,
-    pub merge_schema: bool,
-    pub overwrite_schema: bool,
-    pub partition_by: Option<&'a [String]>,
-    pub txn: Option<&'a (String, i64)>,
-    pub user_metadata: Option<&'a str>,
-    pub properties: &'a [(String, String)],
-    pub if_version: Option<u64>,
+/// Adds rows from files or standard input, making the table when it is missing
+#[derive(Args)]
+#[command(after_help = "Example: lakebed append ./events january.parquet february.csv --partition-by day")]
+pub struct Append {
+    /// Path or URL
+    #[arg(value_name = "TABLE")]
+    table: String,
+    /// Parquet, CSV, NDJSON or Arrow files; - is standard input
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<String>,
+    /// What to do with rows that are there
+    #[arg(long, value_enum, default_value_t = Mode::Append)]
+    mode: Mode,
+    /// Replaces only rows for which this is true; all new rows must fulfil it
+    #[arg(long, value_name = "EXPRESSION", conflicts_with_all = ["overwrite_schema", "dynamic_partitions"])]
+    replace_where: Option<String>,
+    /// Replaces only the partitions that the rows fall into
+    #[arg(long, conflicts_with = "overwrite_schema")]
+    dynamic_partitions: bool,
+    /// Adds columns that the table lacks
+    #[arg(long, conflicts_with = "overwrite_schema")]
+    merge_schema: bool,
+    /// With --mode overwrite: the rows' columns replace the table's
+    #[arg(long)]
+    overwrite_schema: bool,
+    /// Partition columns of a table that this makes; an empty text for none
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    partition_by: Option<Vec<String>>,
+    /// Writes nothing when this application version is recorded already
+    #[arg(long, value_name = "APP=VERSION", value_parser = app_version)]
+    txn: Option<(String, i64)>,
+    /// A note for the history
+    #[arg(long, value_name = "TEXT")]
+    user_metadata: Option<String>,
+    /// A property of a table that this makes; may be repeated
+    #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
+    property: Vec<(String, String)>,
+    /// Refuses when the table is not at this version
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    if_version: Option<u64>,
 }
 
-impl Rows<'_> {
-    fn configured(&self, mut append: Append) -> Append {
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Mode {
+    Append,
+    Overwrite,
+    Error,
+    Ignore,
+}
+
+fn app_version(text: &str) -> std::result::Result<(String, i64), String> {
+    let (app, version) = text.rsplit_once('=').ok_or("expected APP=VERSION")?;
+    match version.trim().parse() {
+        Ok(version) if !app.is_empty() => Ok((app.to_owned(), version)),
+        _ => Err("expected APP=VERSION with a whole number".to_owned()),
+    }
+}
+
+impl Append {
+    fn configured(&self, mut append: lakebed::Append, replaced: Option<Expr>) -> lakebed::Append {
         append = append.mode(match self.mode {
             Mode::Append => SaveMode::Append,
             Mode::Overwrite => SaveMode::Overwrite,
             Mode::Error => SaveMode::Error,
             Mode::Ignore => SaveMode::Ignore,
         });
-        if let Some(predicate) = &self.replace_where {
-            append = append.replace_where(predicate.clone());
+        if let Some(replaced) = replaced {
+            append = append.replace_where(replaced);
         }
         if self.dynamic_partitions {
             append = append.dynamic_partitions();
@@ -74,16 +137,16 @@ impl Rows<'_> {
         if self.overwrite_schema {
             append = append.overwrite_schema();
         }
-        if let Some(columns) = self.partition_by {
+        if let Some(columns) = &self.partition_by {
             append = append.partition_by(columns.iter().map(|c| c.trim()).filter(|c| !c.is_empty()));
         }
-        if let Some((app, version)) = self.txn {
+        if let Some((app, version)) = &self.txn {
             append = append.app_version(app, *version);
         }
-        if let Some(text) = self.user_metadata {
+        if let Some(text) = &self.user_metadata {
             append = append.user_metadata(text);
         }
-        for (key, value) in self.properties {
+        for (key, value) in &self.property {
             append = append.property(key, value);
         }
         if let Some(version) = self.if_version {
@@ -103,8 +166,9 @@ impl Rows<'_> {
     }
 }
 
-pub async fn append(session: &Session, table: &str, rows: Rows<'_>) -> Result<()> {
-    let table = session.table(table)?;
+pub async fn append(session: &Session, rows: &Append) -> Result<()> {
+    let replaced = predicate(rows.replace_where.as_deref())?;
+    let table = session.table(&rows.table)?;
     let base = newest(&table).await?;
     let InputRows { schema, batches } = rows.open(session, base.as_deref()).await?;
     let bar = session.progress.rows("writing");
@@ -116,7 +180,7 @@ pub async fn append(session: &Session, table: &str, rows: Rows<'_>) -> Result<()
         None => table.append(schema, batches),
     };
     let _writing = session.stop.writing();
-    let report = rows.configured(append).run().await?;
+    let report = rows.configured(append, replaced).run().await?;
     drop(bar);
     session.output.report(report)
 }
@@ -141,4 +205,15 @@ pub async fn checkpoint(session: &Session, table: &str) -> Result<()> {
         table.checkpoint().run().await?
     };
     session.output.report(report)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::app_version;
+
+    #[test]
+    fn an_application_and_its_version_are_split_at_the_last_sign() {
+        assert_eq!(app_version("job=a=7"), Ok(("job=a".to_owned(), 7)));
+        assert!(app_version("job=x").is_err() && app_version("=7").is_err());
+    }
 }

@@ -3,25 +3,40 @@
 use crate::failure::{Failure, Result};
 use crate::output::Output;
 use crate::session::Session;
+use clap::Args;
 use lakebed::{Error, Finding, Version};
 use serde_json::{Map, Value, json};
 
 const KEYS: [&str; 5] = ["code", "severity", "object", "message", "repair"];
 
-/// What to do.
-pub struct Asked<'a> {
-    pub deep: bool,
-    pub repair: bool,
-    pub dry_run: bool,
-    /// A quarantine folder whose files go back.
-    pub undo: Option<&'a str>,
-    pub if_version: Option<u64>,
+/// Looks for damage and says it with stable codes; exits with 6 when there is any
+#[derive(Args)]
+#[command(after_help = "Example: lakebed doctor ./events --deep")]
+pub struct Doctor {
+    /// Path or URL
+    #[arg(value_name = "TABLE")]
+    table: String,
+    /// Reads every row and holds statistics and rules against them
+    #[arg(long)]
+    deep: bool,
+    /// Mends what can be mended: by a commit, and by moving files to the folder `_quarantine`
+    #[arg(long)]
+    repair: bool,
+    /// Shows what a repair would do and does nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Moves the files of one folder in `_quarantine` back to where they were
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["deep", "repair", "dry_run"])]
+    undo: Option<String>,
+    /// Refuses when the table is not at this version
+    #[arg(long, value_name = "N", requires = "repair")]
+    if_version: Option<u64>,
 }
 
-pub async fn doctor(session: &Session, table: &str, asked: Asked<'_>) -> Result<()> {
-    let table = session.table_at(table, asked.if_version)?;
+pub async fn doctor(session: &Session, asked: &Doctor) -> Result<()> {
+    let table = session.table_at(&asked.table, asked.if_version)?;
     let doctor = table.doctor().deep(asked.deep);
-    if let Some(folder) = asked.undo {
+    if let Some(folder) = &asked.undo {
         let _writing = session.stop.writing();
         return session.output.report(doctor.undo(folder).await?);
     }

@@ -102,101 +102,24 @@ async fn command(session: &Session, command: &Command) -> Result<()> {
             rows::scan(session, table, wanted, output.as_deref()).await
         }
         Command::Count { table, filter } => rows::count(session, table, filter.as_deref()).await,
-        Command::Create { table, schema, partition_by, cluster_by, property, comment, if_not_exists, if_version } => {
-            let (comment, if_not_exists, if_version) = (comment.as_deref(), *if_not_exists, *if_version);
-            let new = change::New { schema, partition_by, cluster_by, properties: property, comment, if_not_exists, if_version };
-            change::create(session, table, new).await
-        }
-        Command::Append {
-            table,
-            files,
-            mode,
-            replace_where,
-            dynamic_partitions,
-            merge_schema,
-            overwrite_schema,
-            partition_by,
-            txn,
-            user_metadata,
-            property,
-            if_version,
-        } => {
-            let rows = change::Rows {
-                files,
-                mode: *mode,
-                replace_where: session::predicate(replace_where.as_deref())?,
-                dynamic_partitions: *dynamic_partitions,
-                merge_schema: *merge_schema,
-                overwrite_schema: *overwrite_schema,
-                partition_by: partition_by.as_deref(),
-                txn: txn.as_ref(),
-                user_metadata: user_metadata.as_deref(),
-                properties: property,
-                if_version: *if_version,
-            };
-            change::append(session, table, rows).await
-        }
+        Command::Create(new) => change::create(session, new).await,
+        Command::Append(rows) => change::append(session, rows).await,
         #[cfg(feature = "sql")]
         Command::Sql { statement, table, if_version } => sql::run(session, statement, table, *if_version).await,
-        Command::Changes { table, from, to, from_timestamp, to_timestamp, columns, filter } => {
-            let wanted = changes::Wanted {
-                from: *from,
-                to: *to,
-                from_timestamp: from_timestamp.as_deref(),
-                to_timestamp: to_timestamp.as_deref(),
-                columns: columns.as_deref(),
-                filter: filter.as_deref(),
-            };
-            changes::changes(session, table, wanted).await
-        }
-        Command::Delete { table, filter, user_metadata, if_version, .. } => {
-            let user_metadata = user_metadata.as_deref();
-            let asked = row_changes::Asked { filter: filter.as_deref(), user_metadata, if_version: *if_version };
-            row_changes::delete(session, table, asked).await
-        }
-        Command::Update { table, set, filter, user_metadata, if_version } => {
-            let user_metadata = user_metadata.as_deref();
-            let asked = row_changes::Asked { filter: filter.as_deref(), user_metadata, if_version: *if_version };
-            row_changes::update(session, table, set, asked).await
-        }
-        Command::Merge { table, using, source_alias, on, when, schema_evolution, user_metadata, if_version } => {
-            let wanted = merge::Wanted {
-                using,
-                source_alias,
-                on,
-                when,
-                schema_evolution: *schema_evolution,
-                user_metadata: user_metadata.as_deref(),
-                if_version: *if_version,
-            };
-            merge::merge(session, table, wanted).await
-        }
+        Command::Changes(wanted) => changes::changes(session, wanted).await,
+        Command::Delete(asked) => row_changes::delete(session, asked).await,
+        Command::Update(asked) => row_changes::update(session, asked).await,
+        Command::Merge(wanted) => merge::merge(session, wanted).await,
         Command::Alter(alter) => alter::run(session, alter).await,
         Command::Optimize(asked) => optimize::run(session, asked).await,
         Command::Vacuum(vacuum) => vacuum::run(session, vacuum).await,
-        Command::Restore { table, version, timestamp, dry_run, prices, user_metadata, if_version } => {
-            let to = changes::end(*version, timestamp.as_deref())?;
-            let (prices, user_metadata) = (prices.as_deref(), user_metadata.as_deref());
-            let asked = restore::Asked { to, dry_run: *dry_run, prices, user_metadata, if_version: *if_version };
-            restore::restore(session, table, asked).await
-        }
+        Command::Restore(asked) => restore::restore(session, asked).await,
         Command::Diff { table, from, to } => restore::diff(session, table, *from, *to).await,
-        Command::Clone { source, copy, deep, property, if_version, dry_run, prices, .. } => {
-            let (deep, dry_run, prices, if_version) = (*deep, *dry_run, prices.as_deref(), *if_version);
-            copies::clone(session, source, copies::Cloning { copy, deep, properties: property, if_version, dry_run, prices }).await
-        }
-        Command::Convert { dir, from, partition_schema, no_statistics, property, if_version, dry_run, prices } => {
-            let (partitions, no_statistics, if_version) = (partition_schema.as_deref(), *no_statistics, *if_version);
-            let (dry_run, prices) = (*dry_run, prices.as_deref());
-            let asked = copies::Converting { from: *from, partitions, no_statistics, properties: property, if_version, dry_run, prices };
-            copies::convert(session, dir, asked).await
-        }
+        Command::Clone(asked) => copies::clone(session, asked).await,
+        Command::Convert(asked) => copies::convert(session, asked).await,
         Command::Manifest { table } => copies::manifest(session, table).await,
         Command::Checkpoint { table } => change::checkpoint(session, table).await,
-        Command::Doctor { table, deep, repair, dry_run, undo, if_version } => {
-            let asked = doctor::Asked { deep: *deep, repair: *repair, dry_run: *dry_run, undo: undo.as_deref(), if_version: *if_version };
-            doctor::doctor(session, table, asked).await
-        }
+        Command::Doctor(asked) => doctor::doctor(session, asked).await,
         Command::Demo { dir } => demo::run(session, dir.as_deref()).await,
         Command::Completions { .. } | Command::Man { .. } => Ok(()),
     }

@@ -1,24 +1,46 @@
 //! `restore` and `diff`: back to an older version, and what lies between two. Kind: edge.
 
+use crate::changes::end;
 use crate::failure::Result;
 use crate::output::into_map;
 use crate::session::{Session, prices};
+use clap::Args;
 use lakebed::{At, Version};
 use serde_json::json;
 
-/// What `restore` is asked for.
-pub struct Asked<'a> {
-    pub to: Option<At>,
-    pub dry_run: bool,
-    pub prices: Option<&'a str>,
-    pub user_metadata: Option<&'a str>,
-    pub if_version: Option<u64>,
+/// Takes the table back to an older version, by a new commit
+#[derive(Args)]
+#[command(after_help = "Example: lakebed restore ./events --version 12 --dry-run")]
+#[command(group = clap::ArgGroup::new("to").required(true).args(["version", "timestamp"]))]
+pub struct Restore {
+    /// Path or URL
+    #[arg(value_name = "TABLE")]
+    table: String,
+    /// This version
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    version: Option<u64>,
+    /// The newest version that is not younger, such as 2026-11-21T10:00:00Z
+    #[arg(long, value_name = "T")]
+    timestamp: Option<String>,
+    /// Shows what would come back and what would go, and does nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Adds what it costs: aws, azure, gcp or a price list
+    #[arg(long, value_name = "FILE|PROVIDER", requires = "dry_run")]
+    prices: Option<String>,
+    /// A note for the history
+    #[arg(long, value_name = "TEXT")]
+    user_metadata: Option<String>,
+    /// Refuses when the table is not at this version
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    if_version: Option<u64>,
 }
 
-pub async fn restore(session: &Session, table: &str, asked: Asked<'_>) -> Result<()> {
-    let prices = prices(asked.prices)?;
-    let mut restore = session.table(table)?.restore(asked.to.unwrap_or(At::Latest));
-    if let Some(text) = asked.user_metadata {
+pub async fn restore(session: &Session, asked: &Restore) -> Result<()> {
+    let to = end(asked.version, asked.timestamp.as_deref())?;
+    let prices = prices(asked.prices.as_deref())?;
+    let mut restore = session.table(&asked.table)?.restore(to.unwrap_or(At::Latest));
+    if let Some(text) = &asked.user_metadata {
         restore = restore.user_metadata(text);
     }
     if let Some(version) = asked.if_version {

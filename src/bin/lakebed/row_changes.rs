@@ -2,22 +2,57 @@
 
 use crate::failure::{Failure, Result};
 use crate::session::{Session, predicate};
+use clap::Args;
 use lakebed::{Expr, Version};
 
-/// What every command that changes rows can be asked for.
-#[derive(Clone, Copy)]
-pub struct Asked<'a> {
-    pub filter: Option<&'a str>,
-    pub user_metadata: Option<&'a str>,
-    pub if_version: Option<u64>,
+/// Deletes rows
+#[derive(Args)]
+#[command(after_help = "Example: lakebed delete ./events --where \"day < '2025-01-01'\"")]
+pub struct Delete {
+    /// Path or URL
+    #[arg(value_name = "TABLE")]
+    table: String,
+    /// Rows for which this is true; without it nothing is deleted, see --all
+    #[arg(long = "where", value_name = "EXPRESSION", required_unless_present = "all")]
+    filter: Option<String>,
+    /// Every row
+    #[arg(long, conflicts_with = "filter")]
+    all: bool,
+    /// A note for the history
+    #[arg(long, value_name = "TEXT")]
+    user_metadata: Option<String>,
+    /// Refuses when the table is not at this version
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    if_version: Option<u64>,
 }
 
-pub async fn delete(session: &Session, table: &str, asked: Asked<'_>) -> Result<()> {
-    let mut delete = session.table(table)?.delete();
-    if let Some(filter) = predicate(asked.filter)? {
+/// Gives columns of rows new values
+#[derive(Args)]
+#[command(after_help = "Example: lakebed update ./events --set \"kind = 'view'\" --set 'n = n + 1' --where \"kind = 'look'\"")]
+pub struct Update {
+    /// Path or URL
+    #[arg(value_name = "TABLE")]
+    table: String,
+    /// A column, or a field inside one (a.b), and its value from the row as it was; may be repeated
+    #[arg(long, value_name = "COLUMN=EXPRESSION", required = true)]
+    set: Vec<String>,
+    /// Only rows for which this is true
+    #[arg(long = "where", value_name = "EXPRESSION")]
+    filter: Option<String>,
+    /// A note for the history
+    #[arg(long, value_name = "TEXT")]
+    user_metadata: Option<String>,
+    /// Refuses when the table is not at this version
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    if_version: Option<u64>,
+}
+
+pub async fn delete(session: &Session, asked: &Delete) -> Result<()> {
+    let mut delete = session.table(&asked.table)?.delete();
+    if let Some(filter) = predicate(asked.filter.as_deref())? {
         delete = delete.filter(filter);
     }
-    if let Some(text) = asked.user_metadata {
+    if let Some(text) = &asked.user_metadata {
         delete = delete.user_metadata(text);
     }
     if let Some(version) = asked.if_version {
@@ -31,16 +66,16 @@ pub async fn delete(session: &Session, table: &str, asked: Asked<'_>) -> Result<
     session.output.report(report)
 }
 
-pub async fn update(session: &Session, table: &str, sets: &[String], asked: Asked<'_>) -> Result<()> {
-    let mut update = session.table(table)?.update();
-    for set in sets {
+pub async fn update(session: &Session, asked: &Update) -> Result<()> {
+    let mut update = session.table(&asked.table)?.update();
+    for set in &asked.set {
         let (column, value) = assignment(set)?;
         update = update.set(column, Expr::sql(value)?);
     }
-    if let Some(filter) = predicate(asked.filter)? {
+    if let Some(filter) = predicate(asked.filter.as_deref())? {
         update = update.filter(filter);
     }
-    if let Some(text) = asked.user_metadata {
+    if let Some(text) = &asked.user_metadata {
         update = update.user_metadata(text);
     }
     if let Some(version) = asked.if_version {
