@@ -19,18 +19,30 @@ def session(peers, work, s3=None):
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
-        # Tables are tiny: what costs is compiling, so plans are interpreted and Java's second compiler stays away.
+        # Tables are tiny: what costs is planning on the driver. So plans are interpreted, not compiled, and nothing is cut into parts.
         "spark.sql.codegen.wholeStage": "false",
         "spark.sql.codegen.factoryMode": "NO_CODEGEN",
         "spark.sql.adaptive.enabled": "false",
         "spark.sql.shuffle.partitions": "1",
         "spark.default.parallelism": "1",
+        # A vacuum cuts its list of folders into so many tasks; the default is 10,000.
+        "spark.sql.sources.parallelPartitionDiscovery.parallelism": "2",
+        # Nobody looks at the UI: plans are told briefly, not checked after each rule (Spark's own self-test), and soon forgotten.
+        "spark.sql.ui.explainMode": "simple",
+        "spark.sql.lightweightPlanChangeValidation": "false",
+        "spark.sql.ui.retainedExecutions": "1",
+        "spark.ui.retainedJobs": "1",
+        "spark.ui.retainedStages": "1",
+        "spark.ui.retainedTasks": "1",
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.warehouse.dir": f"{work}/warehouse",
-        "spark.driver.extraJavaOptions": f"-Dderby.system.home={work} -Duser.timezone=UTC -XX:TieredStopAtLevel=1 -XX:+UseSerialGC "
+        # Java's second compiler stays on: within minutes planning takes half the processor time. Almost all objects die young.
+        "spark.driver.extraJavaOptions": f"-Dderby.system.home={work} -Duser.timezone=UTC -XX:+UseSerialGC -Xms1536m -Xmn900m "
         # A commit starts some twenty processes (`readlink`, `chmod`).
         "-Djdk.lang.Process.launchMechanism=VFORK",
         "spark.databricks.delta.snapshotPartitions": "1",
+        # Tests seldom come back to a table: its snapshots go early.
+        "spark.databricks.delta.delta.log.cacheSize": "16",
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
         "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
         "spark.log.level": "ERROR",

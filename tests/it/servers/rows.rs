@@ -1,6 +1,7 @@
 //! Deletes and updates beside Spark's: the same statements on twin tables, by turns, give the same rows and the same change feed.
 
 use crate::support::digest::digest_of_table;
+use crate::support::folders::copy_folder;
 use crate::support::peers::{deltalake_digest, spark, spark_digest};
 use lakebed::{Expr, Table};
 use serde_json::{Value, json};
@@ -74,16 +75,13 @@ async fn spark_and_lakebed_change_twin_tables_by_turns_and_agree() {
     let folder = tempfile::tempdir().unwrap();
     for (kind, partitioning, properties, deltalake) in KINDS {
         let tables: Vec<String> = ["spark", "lakebed"].iter().map(|who| format!("{}/{kind}-{who}", folder.path().display())).collect();
-        for table in &tables {
-            let columns = "id BIGINT, n BIGINT, s STRING, a STRUCT<x: INT, y: STRING>, p STRING";
-            let rows = "SELECT /*+ REPARTITION(1) */ id, IF(id % 4 = 0, NULL, id % 11) AS n, CAST(id AS STRING) AS s,
-                IF(id % 3 = 0, NULL, named_struct('x', CAST(id AS INT), 'y', 'v')) AS a, IF(id % 2 = 0, 'a b', IF(id % 9 = 0, NULL, 'x=y/z%')) AS p";
-            let (create, insert) =
-                (format!("CREATE TABLE {{t}} ({columns}) USING delta {partitioning} TBLPROPERTIES ({properties})"), |range: &str| {
-                    format!("INSERT INTO {{t}} {rows} FROM range({range})")
-                });
-            spark(table, &[&create, &insert("0, 25"), &insert("25, 50")]);
-        }
+        let columns = "id BIGINT, n BIGINT, s STRING, a STRUCT<x: INT, y: STRING>, p STRING";
+        let rows = "SELECT /*+ REPARTITION(1) */ id, IF(id % 4 = 0, NULL, id % 11) AS n, CAST(id AS STRING) AS s,
+            IF(id % 3 = 0, NULL, named_struct('x', CAST(id AS INT), 'y', 'v')) AS a, IF(id % 2 = 0, 'a b', IF(id % 9 = 0, NULL, 'x=y/z%')) AS p";
+        let create = format!("CREATE TABLE {{t}} ({columns}) USING delta {partitioning} TBLPROPERTIES ({properties})");
+        let insert = |range: &str| format!("INSERT INTO {{t}} {rows} FROM range({range})");
+        spark(&tables[0], &[&create, &insert("0, 25"), &insert("25, 50")]);
+        copy_folder(tables[0].as_ref(), tables[1].as_ref());
         for (turn, change) in CHANGES.iter().enumerate() {
             // Every third time the other one changes the table.
             let (one, other) = if turn % 3 == 2 { (1, 0) } else { (0, 1) };
