@@ -12,7 +12,6 @@ use super::{Report, already_exists, json_text, newest, refused};
 use crate::data::write::{DataWriter, WriteOptions, discard};
 use crate::env::Env;
 use crate::error::{Code, Error, Result};
-use crate::exec::{Runtime, sorted};
 use crate::expr::Expr;
 use crate::features::{ChangedTable, NewTable, TableChange, TableState, check_properties, new_table};
 use crate::log::{Add, DomainMetadata, Metadata, Protocol, StringMap, Version};
@@ -196,11 +195,7 @@ impl Append {
 
         let mut plan = plan;
         let writer = DataWriter::new(&table, Arc::clone(&plan.state), choices.options.clone())?;
-        let batches = match plan.state.optimizes_writes()? {
-            true => by_partition(&table, &plan.state, &schema, batches)?,
-            false => batches,
-        };
-        let writer = writer.write_all(batches, |written| rule.as_mut().map_or(Ok(()), |rule| rule.check(written))).await?;
+        let writer = writer.write_all(&schema, batches, |written| rule.as_mut().map_or(Ok(()), |rule| rule.check(written))).await?;
         let rows = writer.rows();
         let numbers = writer.numbers().last();
         let mut adds = writer.finish().await?;
@@ -253,21 +248,6 @@ impl Append {
             }
         }
     }
-}
-
-/// The rows sorted by partition, as far as they have the partition columns: each file is closed before the next one begins.
-fn by_partition(
-    table: &Table,
-    state: &TableState,
-    schema: &SchemaRef,
-    batches: BoxStream<'static, Result<RecordBatch>>,
-) -> Result<BoxStream<'static, Result<RecordBatch>>> {
-    let given = |name: &String| schema.fields().iter().map(|f| f.name().as_str()).find(|given| given.to_lowercase() == name.to_lowercase());
-    let keys: Vec<&str> = state.partition_columns().iter().filter_map(given).collect();
-    if keys.is_empty() {
-        return Ok(batches);
-    }
-    sorted(table.env(), &Runtime::new(table.env())?, schema, batches, &keys)
 }
 
 /// The table as it will be, and what the commit must say to make it so.

@@ -136,7 +136,7 @@ impl Create {
             None => None,
         };
         let written = match rows {
-            Some((_, batches)) => Some(write(&table, &state, options, batches).await?),
+            Some((schema, batches)) => Some(write(&table, &state, options, &schema, batches).await?),
             None => None,
         };
         let metrics = written.as_ref().map(|(adds, rows)| metrics(adds, *rows, mode, removal.as_ref())).unwrap_or_default();
@@ -205,9 +205,10 @@ async fn write(
     table: &Table,
     state: &Arc<TableState>,
     options: WriteOptions,
+    schema: &SchemaRef,
     batches: BoxStream<'static, Result<RecordBatch>>,
 ) -> Result<(Vec<Add>, u64)> {
-    let writer = DataWriter::new(table, Arc::clone(state), options)?.write_all(batches, |_| Ok(())).await?;
+    let writer = DataWriter::new(table, Arc::clone(state), options)?.write_all(schema, batches, |_| Ok(())).await?;
     let rows = writer.rows();
     Ok((writer.finish().await?, rows))
 }

@@ -10,6 +10,7 @@ mod fills;
 mod moved;
 mod open;
 mod options;
+mod order;
 mod partition;
 mod rule;
 mod schema;
@@ -34,16 +35,17 @@ use crate::storage::failure;
 use crate::table::Table;
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow::compute::take;
-use arrow::datatypes::Field as ArrowField;
+use arrow::datatypes::{Field as ArrowField, SchemaRef};
 use arrow::row::OwnedRow;
 use checks::Checks;
 use file::{DataFile, FilePlan};
 use fills::Fills;
-use futures::{Stream, StreamExt, stream};
+use futures::stream::{self, BoxStream, StreamExt};
 use moved::Moved;
 use object_store::ObjectStoreExt;
 use open::Open;
 use options::Encoding;
+use order::by_partition;
 use partition::Splitter;
 use stages::Conform;
 use stats::StatsPlan;
@@ -74,6 +76,8 @@ pub struct DataWriter {
     files: u64,
     /// Which batch it is, to find the partition that was written least recently.
     turn: u64,
+    /// Whether a file was closed because too many were open.
+    crowded: bool,
     job: uuid::Uuid,
     threads: Arc<Semaphore>,
     memory: Option<Reservation>,
@@ -197,6 +201,7 @@ impl DataWriter {
             rows: 0,
             files: 0,
             turn: 0,
+            crowded: false,
             job: table.env().new_uuid(),
             threads: Arc::new(Semaphore::new(table.env().threads())),
             memory: None,
@@ -222,23 +227,39 @@ impl DataWriter {
     pub async fn write(&mut self, batch: RecordBatch) -> Result<()> {
         self.write_from(batch, RowOrigin::New).await.map(|_| ())
     }
-    /// Takes all of these batches of new rows and shows each, as it was written, to `seen`. After an error what was written is taken back.
+    /// Takes all of these batches of new rows and shows each, as it was written, to `seen`. Rows are sorted by partition when the table
+    /// asks for optimized writes, else as soon as there are more partitions than open files. After an error what was written is taken back.
     pub(crate) async fn write_all(
         mut self,
-        mut batches: impl Stream<Item = Result<RecordBatch>> + Unpin,
-        mut seen: impl FnMut(&RecordBatch) -> Result<()>,
+        schema: &SchemaRef,
+        batches: BoxStream<'static, Result<RecordBatch>>,
+        seen: impl FnMut(&RecordBatch) -> Result<()>,
     ) -> Result<Self> {
-        while let Some(batch) = batches.next().await {
-            let written = match batch {
-                Ok(batch) => self.write_from(batch, RowOrigin::New).await,
-                Err(e) => Err(e),
-            };
-            if let Err(e) = written.and_then(|rows| seen(&rows)) {
+        match self.write_each(schema, batches, seen).await {
+            Ok(()) => Ok(self),
+            Err(e) => {
                 self.abort().await;
-                return Err(e);
+                Err(e)
             }
         }
-        Ok(self)
+    }
+    async fn write_each(
+        &mut self,
+        schema: &SchemaRef,
+        mut batches: BoxStream<'static, Result<RecordBatch>>,
+        mut seen: impl FnMut(&RecordBatch) -> Result<()>,
+    ) -> Result<()> {
+        let (mut wanted, mut sorted) = (self.state.optimizes_writes()?, false);
+        loop {
+            if wanted && !sorted {
+                self.cut().await?;
+                batches = by_partition(self.table.env(), &self.state, schema, batches)?;
+                sorted = true;
+            }
+            let Some(batch) = batches.next().await else { return Ok(()) };
+            seen(&self.write_from(batch?, RowOrigin::New).await?)?;
+            wanted |= self.crowded;
+        }
     }
     /// `write` of rows from anywhere; gives them as they were written, with the columns that were made. Rows that were read from the
     /// table get no defaults and no numbers; a computed column that they lack is computed. They bring along who they are, if they are
@@ -309,6 +330,7 @@ impl DataWriter {
             if self.open.len() >= self.options.open_files_max.max(1) {
                 let oldest = self.open.iter().min_by_key(|(_, o)| o.used).map(|(key, _)| key.clone());
                 if let Some(oldest) = oldest {
+                    self.crowded = true;
                     self.close(oldest).await?;
                 }
             }

@@ -73,8 +73,9 @@ async fn renumbered(
     let columns: Vec<String> = kept.map(|field| field.name.clone()).collect();
     let scan = base.scan().columns(columns).build()?;
     let tasks = adds.iter().map(FileTask::of_add).collect::<Result<Vec<_>>>()?;
-    let rows = stream::iter(tasks).flat_map(|task| scan.read(task));
-    let writer = DataWriter::new(table, Arc::clone(state), options.clone())?.write_all(rows, |_| Ok(())).await?;
+    let schema = scan.schema();
+    let rows = stream::iter(tasks).flat_map(move |task| scan.read(task)).boxed();
+    let writer = DataWriter::new(table, Arc::clone(state), options.clone())?.write_all(&schema, rows, |_| Ok(())).await?;
     let numbers = writer.numbers().last();
     let adds = writer.finish().await?;
     Ok((adds, state.record_numbers(&numbers)?))
