@@ -38,6 +38,9 @@ impl LogStore for OnlyAfter {
     async fn read_commit(&self, version: Version) -> Result<Option<Bytes>> {
         self.log.read_commit(version).await
     }
+    async fn stream_commit(&self, version: Version) -> Result<Option<BoxStream<'_, Result<Bytes>>>> {
+        self.log.stream_commit(version).await
+    }
     async fn put_commit(&self, version: Version, body: Bytes) -> PutOutcome {
         if version != self.version.next() && !self.landed.load(Ordering::Acquire) {
             return PutOutcome::Failed(Error::moved_on(self.version));

@@ -12,20 +12,57 @@ use std::fmt;
 /// Decodes a commit body: one action a line, unknown actions skipped, blank lines and CRLF accepted.
 /// `LB-LOG-EMPTY` for no bytes, `LB-LOG-JSON` with file, line and column for what is not JSON or lacks a required field.
 pub(crate) fn decode_commit(file: &str, body: &[u8]) -> Result<Vec<Action>> {
-    // One action a line: a long tail is mostly these vectors, so they are made to measure.
-    let lines = body.iter().filter(|b| **b == b'\n').count();
-    let mut actions = Vec::with_capacity(lines.min(body.len() / 64) + 1);
-    each_action(file, body, |action| {
-        actions.push(action);
-        true
-    })?;
-    Ok(actions)
+    let mut decoder = CommitDecoder::new(file.to_owned());
+    decoder.decode(body, true)?;
+    Ok(decoder.actions)
+}
+
+/// A commit body that is decoded piece by piece, as `decode_commit` would decode the whole.
+pub(crate) struct CommitDecoder {
+    file: String,
+    /// Lines that are behind it.
+    lines: usize,
+    pub actions: Vec<Action>,
+}
+
+impl CommitDecoder {
+    pub fn new(file: String) -> Self {
+        CommitDecoder { file, lines: 0, actions: Vec::new() }
+    }
+    /// Decodes what is whole of these bytes, everything when they are the last. Gives how many are done with; the next call begins behind them.
+    pub fn decode(&mut self, body: &[u8], last: bool) -> Result<usize> {
+        // One action a line: a long tail is mostly these vectors, so they grow by little.
+        let newlines = body.iter().filter(|b| **b == b'\n').count();
+        let wanted = newlines.min(body.len() / 64) + 1;
+        if wanted > self.actions.capacity() - self.actions.len() {
+            self.actions.reserve_exact(wanted.max(self.actions.len() / 4));
+        }
+        let actions = &mut self.actions;
+        let take = |action| {
+            actions.push(action);
+            true
+        };
+        let done = each_action(Piece { file: &self.file, lines: self.lines, body, last }, take)?;
+        self.lines += body[..done].iter().filter(|b| **b == b'\n').count();
+        Ok(done)
+    }
+}
+
+/// Some bytes of a commit.
+#[derive(Clone, Copy)]
+struct Piece<'a> {
+    file: &'a str,
+    /// Lines before it.
+    lines: usize,
+    body: &'a [u8],
+    /// Whether no more bytes follow.
+    last: bool,
 }
 
 /// The `commitInfo` of a commit. Nothing behind it is looked at.
 pub(crate) fn decode_commit_info(file: &str, body: &[u8]) -> Result<Option<CommitInfo>> {
     let mut found = None;
-    each_action(file, body, |action| {
+    each_action(Piece { file, lines: 0, body, last: true }, |action| {
         if let Action::CommitInfo(info) = action {
             found = Some(info);
         }
@@ -34,33 +71,42 @@ pub(crate) fn decode_commit_info(file: &str, body: &[u8]) -> Result<Option<Commi
     Ok(found)
 }
 
-/// Gives every action to `take` until it says false.
-fn each_action(file: &str, body: &[u8], mut take: impl FnMut(Action) -> bool) -> Result<()> {
-    if body.is_empty() {
+/// Gives every action to `take` until it says false. Returns how many bytes that took; the rest is an action that is not whole yet.
+fn each_action(piece: Piece<'_>, mut take: impl FnMut(Action) -> bool) -> Result<usize> {
+    let Piece { file, lines, body, last } = piece;
+    if body.is_empty() && lines == 0 && last {
         return Err(Error::new(Code::LOG_EMPTY, "a commit file has no bytes, as a power cut leaves it")
             .with("file", file)
             .help("restore the file from a copy; older versions stay readable with --version"));
     }
+    // Behind the last newline an action may be whole by chance only.
+    let body = if last { body } else { &body[..body.iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1)] };
+    let piece = Piece { body, ..piece };
     let mut start = 0;
     while let Some(skip) = body[start..].iter().position(|b| !matches!(b, b' ' | b'\t' | b'\r' | b'\n')) {
         start += skip;
-        let mut lines = serde_json::Deserializer::from_slice(&body[start..]).into_iter::<Line>();
-        let (line, end) = match lines.next() {
-            Some(Ok(line)) => (line, start + lines.byte_offset()),
-            Some(Err(e)) => {
-                repeated_keys(&body[start..]).map(|(line, len)| (line, start + len)).ok_or_else(|| bad_json(file, body, start, &e))?
-            }
+        let mut values = serde_json::Deserializer::from_slice(&body[start..]).into_iter::<Line>();
+        let (line, end) = match values.next() {
+            Some(Ok(line)) => (line, start + values.byte_offset()),
+            Some(Err(_)) if !last && ends_early(&body[start..]) => return Ok(start),
+            Some(Err(e)) => repeated_keys(&body[start..]).map(|(line, len)| (line, start + len)).ok_or_else(|| bad_json(piece, start, &e))?,
             None => break,
         };
         if !line.0.is_none_or(&mut take) {
-            return Ok(());
+            return Ok(end);
         }
         match body[end..].iter().position(|b| !matches!(b, b' ' | b'\t' | b'\r')) {
-            Some(at) if body[end + at] != b'\n' => return Err(bad_line(file, body, end + at, "more than one value stands in a line")),
+            Some(at) if body[end + at] != b'\n' => return Err(bad_line(piece, end + at, "more than one value stands in a line")),
             _ => start = end,
         }
     }
-    Ok(())
+    Ok(body.len())
+}
+
+/// Whether the bytes end before the value with which they begin.
+fn ends_early(rest: &[u8]) -> bool {
+    let mut values = serde_json::Deserializer::from_slice(rest).into_iter::<IgnoredAny>();
+    values.next().and_then(Result::err).is_some_and(|e| e.is_eof())
 }
 
 /// Reads a value in which keys repeat: the last one counts.
@@ -71,16 +117,19 @@ fn repeated_keys(rest: &[u8]) -> Option<(Line, usize)> {
     Some((line, values.byte_offset()))
 }
 
-fn bad_json(file: &str, body: &[u8], start: usize, e: &serde_json::Error) -> Error {
-    let before = body[..start].iter().filter(|b| **b == b'\n').count();
-    let column = if e.line() == 1 { e.column() + column_of(body, start) } else { e.column() };
+fn bad_json(piece: Piece<'_>, start: usize, e: &serde_json::Error) -> Error {
+    let column = if e.line() == 1 { e.column() + column_of(piece.body, start) } else { e.column() };
     let full = e.to_string();
     let what = full.rsplit_once(" at line ").map_or(full.as_str(), |(what, _)| what);
-    json_error(file, before + e.line(), column, what)
+    json_error(piece.file, lines_before(piece, start) + e.line(), column, what)
 }
 
-fn bad_line(file: &str, body: &[u8], at: usize, what: &str) -> Error {
-    json_error(file, body[..at].iter().filter(|b| **b == b'\n').count() + 1, column_of(body, at) + 1, what)
+fn bad_line(piece: Piece<'_>, at: usize, what: &str) -> Error {
+    json_error(piece.file, lines_before(piece, at) + 1, column_of(piece.body, at) + 1, what)
+}
+
+fn lines_before(piece: Piece<'_>, at: usize) -> usize {
+    piece.lines + piece.body[..at].iter().filter(|b| **b == b'\n').count()
 }
 
 /// Bytes between the begin of the line and `at`.

@@ -134,6 +134,34 @@ fn what_is_encoded_decodes_to_the_same_and_absent_stays_absent() {
     assert_eq!(String::from_utf8_lossy(&encode_commit(&actions).unwrap()), body);
 }
 
+/// Decodes a body that comes in pieces which end there.
+fn decode_in_pieces(body: &[u8], ends: &[usize]) -> Result<Vec<Action>> {
+    let mut decoder = CommitDecoder::new("f".to_owned());
+    let mut done = 0;
+    for end in ends {
+        done += decoder.decode(&body[done..*end], false)?;
+    }
+    decoder.decode(&body[done..], true)?;
+    Ok(decoder.actions)
+}
+
+// spec: LOG-23
+#[test]
+fn a_commit_that_comes_in_pieces_decodes_as_the_whole() {
+    let over_lines = ADD.replace(",\"size\"", ",\r\n\"size\"").replace(",\"modif", "\n,\"modif");
+    let twice = "{\"txn\":{\"appId\":\"a\",\"version\":3,\"version\":4}\n}";
+    for tail in ["", "\n", "\n\n{\"add\":{\"path\":\"x\"\n", "\n{} {}", "\n  {\"add\":1}\n{}"] {
+        let body = format!("\n{over_lines}\r\n{ADD}\n{twice}\n{ADD}{tail}");
+        let whole = format!("{:?}", decode_commit("f", body.as_bytes()));
+        for first in 0..=body.len() {
+            for second in (first..=body.len()).step_by(7) {
+                assert_eq!(format!("{:?}", decode_in_pieces(body.as_bytes(), &[first, second])), whole, "{first} {second}");
+            }
+        }
+    }
+    assert_eq!(decode_in_pieces(b"", &[0, 0]).unwrap_err().code(), Code::LOG_EMPTY);
+}
+
 proptest! {
     #[test]
     fn no_body_makes_the_decoder_panic(body in proptest::collection::vec(any::<u8>(), 0..200)) {

@@ -27,7 +27,7 @@ pub use action::{
 };
 pub use catalog::{CatalogLogStore, CommitCatalog, Ratified, StagedCommit};
 pub(crate) use guard::OnlyAfter;
-pub(crate) use json::{decode_commit, decode_commit_info, encode_commit};
+pub(crate) use json::{CommitDecoder, decode_commit, decode_commit_info, encode_commit};
 pub use path::{LogFile, LogFileKind, Version};
 pub(crate) use replay::SmallFacts;
 pub use store::{LogStore, PathLogStore};

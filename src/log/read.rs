@@ -2,14 +2,15 @@
 
 use super::compaction::is_reconciled;
 use super::segment::{LogSegment, compaction_end, gap};
-use super::{LogFile, LogStore, LogTail, TailPiece, Version, decode_commit};
+use super::{CommitDecoder, LogFile, LogStore, LogTail, TailPiece, Version};
 use crate::env::Env;
 use crate::error::{Code, Error, Result};
-use bytes::Bytes;
-use futures::{FutureExt, StreamExt, TryStreamExt, stream};
+use bytes::{Bytes, BytesMut};
+use futures::stream::{self, BoxStream};
+use futures::{FutureExt, StreamExt, TryStreamExt};
 use std::sync::Arc;
 
-/// Bodies longer than this are decoded on a thread of their own.
+/// So many bytes of a body are decoded at once, on a thread of their own.
 const LONG: usize = 1 << 20;
 
 /// How many log files are fetched at once.
@@ -29,19 +30,30 @@ pub(crate) async fn read_commits(
     reads.buffered(parallel_reads(env)).try_collect().await
 }
 
-/// One commit, decoded. `LB-LOG-GAP` when it is not there.
+/// One commit, decoded as it comes: of a long one only the actions and a piece of its text are held. `LB-LOG-GAP` when it is not there.
 pub(crate) async fn read_commit(log: &Arc<dyn LogStore>, env: &Env, version: Version) -> Result<Arc<TailPiece>> {
-    let body = log.read_commit(version).await?.ok_or_else(|| gap(version))?;
+    let body = log.stream_commit(version).await?.ok_or_else(|| gap(version))?;
     piece(env, LogFile::commit_name(version), version, version, body).await
 }
 
-async fn piece(env: &Env, name: String, from: Version, to: Version, body: Bytes) -> Result<Arc<TailPiece>> {
-    let size = body.len() as u64;
-    let actions = match body.len() {
-        ..LONG => decode_commit(&name, &body)?,
-        _ => env.spawn_blocking(move || decode_commit(&name, &body)).await??,
-    };
-    Ok(Arc::new(TailPiece { from, to, actions, size }))
+async fn piece(env: &Env, name: String, from: Version, to: Version, mut body: BoxStream<'_, Result<Bytes>>) -> Result<Arc<TailPiece>> {
+    let mut decoder = CommitDecoder::new(name);
+    let (mut held, mut size, mut enough) = (BytesMut::new(), 0, LONG);
+    while let Some(chunk) = body.try_next().await? {
+        size += chunk.len() as u64;
+        match held.is_empty() {
+            true => held = chunk.into(),
+            false => held.extend_from_slice(&chunk),
+        }
+        if held.len() >= enough {
+            let decode = move || decoder.decode(&held, false).map(|done| (decoder, held.split_off(done)));
+            (decoder, held) = env.spawn_blocking(decode).await??;
+            // An action that does not end is not looked at again for every few bytes.
+            enough = LONG.max(2 * held.len());
+        }
+    }
+    decoder.decode(&held, true)?;
+    Ok(Arc::new(TailPiece { from, to, actions: decoder.actions, size }))
 }
 
 /// The tail of a segment. Compactions replace the commits that they cover when they can be trusted; one that does not read adds a
@@ -108,6 +120,7 @@ async fn read_source(log: &Arc<dyn LogStore>, env: &Env, source: Source) -> Resu
 /// write them.
 async fn read_compaction(log: &Arc<dyn LogStore>, env: &Env, file: &LogFile, to: Version) -> Result<Arc<TailPiece>, Option<Error>> {
     let body = log.read(file).await.map_err(Some)?;
+    let body = stream::iter([Ok(body)]).boxed();
     let piece = piece(env, file.name.clone(), file.version, to, body).await.map_err(Some)?;
     if is_reconciled(&piece.actions) { Ok(piece) } else { Err(None) }
 }

@@ -2,7 +2,7 @@
 
 use super::{LogFile, Version};
 use crate::error::{Code, Error, Result};
-use crate::storage::{PutOutcome, TableRoot, create, failure, get};
+use crate::storage::{Body, PutOutcome, TableRoot, create, failure, get, open};
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
@@ -19,6 +19,10 @@ pub trait LogStore: fmt::Debug + Send + Sync {
     async fn read(&self, file: &LogFile) -> Result<Bytes>;
     /// The commit of `version`, or `None` when there is none. One GET, no listing.
     async fn read_commit(&self, version: Version) -> Result<Option<Bytes>>;
+    /// The same piece by piece, for commits of any length. A store that has no pieces gives the commit as one.
+    async fn stream_commit(&self, version: Version) -> Result<Option<BoxStream<'_, Result<Bytes>>>> {
+        Ok(self.read_commit(version).await?.map(|body| stream::iter([Ok(body)]).boxed()))
+    }
     /// Writes version `version` only if it does not exist yet.
     async fn put_commit(&self, version: Version, body: Bytes) -> PutOutcome;
     /// Makes sure that every commit up to `version` lies under its own name in the log's folder; checkpoints may stand on such only.
@@ -109,6 +113,10 @@ impl LogStore for PathLogStore {
     }
     async fn read_commit(&self, version: Version) -> Result<Option<Bytes>> {
         get(self.root.store().as_ref(), &self.root.log_key(&LogFile::commit_name(version))).await
+    }
+    async fn stream_commit(&self, version: Version) -> Result<Option<BoxStream<'_, Result<Bytes>>>> {
+        let body = open(self.root.store().as_ref(), &self.root.log_key(&LogFile::commit_name(version))).await?;
+        Ok(body.map(Body::into_stream))
     }
     async fn put_commit(&self, version: Version, body: Bytes) -> PutOutcome {
         if let Err(e) = self.root.check_writable().await {

@@ -1,11 +1,11 @@
-//! Reads of whole objects, checked for length. Kind: edge. Spec: STO.
+//! Reads of whole objects, at once or piece by piece, checked for length. Kind: edge. Spec: STO.
 //!
 //! Invariant: whoever asks for n bytes gets n bytes or an error; a store that ends early is asked again, a bounded number of times.
 
 use super::failure;
 use crate::error::{Code, Error, Result};
 use bytes::{Bytes, BytesMut};
-use futures::stream::{BoxStream, StreamExt};
+use futures::stream::{self, BoxStream, StreamExt};
 use object_store::path::Path;
 use object_store::{GetOptions, GetRange, ObjectStore};
 use std::ops::Range;
@@ -22,83 +22,105 @@ pub(crate) async fn get(store: &dyn ObjectStore, key: &Path) -> Result<Option<By
 
 /// The same of an object that has at most so many bytes, else `LB-LIMIT`.
 pub(crate) async fn get_at_most(store: &dyn ObjectStore, key: &Path, bytes_max: u64) -> Result<Option<Bytes>> {
-    let first = match store.get_opts(key, GetOptions::default()).await {
+    let Some(mut body) = open(store, key).await? else { return Ok(None) };
+    let size = body.left();
+    if size > bytes_max {
+        return Err(Error::new(Code::LIMIT, format!("an object of {size} bytes is not read: at most {bytes_max} are")).with("path", key));
+    }
+    let Some(first) = body.next().await? else { return Ok(Some(Bytes::new())) };
+    // Whole at once, as most are: nothing is copied.
+    if body.left() == 0 {
+        return Ok(Some(first));
+    }
+    let mut bytes = BytesMut::with_capacity(usize::try_from(size).unwrap_or(usize::MAX).min(RESERVED_MAX).max(first.len()));
+    bytes.extend_from_slice(&first);
+    while let Some(chunk) = body.next().await? {
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(Some(bytes.freeze()))
+}
+
+/// An object that comes piece by piece; `None` when there is none. One request, more as for `get`.
+pub(crate) async fn open<'a>(store: &'a dyn ObjectStore, key: &Path) -> Result<Option<Body<'a>>> {
+    let found = match store.get_opts(key, GetOptions::default()).await {
         Ok(found) => found,
         Err(object_store::Error::NotFound { .. }) => return Ok(None),
         Err(e) => return Err(failure(e, "reading", key.as_ref())),
     };
-    let (size, etag) = (first.meta.size, first.meta.e_tag.clone());
-    if size > bytes_max {
-        return Err(Error::new(Code::LIMIT, format!("an object of {size} bytes is not read: at most {bytes_max} are")).with("path", key));
-    }
-    let head = collect(first.into_stream(), size).await;
-    complete(store, key, 0..size, head, etag).await.map(Some)
+    let (rest, etag) = (0..found.meta.size, found.meta.e_tag.clone());
+    Ok(Some(Body { store, key: key.clone(), rest, etag, answer: Some(found.into_stream()), ended: None, tries: 0 }))
 }
 
-/// What came of an answer, and what ended it early.
-struct Came {
-    bytes: BytesMut,
+/// What is still to come of an object.
+pub(crate) struct Body<'a> {
+    store: &'a dyn ObjectStore,
+    key: Path,
+    rest: Range<u64>,
+    /// With it, a changed object is an error and not a mixture.
+    etag: Option<String>,
+    answer: Option<BoxStream<'static, object_store::Result<Bytes>>>,
+    /// What ended the last answer early.
     ended: Option<object_store::Error>,
+    tries: usize,
 }
 
-/// Asks for what is missing of `range` after what came. With an ETag, a changed object is an error and not a mixture.
-async fn complete(store: &dyn ObjectStore, key: &Path, range: Range<u64>, came: Came, mut etag: Option<String>) -> Result<Bytes> {
-    let wanted = range.end - range.start;
-    let (mut have, mut ended) = (came.bytes, came.ended);
-    let mut tries = 0;
-    while (have.len() as u64) < wanted {
-        if tries == TRIES {
-            return Err(match ended {
+impl<'a> Body<'a> {
+    /// Bytes that are still to come.
+    pub fn left(&self) -> u64 {
+        self.rest.end - self.rest.start
+    }
+    /// The next bytes; `None` behind the last. An answer that ends early is asked for again from where it ended.
+    pub async fn next(&mut self) -> Result<Option<Bytes>> {
+        while self.left() > 0 {
+            let Some(answer) = &mut self.answer else {
+                self.ask_again().await?;
+                continue;
+            };
+            match answer.next().await {
+                Some(Ok(mut chunk)) if !chunk.is_empty() => {
+                    chunk.truncate(usize::try_from(self.left()).unwrap_or(usize::MAX));
+                    self.rest.start += chunk.len() as u64;
+                    return Ok(Some(chunk));
+                }
+                Some(Ok(_)) => {}
+                Some(Err(e)) => (self.answer, self.ended) = (None, Some(e)),
+                None => (self.answer, self.ended) = (None, None),
+            }
+        }
+        Ok(None)
+    }
+    async fn ask_again(&mut self) -> Result<()> {
+        let key = &self.key;
+        if self.tries == TRIES {
+            return Err(match self.ended.take() {
                 Some(e) => failure(e, "reading", key.as_ref()),
-                None => Error::new(Code::STORE, format!("the store ended {} bytes early, {TRIES} times", wanted - have.len() as u64))
+                None => Error::new(Code::STORE, format!("the store ended {} bytes early, {TRIES} times", self.left()))
                     .with("path", key)
                     .help("the file is shorter than the table says, or the store cuts answers; compare the file's size with the log"),
             });
         }
-        tries += 1;
-        let rest = range.start + have.len() as u64..range.end;
-        let options = GetOptions { range: Some(GetRange::Bounded(rest.clone())), if_match: etag.clone(), ..GetOptions::default() };
-        let answer = match store.get_opts(key, options).await {
-            Ok(answer) => answer,
-            Err(e) => return Err(failure(e, "reading", key.as_ref())),
-        };
-        if answer.range.start != rest.start {
+        self.tries += 1;
+        let range = Some(GetRange::Bounded(self.rest.clone()));
+        let options = GetOptions { range, if_match: self.etag.clone(), ..GetOptions::default() };
+        let answer = self.store.get_opts(key, options).await.map_err(|e| failure(e, "reading", key.as_ref()))?;
+        if answer.range.start != self.rest.start {
             return Err(Error::new(Code::STORE, "the store answered another range than was asked for").with("path", key));
         }
-        if answer.range.end < rest.end && answer.meta.size < range.end {
+        if answer.range.end < self.rest.end && answer.meta.size < self.rest.end {
             return Err(Error::new(
                 Code::STORE,
-                format!("the object has {} bytes now, byte {} was asked for", answer.meta.size, range.end),
+                format!("the object has {} bytes now, byte {} was asked for", answer.meta.size, self.rest.end),
             )
             .with("path", key));
         }
-        etag = etag.or_else(|| answer.meta.e_tag.clone());
-        let more = collect(answer.into_stream(), rest.end - rest.start).await;
-        have.extend_from_slice(&more.bytes);
-        ended = more.ended;
+        self.etag = self.etag.take().or_else(|| answer.meta.e_tag.clone());
+        self.answer = Some(answer.into_stream());
+        Ok(())
     }
-    Ok(have.freeze())
-}
-
-/// What arrives of at most `limit` bytes; an answer that breaks off is kept as far as it came.
-async fn collect(mut body: BoxStream<'static, object_store::Result<Bytes>>, limit: u64) -> Came {
-    let mut bytes = BytesMut::new();
-    while (bytes.len() as u64) < limit {
-        match body.next().await {
-            None => break,
-            Some(Err(e)) => return Came { bytes, ended: Some(e) },
-            // Whole at once, as most are: nothing is copied.
-            Some(Ok(chunk)) if bytes.is_empty() && chunk.len() as u64 == limit => return Came { bytes: chunk.into(), ended: None },
-            Some(Ok(chunk)) => {
-                if bytes.is_empty() {
-                    bytes.reserve(usize::try_from(limit).unwrap_or(usize::MAX).min(RESERVED_MAX).max(chunk.len()));
-                }
-                let room = usize::try_from(limit - bytes.len() as u64).unwrap_or(usize::MAX);
-                bytes.extend_from_slice(&chunk[..chunk.len().min(room)]);
-            }
-        }
+    /// The pieces as a stream.
+    pub fn into_stream(self) -> BoxStream<'a, Result<Bytes>> {
+        stream::try_unfold(self, |mut body| async move { Ok(body.next().await?.map(|chunk| (chunk, body))) }).boxed()
     }
-    Came { bytes, ended: None }
 }
 
 #[cfg(test)]

@@ -25,10 +25,12 @@ use object_store::{
     PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, Result,
 };
 use publish::Publisher;
+use rustix::buffer::spare_capacity;
+use rustix::io::{Errno, pread};
 use std::fs::{File, Metadata};
 use std::io;
 use std::ops::Range;
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
@@ -159,8 +161,16 @@ impl std::error::Error for Located {
 /// Reads exactly `range`; a file that ends early is an error.
 fn read_at(file: &File, range: &Range<u64>, key: &Path) -> Result<Bytes> {
     let length = usize::try_from(range.end - range.start).map_err(|_| io_error(io::Error::from(io::ErrorKind::OutOfMemory), key))?;
-    let mut buffer = vec![0; length];
-    file.read_exact_at(&mut buffer, range.start).map_err(|e| io_error(e, key))?;
+    let mut buffer = Vec::with_capacity(length);
+    while buffer.len() < length {
+        let at = range.start + buffer.len() as u64;
+        match pread(file, spare_capacity(&mut buffer), at) {
+            Ok(0) => return Err(io_error(io::Error::from(io::ErrorKind::UnexpectedEof), key)),
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(e) => return Err(io_error(e.into(), key)),
+        }
+    }
+    buffer.truncate(length);
     Ok(buffer.into())
 }
 

@@ -157,6 +157,9 @@ impl LogStore for StoppableLog {
     async fn read_commit(&self, version: Version) -> lakebed::Result<Option<Bytes>> {
         self.log.read_commit(version).await
     }
+    async fn stream_commit(&self, version: Version) -> lakebed::Result<Option<BoxStream<'_, lakebed::Result<Bytes>>>> {
+        self.log.stream_commit(version).await
+    }
     async fn publish(&self, version: Version) -> lakebed::Result<()> {
         self.log.publish(version).await
     }

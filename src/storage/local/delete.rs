@@ -8,8 +8,9 @@ use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 use object_store::Result;
 use object_store::path::Path;
-use std::ffi::OsStr;
-use std::path::PathBuf;
+use rustix::fs::{AtFlags, unlinkat};
+use std::fs::File;
+use std::path::{Path as FilePath, PathBuf};
 
 /// How many files one blocking call deletes.
 const BATCH: usize = 256;
@@ -30,29 +31,34 @@ pub(super) fn delete_all(store: LocalStore, keys: BoxStream<'static, Result<Path
 impl Disk {
     fn delete_batch(&self, keys: Vec<Result<Path>>) -> Vec<Result<Path>> {
         let root = std::fs::canonicalize(&self.root);
-        // Keys of one folder mostly come one after another.
-        let mut known: Option<PathBuf> = None;
+        // Keys of one folder mostly come one after another; names in an open folder are found without walking to it.
+        let mut known: Option<(PathBuf, File)> = None;
         let mut delete = |key: Path| -> Result<Path> {
             let file = self.file_of(&key);
             let folder = file.parent().unwrap_or(&self.root).to_owned();
-            if known.as_ref() != Some(&folder) {
-                let root = root.as_ref().map_err(|e| io_error(std::io::Error::from(e.kind()), &key))?;
-                let found = std::fs::canonicalize(&folder).map_err(|e| io_error(e, &key))?;
-                let own = folder.strip_prefix(&self.root).map(|below| root.join(below));
-                if own.as_ref() != Ok(&found) {
-                    self.inside(found, &key)?;
-                    return Err(linked(&key));
-                }
-                known = Some(folder.clone());
-            }
-            std::fs::remove_file(&file).map_err(|e| io_error(e, &key))?;
+            let own = match &known {
+                Some((path, own)) if *path == folder => own,
+                _ => &known.insert((folder.clone(), self.own_folder(root.as_deref(), &folder, &key)?)).1,
+            };
+            let name = file.file_name().unwrap_or_default();
+            unlinkat(own, name, AtFlags::empty()).map_err(|e| io_error(e.into(), &key))?;
             // Hadoop keeps a checksum beside each local file.
-            if let Some(name) = file.file_name().and_then(OsStr::to_str) {
-                let _ = std::fs::remove_file(folder.join(format!(".{name}.crc")));
+            if let Some(name) = name.to_str() {
+                let _ = unlinkat(own, format!(".{name}.crc"), AtFlags::empty());
             }
             Ok(key)
         };
         keys.into_iter().map(|key| key.and_then(&mut delete)).collect()
+    }
+    /// Opens the folder of `key`, which must be reached under its own name.
+    fn own_folder(&self, root: Result<&FilePath, &std::io::Error>, folder: &FilePath, key: &Path) -> Result<File> {
+        let root = root.map_err(|e| io_error(std::io::Error::from(e.kind()), key))?;
+        let found = std::fs::canonicalize(folder).map_err(|e| io_error(e, key))?;
+        if folder.strip_prefix(&self.root).map(|below| root.join(below)).as_ref() != Ok(&found) {
+            self.inside(found, key)?;
+            return Err(linked(key));
+        }
+        File::open(found).map_err(|e| io_error(e, key))
     }
 }
 
