@@ -5,6 +5,7 @@
 //! NaN equals NaN and stands above all, and -0.0 equals 0.0.
 
 use super::bind;
+use super::guard::Guarded;
 use super::kernels;
 use super::node::{Arithmetic, Comparison, Expr, Node};
 use super::total::{cast_is_total, function_is_total};
@@ -338,13 +339,11 @@ fn physical(node: &Node, inputs: &Inputs) -> Result<Physical> {
 fn guarded(terms: &[Node], op: Operator, empty: bool, inputs: &Inputs) -> Result<Physical> {
     let terms = terms.iter().map(|term| physical(term, inputs)).collect::<Result<Vec<_>>>()?;
     let (failing, sure): (Vec<Physical>, Vec<Physical>) = terms.into_iter().partition(|term| may_fail(term, &inputs.schema));
+    if failing.is_empty() {
+        return Ok(balanced(&sure, op, empty));
+    }
     let sure = (!sure.is_empty()).then(|| balanced(&sure, op, empty));
-    let steps: Vec<Physical> = sure.into_iter().chain(failing).collect();
-    let all = balanced(&steps, op, empty);
-    let Some((_, guards)) = steps.split_last().filter(|(_, guards)| !guards.is_empty()) else { return Ok(all) };
-    let decided = |step: &Physical| -> Physical { Arc::new(BinaryExpr::new(Arc::clone(step), Operator::IsNotDistinctFrom, truth(!empty))) };
-    let branches = guards.iter().map(|guard| (decided(guard), truth(!empty))).collect();
-    Ok(Arc::new(CaseExpr::try_new(None, branches, Some(all)).map_err(failed)?))
+    Ok(Arc::new(Guarded::new(op, sure.into_iter().chain(failing).collect())))
 }
 
 /// Whether a row may have no value. What is not known to have one for every row may fail.
@@ -365,14 +364,10 @@ pub(crate) fn may_fail(value: &Physical, schema: &ArrowSchema) -> bool {
     fails || value.children().into_iter().any(|child| may_fail(child, schema))
 }
 
-fn truth(value: bool) -> Physical {
-    Arc::new(Literal::new(ScalarValue::Boolean(Some(value))))
-}
-
 /// A chain of one operator as a tree of the least height.
 fn balanced(terms: &[Physical], op: Operator, empty: bool) -> Physical {
     match terms {
-        [] => truth(empty),
+        [] => Arc::new(Literal::new(ScalarValue::Boolean(Some(empty)))),
         [one] => Arc::clone(one),
         many => {
             let (left, right) = many.split_at(many.len() / 2);

@@ -288,6 +288,15 @@ fn a_division_by_zero_has_no_value_and_try_divide_gives_null() {
     );
     assert_eq!(rows("small / 1 <> 10 AND 1 / (small - 10) < 0"), rows("small < 10"));
     assert!(bind("1 / (small - 10) < 0 AND small / 1 <> 10").evaluate(&batch()).is_err());
+    // NULL decides nothing and stays in the value.
+    assert_eq!(values("small = 10 OR 1 / (small - 10) < 0"), ["true", "true", "false", "null"]);
+    assert_eq!(values("flag AND 1 / (id - 2) < 0"), ["true", "false", "false", "null"]);
+    // Chains in chains cost no more than they are long.
+    let deep = (0..20).fold("small <> 10 AND 1 / (small - 10) < 0".to_owned(), |inner, n| {
+        let (op, guard) = if n % 2 == 0 { ("OR", "1 / id > 1") } else { ("AND", "1 / id < 2") };
+        format!("({inner}) {op} {guard}")
+    });
+    assert_eq!(rows(&deep), rows("small < 10"));
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod coerce;
 mod display;
 mod eval;
 mod functions;
+mod guard;
 mod implied;
 mod kernels;
 mod library;

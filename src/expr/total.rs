@@ -62,7 +62,6 @@ pub(crate) fn function_is_total(name: &str) -> bool {
         "struct",
         "text",
         "trim",
-        "try_divide",
         "upper",
     ];
     TOTAL.binary_search(&name).is_ok()

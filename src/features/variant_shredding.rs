@@ -1,4 +1,4 @@
-//! Variants stored partly in typed columns. Kind: pure. Spec: VAR.
+//! Variants stored partly in typed columns; those within arrays and maps stay whole, as Spark writes them. Kind: pure. Spec: VAR.
 
 use super::spec::{Active, FeatureSpec, Hooks, Scope, Support};
 use super::{TableFeature, TableState, WritePlan};

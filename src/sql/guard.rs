@@ -35,17 +35,22 @@ pub(super) fn guarded(plan: LogicalPlan) -> Planning<LogicalPlan> {
         let names = NamePreserver::new(&plan);
         let rewritten = plan.map_expressions(|expr| {
             let name = names.save(&expr);
-            Ok(within(expr, &schema)?.update_data(|expr| name.restore(expr)))
+            Ok(within(expr, &schema, DEEP)?.update_data(|expr| name.restore(expr)))
         })?;
         if rewritten.transformed { rewritten.map_data(LogicalPlan::recompute_schema) } else { Ok(rewritten) }
     })?;
     Ok(rewritten.data)
 }
 
-fn within(expr: Expr, schema: &DFSchema) -> Planning<Transformed<Expr>> {
+/// How many chains deep in each other are guarded: the terms that decide stand twice in a plan, so that each doubles what lies in it.
+const DEEP: usize = 5;
+
+fn within(expr: Expr, schema: &DFSchema, deep: usize) -> Planning<Transformed<Expr>> {
     expr.transform_down(|expr| match expr {
-        Expr::BinaryExpr(BinaryExpr { op: op @ (Operator::And | Operator::Or), .. }) if fails(&expr, schema) && !expr.is_volatile() => {
-            let terms = split_binary_owned(expr, op).into_iter().map(|term| within(term, schema).data());
+        Expr::BinaryExpr(BinaryExpr { op: op @ (Operator::And | Operator::Or), .. })
+            if deep > 0 && fails(&expr, schema) && !expr.is_volatile() =>
+        {
+            let terms = split_binary_owned(expr, op).into_iter().map(|term| within(term, schema, deep - 1).data());
             Ok(Transformed::new(chain(terms.collect::<Planning<_>>()?, op, schema), true, TreeNodeRecursion::Jump))
         }
         Expr::AggregateFunction(AggregateFunction { func, mut params }) if params.args.iter().any(|arg| fails(arg, schema)) => {
