@@ -1,6 +1,6 @@
 //! Taking a feature off a table: what must go first, and the protocol that is left. Kind: pure. Spec: DRF.
 
-use super::properties::{feature_to_add, find};
+use super::properties::{feature_named, find};
 use super::spec::Scope;
 use super::versions::protocol_without;
 use super::{ALL, FeatureSpec, TableFeature, TableState};
@@ -62,7 +62,7 @@ impl Dropping {
     /// The feature of this name, in any case. `LB-INPUT` when it is not there, `LB-FEATURE-WRITE` when it is
     /// unknown or cannot be dropped.
     pub(crate) fn of(state: &TableState, name: &str) -> Result<Dropping> {
-        let feature = feature_to_add(name)?;
+        let feature = feature_named(name)?;
         let refused = |what: &str| Error::new(Code::FEATURE_WRITE, what).with("features", feature.spec().name);
         if !state.is_supported(feature) {
             return Err(

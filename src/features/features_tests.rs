@@ -1,4 +1,5 @@
 use super::*;
+use crate::error::Code;
 
 // spec: FEA-3
 #[test]
@@ -28,7 +29,7 @@ fn the_conformance_page_is_what_the_registry_says() {
     let mut text = String::from(
         "# Table features\n\nWritten from `src/features` by a test (`LAKEBED_BLESS=1 cargo test --lib features::tests`); do not edit.\n\n\
          R: readers must understand it, W: writers must. A feature that is only recognised stops writes while it is active, and reads\n\
-         when readers must understand it. Enable: what switches it on. Drop: whether `DROP FEATURE` takes it off. Spark: the tests in\n\
+         when readers must understand it; it is added to no table. Enable: what switches it on. Drop: whether `DROP FEATURE` takes it off. Spark: the tests in\n\
          `tests/it/servers/matrix.rs` make tables with it, by Spark and by lakebed, and let the other one change them.\n\n\
          | feature (other names) | who | implied by | read | write | enable | drop | Spark |\n|---|---|---|---|---|---|---|---|\n",
     );
@@ -91,4 +92,21 @@ fn the_properties_page_is_what_the_list_says() {
         );
     }
     page("properties.md", &text);
+}
+
+// spec: FEA-15
+#[test]
+fn a_feature_that_is_only_recognised_is_added_to_no_table() {
+    let recognised: Vec<_> = ALL.iter().filter(|spec| spec.support == spec::Support::Recognised).collect();
+    assert!(!recognised.is_empty());
+    for name in recognised.iter().flat_map(|spec| std::iter::once(&spec.name).chain(spec.aliases)) {
+        let key = format!("delta.feature.{name}");
+        let asked = properties::request(&[(key, "supported".to_owned())].into_iter().collect());
+        for refused in [feature_to_add(&name.to_uppercase()).expect_err(name), asked.expect_err(name)] {
+            assert_eq!(refused.code(), Code::FEATURE_WRITE, "{name}");
+            let named = TableFeature::named(name).expect("a feature").spec().name;
+            assert!(refused.context().iter().any(|(key, value)| *key == "features" && value == named), "{refused}");
+            assert!(refused.next_step().is_some());
+        }
+    }
 }

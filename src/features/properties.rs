@@ -3,6 +3,7 @@
 //! The list is closed: a `delta.` key that is not in it is a mistake of whoever sets it, and is kept when it is found in a table.
 
 use super::TableFeature;
+use super::spec::Support;
 use super::versions::AskedVersions;
 use crate::error::{Code, Error, Result};
 use crate::log::StringMap;
@@ -261,9 +262,23 @@ fn has_prefix(key: &str, prefix: &str) -> bool {
     key.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
 }
 
-/// The feature that a user wants to add, by its name in any case. `LB-FEATURE-WRITE` when this build does not know it.
-pub(crate) fn feature_to_add(name: &str) -> Result<TableFeature> {
+/// The feature of this name, in any case. `LB-FEATURE-WRITE` when this build does not know it.
+pub(super) fn feature_named(name: &str) -> Result<TableFeature> {
     TableFeature::named_in_any_case(name).ok_or_else(|| unknown_feature(name))
+}
+
+/// The feature that a user wants to add, by its name in any case. `LB-FEATURE-WRITE` when this build does not carry it out.
+pub(crate) fn feature_to_add(name: &str) -> Result<TableFeature> {
+    let feature = feature_named(name)?;
+    match feature.spec().support {
+        Support::Full => Ok(feature),
+        Support::Recognised => {
+            let what = "this build recognises the table feature that is asked for, and does not carry it out: nothing was changed";
+            Err(Error::new(Code::FEATURE_WRITE, what)
+                .with("features", feature.spec().name)
+                .help("add it with an engine that does; every writer that does not know it is shut out for good"))
+        }
+    }
 }
 
 fn unknown_feature(name: &str) -> Error {

@@ -1,6 +1,6 @@
 //! Records of features that this build recognises but does not carry out yet. Kind: shape. Spec: FEA.
 //!
-//! A table that supports one of these for writers only is read; it is written while the feature is not active. A record moves into a
+//! A table that supports one of these for writers only is read; it is written while the feature is not active. None is ever added to a table. A record moves into a
 //! file of its own when its rules are built.
 
 use super::TableFeature;
