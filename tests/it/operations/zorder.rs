@@ -283,3 +283,33 @@ async fn a_plan_tells_what_skipping_gains() {
     assert_eq!(gains.iter().map(|g| g.column.as_str()).collect::<Vec<_>>(), ["a", "b"]);
     assert!(gains.iter().all(|g| g.before > 19.0 && g.after < 15.0 && g.after >= 1.0), "{gains:?}");
 }
+
+// spec: ZOR-12
+#[tokio::test]
+async fn a_plan_that_makes_more_files_says_how_many_of_them_are_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let table = Table::at(folder.path().to_str().unwrap()).env(Env::system().with_threads(2)).open().unwrap();
+    let mut random = Random::new(5);
+    for _ in 0..8 {
+        append(&table, vec![three_columns(&mut random, 2_000, 1_000_000)]).run().await.unwrap();
+    }
+    let optimize = || table.optimize().zorder_by(["a", "b", "c"]).target_size(4_000);
+    let plan = optimize().plan().await.unwrap();
+    let gains = optimize().gains(&plan).await.unwrap();
+    let made = plan.summary().amount("add").count;
+    assert!(made > 30, "{made}");
+    for gain in &gains {
+        assert_eq!((gain.files_before, gain.files_after), (8, made));
+        assert!(gain.before > 7.5 && gain.after > gain.before, "more files are read: {gain:?}");
+        assert!(gain.share_before > 0.95 && gain.share_after < 0.5, "and fewer of all: {gain:?}");
+    }
+    optimize().run().await.unwrap();
+    for gain in &gains {
+        let mut read = 0;
+        for from in (0..1_000_000).step_by(50_000) {
+            read += files_that_hold(&table, &format!("{0} BETWEEN {from} AND {1}", gain.column, from + 10_000)).await;
+        }
+        let read = read as f64 / 20.0;
+        assert!((gain.after - read).abs() < 0.4 * read, "{read} files are read: {gain:?}");
+    }
+}
