@@ -127,15 +127,16 @@ impl SeenFiles {
     }
     /// Whether the key has been seen.
     pub fn contains(&self, key: FileKey<'_>) -> bool {
+        self.place(key).is_some()
+    }
+    /// As how many-th the key was seen first, from 0.
+    pub fn place(&self, key: FileKey<'_>) -> Option<usize> {
         let path = self.form.normalise(key.path);
-        match key.vector {
-            None => self.find(&path, b"").is_ok(),
-            Some(v) => {
-                let mut id = Vec::new();
-                write_unique_id(v, &mut id);
-                self.find(&path, &id).is_ok()
-            }
+        let mut id = Vec::new();
+        if let Some(v) = key.vector {
+            write_unique_id(v, &mut id);
         }
+        self.find(&path, &id).ok().map(|slot| self.slots[slot] as usize - 1)
     }
     /// Remembers a key; false when it was there.
     pub fn insert(&mut self, key: FileKey<'_>) -> bool {

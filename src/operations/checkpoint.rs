@@ -19,15 +19,14 @@ impl Table {
 
 impl Checkpoint {
     /// Writes it, then the checksum of the version and `_last_checkpoint`. Nothing is committed; the report's metrics name the
-    /// version (`version`), whether it was written now (`written`), what it holds (`numFiles`, `numRemovedFiles`, `sizeInBytes`), and
-    /// what of it is new (`sizeInBytesWritten`, `numSidecarsReused`). `LB-CKPT` when what was encoded does not verify: then nothing was published.
+    /// version (`version`), what it holds (`numFiles`, `numRemovedFiles`, `sizeInBytes`), and
+    /// what of it is new (`sizeInBytesWritten`, `numSidecarsReused`); its details, whether it was written now (`written`). `LB-CKPT` when what was encoded does not verify: then nothing was published.
     pub async fn run(self) -> Result<Report> {
         let started = self.table.env().now();
         let snapshot = self.table.snapshot().await?;
         let written = snapshot.write_checkpoint().await?;
         let metrics = [
             ("version", Value::from(written.version.0)),
-            ("written", Value::from(written.ours)),
             ("numFiles", Value::from(written.files)),
             ("numRemovedFiles", Value::from(written.removed)),
             ("sizeInBytes", Value::from(written.bytes)),
@@ -36,6 +35,7 @@ impl Checkpoint {
         ];
         Ok(Report {
             attempts: 1,
+            details: Map::from_iter([("written".to_owned(), written.ours.into())]),
             metrics: metrics.into_iter().map(|(key, value)| (key.to_owned(), value)).collect::<Map<_, _>>(),
             warnings: snapshot.warnings().iter().cloned().chain(written.warnings).collect(),
             ..Report::nothing("CHECKPOINT", self.table.env(), started)

@@ -63,7 +63,7 @@ impl LogCompaction {
         self.write(&snapshot, if now.from == plan.from { plan } else { now }, encoded, started).await
     }
     /// Writes `x.y.compacted.json` for the commits from the first after the checkpoint to the newest, and the checksum of the newest
-    /// when it is known. The report's metrics name both versions and say whether a file was written (`written`) and what it holds; nothing is
+    /// when it is known. The report's metrics name both versions and say what the file holds, its details whether it was written now (`written`); nothing is
     /// written for less than two commits, or when there is such a file.
     ///
     /// Memory: the decoded commits and their compaction. Requests besides loading the table: one PUT, and one for the checksum.
@@ -102,13 +102,13 @@ impl LogCompaction {
         let LogCompactionPlan { summary, from, to } = plan;
         let mut warnings = snapshot.warnings().to_vec();
         let mut actual = Plan::new(OPERATION, Some(to));
-        let mut metrics = Map::from_iter([("written".to_owned(), Value::from(false))]);
+        let (mut metrics, mut is_written) = (Map::new(), false);
         if let Some((body, actions)) = encoded {
             // Only commits that everybody sees may be replaced.
             self.table.log().publish(to).await?;
             let (name, bytes) = (compaction_name(from, to), body.len() as u64);
-            let written = publish(&self.table, &name, body).await?;
-            if written {
+            is_written = publish(&self.table, &name, body).await?;
+            if is_written {
                 actual.act("compaction", bytes);
                 actual.item(&format!("_delta_log/{name}"), bytes, REASON);
                 if let Err(e) = write_checksum(snapshot).await {
@@ -117,7 +117,6 @@ impl LogCompaction {
             }
             let count = |of: fn(&Action) -> bool| Value::from(actions.iter().filter(|a| of(a)).count());
             let facts = [
-                ("written", Value::from(written)),
                 ("fromVersion", Value::from(from.0)),
                 ("toVersion", Value::from(to.0)),
                 ("numFiles", count(|a| matches!(a, Action::Add(_)))),
@@ -129,6 +128,7 @@ impl LogCompaction {
         Ok(Report {
             attempts: 1,
             metrics,
+            details: Map::from_iter([("written".to_owned(), is_written.into())]),
             warnings,
             planned: Some(summary),
             actual: Some(actual.metered(self.meter.spent())),

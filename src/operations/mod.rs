@@ -76,6 +76,9 @@ pub struct Report {
     pub duration_ms: u64,
     /// Spark's `operationMetrics` keys, values as numbers.
     pub metrics: Map<String, Value>,
+    /// What only this operation tells: what a vacuum `kept`, by reason, whether a checkpoint or compaction was `written` now, to which folder of the
+    /// `quarantine` a repair moved files.
+    pub details: Map<String, Value>,
     /// What went wrong without undoing the commit.
     pub warnings: Vec<String>,
     /// What a maintenance operation meant to do.
@@ -102,6 +105,7 @@ impl Report {
             attempts: 0,
             duration_ms: since(env, started),
             metrics: Map::new(),
+            details: Map::new(),
             warnings: Vec::new(),
             planned: None,
             actual: None,

@@ -4,6 +4,7 @@
 
 use crate::log::Version;
 use crate::storage::{Requests, Spent};
+use crate::transaction::OperationInfo;
 use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -76,6 +77,22 @@ impl Plan {
         (self.requests, self.bytes_read, self.bytes_written) = (requests, bytes_read, bytes_written);
         self
     }
+}
+
+/// Bytes of the `commitInfo` of an operation, about.
+pub(super) fn info_bytes(info: &OperationInfo) -> u64 {
+    // Times, versions, identities and the names of all keys.
+    const REST: u64 = 300;
+    // Values become text.
+    let values = 2 * (info.parameters.len() + info.metrics.len()) as u64;
+    REST + values + action_bytes(&info.parameters) + action_bytes(&info.metrics)
+}
+
+/// Bytes of an action in a commit.
+pub(super) fn action_bytes<T: Serialize>(action: &T) -> u64 {
+    // The kind, its braces and the end of the line.
+    const AROUND: u64 = 12;
+    serde_json::to_string(action).map_or(0, |text| text.len() as u64 + AROUND)
 }
 
 #[cfg(test)]

@@ -14,9 +14,10 @@ use std::collections::BTreeMap;
 const NAMED_MAX: usize = 5;
 
 /// What a version needs of the store: each data file with its size, each vector file once.
-pub(super) fn needed(adds: &[Add]) -> BTreeMap<String, Option<u64>> {
-    let data = adds.iter().map(|add| (add.path.clone(), u64::try_from(add.size).ok()));
-    let vectors = adds.iter().filter_map(|add| vector::file_name(add.deletion_vector.as_ref()?));
+pub(super) fn needed<'a>(adds: impl IntoIterator<Item = &'a Add, IntoIter: Clone>) -> BTreeMap<String, Option<u64>> {
+    let adds = adds.into_iter();
+    let data = adds.clone().map(|add| (add.path.clone(), u64::try_from(add.size).ok()));
+    let vectors = adds.filter_map(|add| vector::file_name(add.deletion_vector.as_ref()?));
     data.chain(vectors.map(|path| (path, None))).collect()
 }
 

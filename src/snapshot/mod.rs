@@ -13,7 +13,7 @@ mod stand_in;
 mod stats;
 
 pub(crate) use cleanup::{ExpiredLog, StoreClock};
-pub(crate) use difference::FileKeys;
+pub(crate) use difference::{FileKeys, Known};
 pub use files::{FileBatch, FileQuery};
 pub use history::HistoryEntry;
 pub(crate) use history::{adjusted, own_time, read_commit_info, version_at};

@@ -1,7 +1,7 @@
 //! Mends what can be mended without a guess: by commits, and by moving files to the quarantine. Kind: edge. Spec: DOC.
 //!
 //! Invariant: nothing is deleted, nothing is written over, no commit is changed; what a repair did is undone by `Doctor::undo` and, for
-//! its commit, by restoring the version before it.
+//! its commit, by restoring the version before it, as far as the files are there.
 
 use super::finding::{Finding, Mend};
 use super::layout::in_log;
@@ -13,11 +13,12 @@ use crate::features::TableState;
 use crate::log::hint::LAST_CHECKPOINT;
 use crate::log::{Add, Version};
 use crate::operations::overwrite::remove_of;
+use crate::operations::plan::{action_bytes, info_bytes};
 use crate::operations::vacuum::UNNAMED_LEAST_MS;
 use crate::operations::vacuum::clock::store_now;
 use crate::operations::{Plan, Report, refused};
 use crate::snapshot::{FileQuery, Snapshot};
-use crate::storage::failure;
+use crate::storage::{Meter, Requests, Spent, failure};
 use crate::table::Table;
 use crate::transaction::{CommitOutcome, Committed, OperationInfo, ReadScope};
 use futures::TryStreamExt;
@@ -52,7 +53,9 @@ enum Change {
 }
 
 impl RepairPlan {
-    /// What it does, counted.
+    /// What it does, counted. Requests and bytes are those of carrying it out, which begins by loading the table again; they are exact unless
+    /// files of the log move that this load reads. What a checkpoint takes that is due after the commit is left out; the bytes of the commit are
+    /// about right.
     pub fn summary(&self) -> &Plan {
         &self.summary
     }
@@ -88,7 +91,7 @@ impl Doctor {
             }
         }
         plan.let_hint_go(&looking.table).await?;
-        plan.price();
+        plan.price(&looking.table, snapshot.as_ref(), &meter).await?;
         tracing::debug!(requests = ?meter.spent().requests, findings = found.len(), "a repair was planned");
         Ok(plan)
     }
@@ -115,9 +118,9 @@ impl Doctor {
         for path in log {
             quarantine::put(&table, &folder, path, &mut actual).await?;
         }
-        let committed = match plan.files.is_empty() && plan.row_mark.is_none() {
-            true => None,
-            false => Some(commit(&table, &plan, &mut actual).await?),
+        let committed = match plan.commits() {
+            false => None,
+            true => Some(commit(&table, &plan, &folder, &mut actual).await?),
         };
         for path in data {
             quarantine::put(&table, &folder, path, &mut actual).await?;
@@ -125,15 +128,14 @@ impl Doctor {
         let mut metrics: Map<String, Value> =
             actual.actions.iter().map(|(kind, amount)| (format!("num_{kind}"), amount.count.into())).collect();
         metrics.insert("findingsLeft".to_owned(), plan.left.into());
-        if actual.actions.contains_key("quarantine") {
-            metrics.insert("quarantine".to_owned(), folder.into());
-        }
+        let quarantine = actual.actions.contains_key("quarantine").then(|| ("quarantine".to_owned(), folder.into()));
         let (version, attempts, warnings) =
             committed.map_or((None, 0, Vec::new()), |done| (Some(done.version), done.attempts, done.warnings));
         Ok(Report {
             version,
             attempts,
             metrics,
+            details: quarantine.into_iter().collect(),
             warnings,
             planned: Some(plan.summary),
             actual: Some(actual.metered(meter.spent())),
@@ -148,7 +150,8 @@ impl Doctor {
     }
 
     /// Moves everything of one quarantine folder back to where it was. What is there again meanwhile is left, and the report's warnings
-    /// say so. The commit of a repair is undone by restoring the version before it. `LB-INPUT` when there is no such folder.
+    /// say so. The commit of a repair is undone by restoring the version before it: `LB-FILE` while files are missing that
+    /// it took out of the table; the highest row id on record never goes back. `LB-INPUT` when there is no such folder.
     pub async fn undo(&self, folder: &str) -> Result<Report> {
         let env = self.table.env();
         let started = env.now();
@@ -187,9 +190,7 @@ impl RepairPlan {
                     Err(object_store::Error::NotFound { .. }) => return Ok(false),
                     Err(e) => return Err(failure(e, "looking at an object", object)),
                 };
-                self.moves.push(object.clone());
-                self.summary.act("quarantine", bytes);
-                self.summary.item(object, bytes, finding.code);
+                self.put_away(object.clone(), bytes, finding.code);
             }
             (Mend::RaiseRowMark(mark), Some(_)) => {
                 self.row_mark = self.row_mark.max(Some(*mark));
@@ -224,14 +225,24 @@ impl RepairPlan {
         }
         match table.root().store().head(&table.root().key(&hint)).await {
             Ok(meta) => {
-                self.summary.act("quarantine", meta.size);
-                self.summary.item(&hint, meta.size, "it may lead to a checkpoint that goes");
-                self.moves.push(hint);
+                self.put_away(hint, meta.size, "it may lead to a checkpoint that goes");
                 Ok(())
             }
             Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(e) => Err(failure(e, "looking at an object", &hint)),
         }
+    }
+    fn put_away(&mut self, path: String, bytes: u64, why: &str) {
+        self.summary.act("quarantine", bytes);
+        self.summary.item(&path, bytes, why);
+        // As `quarantine::put` does it: what lies in the log is read and written, the rest is copied.
+        let in_log = path.starts_with("_delta_log/");
+        let (read, copied) = (u64::from(in_log), u64::from(!in_log));
+        let more = Requests { head: 1, get: read, put: read, copy: copied, delete: 1, list: 0 };
+        self.summary.requests = self.summary.requests.with(more);
+        self.summary.bytes_read += read * bytes;
+        self.summary.bytes_written += read * bytes;
+        self.moves.push(path);
     }
     fn change(&mut self, path: String, change: Change, finding: &Finding) {
         // A file that goes needs nothing else.
@@ -242,11 +253,62 @@ impl RepairPlan {
         self.summary.item(&path, 0, finding.code);
         self.files.insert(path, change);
     }
-    fn price(&mut self) {
-        let moves = self.moves.len() as u64;
-        let requests = &mut self.summary.requests;
-        (requests.copy, requests.delete) = (moves, moves);
-        requests.put = u64::from(!self.files.is_empty() || self.row_mark.is_some());
+    /// Adds what loading the table and committing takes, and how large the files are that go.
+    async fn price(&mut self, table: &Table, examined: Option<&Arc<Snapshot>>, meter: &Meter) -> Result<()> {
+        if self.is_empty() {
+            return Ok(());
+        }
+        let spent = |before: Spent| meter.spent().since(before);
+        let before = meter.spent();
+        let newest = table.snapshot().await.ok();
+        let loaded = spent(before);
+        let mut ahead = loaded;
+        if let Some(snapshot) = newest.as_ref().or(examined).filter(|_| self.commits()) {
+            let before = meter.spent();
+            let changes = matching(snapshot, &self.files).await?;
+            ahead = ahead.with(loaded).with(spent(before));
+            ahead.requests.put += 1;
+            ahead.bytes_written +=
+                info_bytes(&self.told(&"0".repeat(28), &changes)) + changes.iter().map(|(add, ..)| action_bytes(add)).sum::<u64>();
+            for (add, _, change) in &changes {
+                let Ok(Place::Inside(path)) = place(table.root(), &add.path) else { continue };
+                if *change == Change::Drop {
+                    ahead.requests.head += 1;
+                    let bytes = add.size.unsigned_abs();
+                    self.summary.actions.entry("remove".to_owned()).or_default().bytes += bytes;
+                    self.summary.items.iter_mut().filter(|item| item.path == path).for_each(|item| item.bytes = bytes);
+                }
+            }
+        }
+        let summary = &mut self.summary;
+        summary.requests = summary.requests.with(ahead.requests);
+        summary.bytes_read += ahead.bytes_read;
+        summary.bytes_written += ahead.bytes_written;
+        Ok(())
+    }
+    fn commits(&self) -> bool {
+        !self.files.is_empty() || self.row_mark.is_some()
+    }
+    /// What the history says of it.
+    fn told(&self, folder: &str, changes: &[(Add, Option<i64>, Change)]) -> OperationInfo {
+        let quarantine = if self.moves.is_empty() { Value::Null } else { folder.into() };
+        let parameters = [("quarantine", quarantine), ("rowIdHighWaterMark", self.row_mark.map_or(Value::Null, Value::from))];
+        let count = |of: fn(&Change) -> bool| Value::from(changes.iter().filter(|(.., change)| of(change)).count());
+        let gone = changes.iter().filter(|(.., change)| *change == Change::Drop);
+        let metrics = [
+            ("numRemovedFiles", count(|change| *change == Change::Drop)),
+            ("numRemovedBytes", gone.map(|(add, ..)| add.size).sum::<i64>().into()),
+            ("numResizedFiles", count(|change| matches!(change, Change::Resize(_)))),
+            ("numRecountedFiles", count(|change| matches!(change, Change::Recount(_)))),
+            ("numQuarantinedFiles", self.moves.len().into()),
+        ];
+        let named = |(key, value): (&str, Value)| (key.to_owned(), value);
+        OperationInfo {
+            operation: OPERATION.to_owned(),
+            parameters: parameters.into_iter().map(named).collect(),
+            metrics: metrics.into_iter().map(named).collect(),
+            user_metadata: None,
+        }
     }
 }
 
@@ -344,11 +406,11 @@ async fn still_stands(table: &Table, version: Option<Version>) -> Result<()> {
 }
 
 /// One commit for everything that files and row ids need.
-async fn commit(table: &Table, plan: &RepairPlan, actual: &mut Plan) -> Result<Committed> {
+async fn commit(table: &Table, plan: &RepairPlan, folder: &str, actual: &mut Plan) -> Result<Committed> {
     let snapshot = table.snapshot().await?;
     let now = table.env().now().millis();
     let changes = matching(&snapshot, &plan.files).await?;
-    let mut transaction = snapshot.begin(OperationInfo { operation: OPERATION.to_owned(), ..OperationInfo::default() });
+    let mut transaction = snapshot.begin(plan.told(folder, &changes));
     transaction.read(ReadScope::Files(changes.iter().map(|(add, ..)| add.path.clone()).collect()));
     for (add, records, change) in changes {
         match change {

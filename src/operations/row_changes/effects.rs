@@ -5,7 +5,8 @@ use crate::data::vector::discard_vectors;
 use crate::data::write::discard_paths;
 use crate::env::Timestamp;
 use crate::error::{Code, Error, Result};
-use crate::log::{Add, Cdc, DomainMetadata, Metadata, Remove};
+use crate::log::{Add, Cdc, DomainMetadata, Metadata, Protocol, Remove};
+use crate::operations::plan::action_bytes;
 use crate::table::Table;
 use crate::transaction::{RowDelete, Transaction};
 use serde_json::{Map, Value};
@@ -120,6 +121,12 @@ impl RowEffects {
         for cdc in &self.cdcs {
             transaction.change_file(cdc.clone());
         }
+    }
+    /// Bytes of its actions in a commit, about: what depends on the version that it gets is left out.
+    pub(crate) fn commit_bytes(&self, metadata: Option<&Metadata>, protocol: Option<&Protocol>) -> u64 {
+        let files = self.removes.iter().map(action_bytes).chain(self.adds.iter().chain(&self.listed).map(action_bytes)).sum::<u64>();
+        let table = metadata.map_or(0, action_bytes) + protocol.map_or(0, action_bytes);
+        files + table + self.domains.iter().map(action_bytes).sum::<u64>()
     }
     /// Deletes the files that were written for it: no commit names them. What cannot be deleted is left to vacuum.
     pub(crate) async fn discard(&self, table: &Table) {

@@ -11,7 +11,7 @@ use super::{lite, references};
 use crate::env::Timestamp;
 use crate::error::{Code, Error, Result};
 use crate::log::Version;
-use crate::operations::plan::Plan;
+use crate::operations::plan::{Plan, info_bytes};
 use crate::operations::{Report, refused, since};
 use crate::snapshot::Snapshot;
 use crate::storage::{Meter, failure};
@@ -20,13 +20,13 @@ use crate::transaction::{CommitOutcome, Committed, OperationInfo, Transaction};
 use futures::FutureExt;
 use futures::stream::{self, StreamExt};
 use object_store::ObjectStoreExt;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
 /// How many objects are deleted before the table is looked at again.
-const ROUND: usize = 10_000;
+pub(super) const ROUND: usize = 10_000;
 /// How many deleted objects are looked for once more.
-const SAMPLES: usize = 16;
+pub(super) const SAMPLES: usize = 16;
 
 /// What deleting came to.
 #[derive(Default)]
@@ -41,7 +41,7 @@ struct Deleted {
 pub(super) async fn execute(table: &Table, meter: &Meter, planned: Option<Arc<Snapshot>>, mut plan: VacuumPlan) -> Result<Report> {
     let env = table.env().clone();
     plan.dead.sort_unstable_by(|a, b| a.path.cmp(&b.path));
-    let (started, before) = (env.now(), meter.spent());
+    let started = env.now();
     let mut report = Report::nothing("VACUUM", &env, started);
     report.warnings = plan.warnings.clone();
     let mut deleted = Deleted { done: Plan::new("VACUUM", plan.summary.read_version), ..Deleted::default() };
@@ -99,14 +99,21 @@ pub(super) async fn execute(table: &Table, meter: &Meter, planned: Option<Arc<Sn
         ("numDeletedFiles".to_owned(), deleted.files.into()),
         ("numVacuumedDirectories".to_owned(), plan.directories.into()),
     ]);
+    report.details.insert("kept".to_owned(), json!(plan.kept));
     report.duration_ms = since(&env, started);
-    report.actual = Some(deleted.done.metered(meter.spent().since(before)));
+    report.actual = Some(deleted.done.metered(meter.spent()));
     report.planned = Some(plan.summary);
     Ok(report)
 }
 
 fn bytes(dead: &[DeadFile]) -> u64 {
     dead.iter().map(|file| file.bytes).sum()
+}
+
+/// Bytes of both commits, about.
+pub(super) fn commit_bytes(plan: &VacuumPlan) -> [u64; 2] {
+    let deleted = Deleted { files: plan.dead.len() as u64, ..Deleted::default() };
+    [info_bytes(&start(plan)), info_bytes(&end(plan, &deleted))]
 }
 
 /// Spark's keys, values as Spark writes them.

@@ -83,7 +83,8 @@ pub(super) async fn removed(snapshot: &Arc<Snapshot>, before: i64, mut found: im
             }
         }
     }
-    Ok(Some(last))
+    // What was noted before needs no other note.
+    Ok((first <= last).then_some(last))
 }
 
 /// Up to which version removed files are gone. What does not parse is no information.

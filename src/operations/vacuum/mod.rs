@@ -17,7 +17,7 @@ mod running;
 pub use decide::Dead;
 pub use inventory::INVENTORY_COLUMNS;
 pub use plan::{DeadFile, VacuumPlan};
-pub(super) use running::check_no_vacuum;
+pub(super) use running::{check_no_vacuum, cost_of_check};
 
 use super::Report;
 use crate::env::Env;
@@ -121,7 +121,8 @@ impl Vacuum {
     /// within the retention. Memory: eight bytes a file of the log, and the paths of what goes, at most a quarter of the limit.
     pub async fn plan(self) -> Result<VacuumPlan> {
         // Boxed, so that whoever waits for it need not know what it holds.
-        Ok(Box::pin(plan::make(self)).await?.0)
+        let (table, meter) = self.table.metered();
+        Ok(Box::pin(plan::make(Vacuum { table, ..self }, &meter)).await?.0)
     }
     /// Plans and executes; a table that took a file back meanwhile is planned anew. What one plan cannot hold is left to the next run, with
     /// a warning.
@@ -130,7 +131,7 @@ impl Vacuum {
         let mut again = self.inventory.is_none().then(|| Vacuum { table: table.clone(), ..self.again() });
         let (mut vacuum, mut plans) = (Vacuum { table: table.clone(), ..self }, 1);
         loop {
-            let (plan, snapshot) = Box::pin(plan::make(vacuum)).await?;
+            let (plan, snapshot) = Box::pin(plan::make(vacuum, &meter)).await?;
             match Box::pin(execute::execute(&table, &meter, Some(snapshot), plan)).await {
                 Err(e) if e.code() == Code::VACUUM_UNSAFE && plans < PLANS_MAX && again.is_some() => plans += 1,
                 done => return done,

@@ -1,6 +1,7 @@
 //! Finding out what may go. Kind: edge. Spec: VAC.
 
 use super::decide::{Dead, Fate, Hidden, Kept, Rules, is_change_data, other_table};
+use super::execute::{ROUND, SAMPLES, commit_bytes};
 use super::known::{Known, Role};
 use super::listing::{self, Listed};
 use super::{Retention, Vacuum, VacuumMode, clock, inventory, lite, plan_bytes_max, references};
@@ -10,7 +11,7 @@ use crate::log::Version;
 use crate::operations::Report;
 use crate::operations::plan::{Amount, Plan};
 use crate::snapshot::{FileQuery, Snapshot};
-use crate::storage::{LIST_PAGE, Requests};
+use crate::storage::{Meter, Requests, Spent};
 use crate::table::Table;
 use futures::TryStreamExt;
 use serde::{Deserialize, Serialize};
@@ -26,7 +27,7 @@ pub struct DeadFile {
     pub why: Dead,
 }
 
-/// The objects that a vacuum deletes, and on what grounds. It can be kept, looked at and executed later, or in parts.
+/// The objects that a vacuum deletes, and on what grounds. It can be kept, looked at and executed later.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct VacuumPlan {
     pub(super) summary: Plan,
@@ -46,7 +47,8 @@ pub struct VacuumPlan {
 }
 
 impl VacuumPlan {
-    /// Counts, bytes and requests; the kinds begin with `delete`.
+    /// Counts, bytes and requests; the kinds begin with `delete`. The requests and bytes read of planning are among them, so they are those
+    /// of a whole `run` that nobody disturbs; what a checkpoint takes that is due after a commit is not. Bytes written are about right.
     pub fn summary(&self) -> &Plan {
         &self.summary
     }
@@ -75,6 +77,22 @@ impl VacuumPlan {
     pub async fn execute(self, table: &Table) -> Result<Report> {
         let (table, meter) = table.metered();
         Box::pin(super::execute::execute(&table, &meter, None, self)).await
+    }
+    /// What executing takes when nobody disturbs it.
+    fn ahead(&self) -> Spent {
+        let (dead, notes) = (self.dead.len() as u64, u64::from(self.covers.is_some()));
+        let mut spent = Spent::default();
+        // How far the last one came, and how far this one does.
+        (spent.requests.get, spent.requests.put) = (notes, notes);
+        if dead > 0 {
+            let rounds = dead.div_ceil(ROUND as u64);
+            let looks = dead.div_ceil(dead.div_ceil(SAMPLES as u64));
+            // The newest version is asked before START, before each round and before END; it reads START once.
+            let work = Requests { list: rounds + 2, get: 1, head: looks, put: 2, delete: dead, copy: 0 };
+            let [start, end] = commit_bytes(self);
+            spent = spent.with(Spent { requests: work, bytes_read: start, bytes_written: start + end });
+        }
+        spent
     }
 }
 
@@ -131,7 +149,7 @@ impl Sorting {
 }
 
 /// Makes the plan of a request, and gives the version that it stands on.
-pub(super) async fn make(mut vacuum: Vacuum) -> Result<(VacuumPlan, Arc<Snapshot>)> {
+pub(super) async fn make(mut vacuum: Vacuum, meter: &Meter) -> Result<(VacuumPlan, Arc<Snapshot>)> {
     let snapshot = vacuum.table.snapshot().await?;
     if let Some(wanted) = vacuum.if_version.filter(|wanted| *wanted != snapshot.version()) {
         return Err(Error::moved_on(wanted).with("found", snapshot.version()));
@@ -162,20 +180,18 @@ pub(super) async fn make(mut vacuum: Vacuum) -> Result<(VacuumPlan, Arc<Snapshot
         last_folder: String::new(),
         other_tables: BTreeSet::new(),
     };
-    let mut requests = Requests::default();
     let inventory = vacuum.inventory.take();
     let listed_elsewhere = inventory.is_some();
     let covers = match vacuum.mode {
         VacuumMode::Lite => look_at_log(&snapshot, before, &known, &mut sorting).await?,
         VacuumMode::Full => {
-            requests.list = look_at_objects(&snapshot, inventory, &mut known, &mut sorting).await?;
+            look_at_objects(&snapshot, inventory, &mut known, &mut sorting).await?;
             None
         }
     };
     if listed_elsewhere {
         // It may leave out what only the log of another table shows.
         let folders = sorting.folders_of_dead();
-        requests.list += folders.len() as u64;
         sorting.other_tables.extend(listing::with_log(snapshot.table().root(), folders).await?);
     }
     let others = std::mem::take(&mut sorting.other_tables);
@@ -198,12 +214,7 @@ pub(super) async fn make(mut vacuum: Vacuum) -> Result<(VacuumPlan, Arc<Snapshot
         summary.act(file.why.action(), file.bytes);
         summary.item(&file.path, file.bytes, file.why.reason());
     }
-    requests.delete = sorting.dead.len() as u64;
-    if !sorting.dead.is_empty() {
-        requests.put = 2;
-    }
-    summary.requests = requests;
-    let plan = VacuumPlan {
+    let mut plan = VacuumPlan {
         summary,
         kept: sorting.kept.iter().map(|(why, amount)| (why.class().to_owned(), *amount)).collect(),
         table_id: snapshot.state().metadata().id.clone(),
@@ -217,6 +228,8 @@ pub(super) async fn make(mut vacuum: Vacuum) -> Result<(VacuumPlan, Arc<Snapshot
         covers,
         warnings,
     };
+    let spent = meter.spent().with(plan.ahead());
+    plan.summary = plan.summary.metered(spent);
     Ok((plan, snapshot))
 }
 
@@ -231,18 +244,17 @@ pub(super) fn check(snapshot: &Snapshot) -> Result<()> {
     Ok(())
 }
 
-/// Sorts every object, or those of an inventory. Gives the number of list requests.
+/// Sorts every object, or those of an inventory.
 async fn look_at_objects(
     snapshot: &Arc<Snapshot>,
     inventory: Option<futures::stream::BoxStream<'static, Result<arrow::array::RecordBatch>>>,
     known: &mut Known,
     sorting: &mut Sorting,
-) -> Result<u64> {
+) -> Result<()> {
     let (table, listed_here) = (snapshot.table(), inventory.is_none());
     let root = table.root();
     let remote = !matches!(root.url().scheme(), "file" | "memory");
     let ranges = listing::ranges(&known.sorted_samples(), listing::width(known.len(), table.env().threads(), remote));
-    let mut requests = ranges.len() as u64;
     let mut objects = match inventory {
         Some(rows) => inventory::listed(root, rows),
         None => listing::list(root, ranges),
@@ -252,7 +264,6 @@ async fn look_at_objects(
         sorting.see(object, known);
         seen += 1;
     }
-    requests += seen / LIST_PAGE;
     let shown = sorting.kept.get(&Kept::Live).map_or(0, |live| live.count);
     match known.missing() {
         0 => {}
@@ -260,7 +271,7 @@ async fn look_at_objects(
         _ if !listed_here && (shown > 0 || seen == 0) => {}
         missing => return Err(unsafe_listing(snapshot, known, missing).await?),
     }
-    Ok(if listed_here { requests } else { 0 })
+    Ok(())
 }
 
 /// The listing lacks live files: it is not whole, or names differ from those of the log. Either way what it shows proves nothing.

@@ -9,9 +9,10 @@ use crate::env::Timestamp;
 use crate::error::{Code, Error, Result};
 use crate::log::listing::list_back;
 use crate::log::read::parallel_reads;
-use crate::log::{LogFileKind, Version};
+use crate::log::{LogFile, LogFileKind, Version};
 use crate::operations::since;
 use crate::snapshot::{Snapshot, read_commit_info};
+use crate::storage::{Meter, Requests, Spent};
 use futures::FutureExt;
 use futures::stream::{self, StreamExt};
 use std::collections::VecDeque;
@@ -30,7 +31,7 @@ const SPAN: u64 = 1_000;
 pub(in crate::operations) async fn check_no_vacuum(base: &Arc<Snapshot>, looked: Timestamp) -> Result<()> {
     let table = base.table();
     let reads = stream::iter(recent(base).await?)
-        .map(|(version, time)| async move { (version, time, read_commit_info(table, version).await) }.boxed());
+        .map(|file| async move { (file.version, file.modified, read_commit_info(table, file.version).await) }.boxed());
     let mut reads = reads.buffered(parallel_reads(table.env()));
     let mut open: VecDeque<(Version, i64)> = VecDeque::new();
     while let Some((version, time, info)) = reads.next().await {
@@ -60,18 +61,28 @@ pub(in crate::operations) async fn check_no_vacuum(base: &Arc<Snapshot>, looked:
         .help("nothing was committed; try again when it has ended. One that died counts until three hours after its start"))
 }
 
-/// The commits up to the base that can be a start or an end of interest, oldest first, with the times of their files. The newest stands in
-/// for now, which is later, unless its file is dated ahead: so rather too many than too few.
-async fn recent(base: &Snapshot) -> Result<Vec<(Version, i64)>> {
+/// What `check_no_vacuum` takes on this base when no vacuum is open, found out by a listing. `meter` counts the requests of the base's table.
+pub(in crate::operations) async fn cost_of_check(base: &Arc<Snapshot>, meter: &Meter) -> Result<Spent> {
+    let before = meter.spent();
+    let commits = recent(base).await?;
+    let listed = meter.spent().since(before);
+    let requests = Requests { get: commits.len() as u64, ..Requests::default() };
+    Ok(listed.with(Spent { requests, bytes_read: commits.iter().map(|file| file.size).sum(), ..Spent::default() }))
+}
+
+/// The commits up to the base that can be a start or an end of interest, oldest first. The time of the newest stands in for
+/// now, which is later, unless its file is dated ahead: so rather too many than too few.
+async fn recent(base: &Snapshot) -> Result<Vec<LogFile>> {
     let mut span = SPAN;
     loop {
         let listing = list_back(base.table().log(), base.version(), span).await?;
-        let commits = listing.files.iter().filter(|file| file.kind == LogFileKind::Commit && file.version <= base.version());
-        let commits: Vec<(Version, i64)> = commits.map(|file| (file.version, file.modified)).collect();
-        let newest = commits.last().map_or(0, |(_, time)| (*time).min(base.table().env().now().millis()));
+        let mut commits = listing.files;
+        commits.retain(|file| file.kind == LogFileKind::Commit && file.version <= base.version());
+        let newest = commits.last().map_or(0, |file| file.modified.min(base.table().env().now().millis()));
         let since = newest.saturating_sub(2 * DEAD_AFTER_MS);
-        if listing.from == Version(0) || commits.first().is_none_or(|(_, time)| *time < since) {
-            return Ok(commits.into_iter().filter(|(_, time)| *time >= since).collect());
+        if listing.from == Version(0) || commits.first().is_none_or(|file| file.modified < since) {
+            commits.retain(|file| file.modified >= since);
+            return Ok(commits);
         }
         span = span.saturating_mul(10);
     }

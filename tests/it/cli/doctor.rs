@@ -27,8 +27,12 @@ fn a_healthy_table_prints_an_empty_list_and_damage_exits_with_six() {
     assert_eq!(plan["actions"]["quarantine"]["count"], 1);
     let report = shell.json(&["doctor", "t", "--repair"]);
     assert_eq!((&report["operation"], &report["planned"]["actions"], &report["version"]), (&json!("REPAIR"), &plan["actions"], &json!(2)));
+    assert!(report["metrics"].as_object().unwrap().values().all(Value::is_number), "{report}");
+    let said = &shell.lines(&["history", "t", "--limit", "1"])[0];
+    assert_eq!((&said["operation"], &said["operationMetrics"]["numRemovedFiles"]), (&json!("REPAIR"), &json!("1")), "{said}");
+    assert_eq!(said["operationParameters"]["quarantine"], report["quarantine"]);
     assert_eq!(shell.json(&["doctor", "t"]), json!([]));
-    let undone = shell.json(&["doctor", "t", "--undo", report["metrics"]["quarantine"].as_str().unwrap()]);
+    let undone = shell.json(&["doctor", "t", "--undo", report["quarantine"].as_str().unwrap()]);
     assert_eq!(undone["metrics"]["num_restore"], 1);
     assert_eq!(shell.run(&["doctor", "t"]).code, Some(6));
     assert_eq!(shell.run(&["doctor", "nothing-here"]).code, Some(4));

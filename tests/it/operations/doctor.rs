@@ -8,6 +8,7 @@ use futures::TryStreamExt;
 use lakebed::{Clock, Code, Finding, PathLogStore, Severity, TableRoot, Timestamp, Version};
 use object_store::ObjectStore;
 use object_store::memory::InMemory;
+use serde_json::json;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
@@ -176,16 +177,98 @@ async fn a_repair_shows_its_plan_mends_without_deleting_and_can_be_undone() {
     let stale = table.doctor().execute(serde_json::from_str(&text).unwrap()).await.unwrap_err();
     assert_eq!(stale.code(), Code::CONFLICT);
 
-    let folder = report.metrics["quarantine"].as_str().unwrap();
+    let folder = report.details["quarantine"].as_str().unwrap();
     std::fs::write(root.join("_delta_log/_last_checkpoint"), b"{\"version\":3,\"size\":5}").unwrap();
     let undone = table.doctor().undo(folder).await.unwrap();
     assert_eq!(undone.warnings.len(), 1, "what is there again is left: {:?}", undone.warnings);
     assert_eq!(std::fs::read(root.join("stray.parquet")).unwrap(), b"nobody names me");
     assert_eq!(table.doctor().undo("20200101T000000000Z-00000000").await.unwrap_err().code(), Code::INPUT);
     // The commit is undone by going back to the version before it, once the file is there again.
+    let back = || table.restore(lakebed::At::Version(Version(3))).run();
+    assert_eq!(back().await.unwrap_err().code(), Code::FILE);
     std::fs::write(root.join(&gone), lost).unwrap();
-    let older = table.snapshot_at(lakebed::At::Version(Version(3))).await.unwrap();
-    assert_eq!(older.scan().build().unwrap().count().await.unwrap(), 3);
+    assert_eq!(back().await.unwrap().version, Some(Version(5)));
+    assert_eq!(ids(&table).await, [1, 2, 3]);
+}
+
+/// What the log says about each live file.
+async fn said(table: &Table, version: Option<Version>) -> BTreeMap<String, (i64, Option<String>)> {
+    let snapshot = table.snapshot_at(version.map_or(lakebed::At::Latest, lakebed::At::Version)).await.unwrap();
+    let batches: Vec<_> = snapshot.files(lakebed::FileQuery::default().full()).try_collect().await.unwrap();
+    let adds = batches.iter().flat_map(|batch| (0..batch.len()).map(|row| batch.add(row)));
+    adds.map(|add| (add.path, (add.size, add.stats))).collect()
+}
+
+/// Repairs that say something else about files which stay: their size, their rows, their statistics.
+// spec: DOC-12, DOC-14, RST-1
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_repair_says_about_files_is_undone_by_a_restore() {
+    let cases = [
+        ("size-in-the-log-is-wrong", "numResizedFiles"),
+        ("more-rows-in-the-log-than-in-the-file", "numRecountedFiles"),
+        ("rows-outside-of-their-bounds", "numRecountedFiles"),
+        ("nulls-that-statistics-deny", "numRecountedFiles"),
+        ("least-value-above-the-greatest", "numRecountedFiles"),
+        ("more-nulls-than-rows", "numRecountedFiles"),
+    ];
+    for (name, metric) in cases {
+        let folder = tempfile::tempdir().unwrap();
+        copy_folder(&Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/broken").join(name).join("table"), folder.path());
+        let table = later(folder.path(), 0);
+        let newest = table.snapshot().await.unwrap().version();
+        let (before, found) = (said(&table, None).await, codes(&table.doctor().deep(true).run().await.unwrap()));
+        let repaired = table.doctor().deep(true).repair().await.unwrap();
+        assert_eq!(repaired.version, Some(newest.next()), "{name}");
+        assert_ne!(said(&table, None).await, before, "{name}");
+        let history: Vec<_> = table.history(Some(1)).try_collect().await.unwrap();
+        let info = history[0].commit_info.clone().unwrap().0;
+        assert_eq!((&info["operation"], &info["operationParameters"]["quarantine"]), (&json!("REPAIR"), &Value::Null), "{name}: {info:?}");
+        assert_eq!((&info["operationMetrics"][metric], &info["operationMetrics"]["numRemovedFiles"]), (&json!("1"), &json!("0")), "{name}");
+
+        let plan = table.restore(lakebed::At::Version(newest)).plan().await.unwrap();
+        let amount = |kind: &str| plan.summary().amount(kind).count;
+        assert_eq!((amount("amend"), amount("restore"), amount("remove")), (1, 0, 0), "{name}");
+        let report = table.restore(lakebed::At::Version(newest)).run().await.unwrap();
+        assert_eq!((report.version, &report.metrics["numRestoredFiles"]), (Some(Version(newest.0 + 2)), &json!(1)), "{name}");
+        assert_eq!(said(&table, None).await, before, "{name}");
+        assert_eq!(codes(&table.doctor().deep(true).run().await.unwrap()), found, "{name}: the damage is back");
+        let again = table.restore(lakebed::At::Version(newest)).run().await.unwrap();
+        assert_eq!(again.version, None, "{name}: it is so already");
+        assert!(table.restore(lakebed::At::Version(newest.next())).run().await.unwrap().version.is_some(), "{name}: and forth again");
+        assert_eq!(said(&table, None).await, said(&table, Some(newest.next())).await, "{name}");
+    }
+}
+
+// spec: DOC-13, PLN-2
+#[tokio::test]
+async fn a_repair_takes_the_requests_that_its_plan_says() {
+    for checkpointed in [false, true] {
+        let place = made(&[], &[]).await;
+        for id in 1..=4 {
+            append(&place.table, vec![batch(&[row(id)])]).run().await.unwrap();
+        }
+        if checkpointed {
+            place.table.checkpoint().run().await.unwrap();
+            append(&place.table, vec![batch(&[row(5)])]).run().await.unwrap();
+        }
+        let root = place.folder.path();
+        let gone = place.named_files().into_iter().next().unwrap();
+        let size = std::fs::metadata(root.join(&gone)).unwrap().len();
+        std::fs::remove_file(root.join(&gone)).unwrap();
+        std::fs::write(root.join("stray.parquet"), b"nobody names me").unwrap();
+        aged(&root.join("stray.parquet"), 30 * 24);
+        // Nobody reads it on the way to the newest version.
+        std::fs::write(root.join("_delta_log/00000000000000000001.crc"), b"{").unwrap();
+        let table = later(root, 30);
+        let report = table.doctor().repair().await.unwrap();
+        let (planned, actual) = (report.planned.unwrap(), report.actual.unwrap());
+        assert_eq!((planned.requests, planned.bytes_read), (actual.requests, actual.bytes_read), "{checkpointed}");
+        assert_eq!((planned.amount("remove").bytes, planned.amount("remove")), (size, actual.amount("remove")));
+        assert_eq!((planned.amount("quarantine").count, planned.requests.copy), (2, 1));
+        let (told, done) = (planned.bytes_written, actual.bytes_written);
+        assert!(told.abs_diff(done) * 4 < done, "{told} bytes planned, {done} written");
+        assert!(planned.items.iter().any(|item| item.path == gone && item.bytes == size), "{:?}", planned.items);
+    }
 }
 
 /// Damaged tables that a repair makes healthy, and what it leaves of the others.

@@ -53,7 +53,7 @@ async fn a_compaction_says_what_its_commits_said() {
     let before = state(&p.table).await;
     let report = p.table.compact_log().run().await.unwrap();
     assert_eq!(
-        (&report.metrics["written"], &report.metrics["fromVersion"], &report.metrics["toVersion"]),
+        (&report.details["written"], &report.metrics["fromVersion"], &report.metrics["toVersion"]),
         (&Value::from(true), &Value::from(0), &Value::from(4))
     );
     assert_eq!(p.compacted(), ["00000000000000000000.00000000000000000004.compacted.json"]);
@@ -70,7 +70,7 @@ async fn a_compaction_says_what_its_commits_said() {
     assert_eq!(state(&p.table).await, before);
     // Nothing more to do, and later versions stand on it.
     let again = p.table.compact_log().run().await.unwrap();
-    assert_eq!((&again.metrics["written"], again.version), (&Value::from(false), None));
+    assert_eq!((&again.details["written"], again.version), (&Value::from(false), None));
     append_ids(&p.table, &[5]).await.unwrap();
     p.table.compact_log().run().await.unwrap();
     assert_eq!(p.compacted().len(), 2);
@@ -96,6 +96,6 @@ async fn a_compaction_begins_after_the_checkpoint_and_leaves_counts_known() {
     let checksum: Value = serde_json::from_str(&checksum).unwrap();
     assert_eq!(checksum["numFiles"], 7);
     append_ids(&p.table, &[8]).await.unwrap();
-    assert_eq!(p.table.compact_log().run().await.unwrap().metrics["written"], false, "a checkpoint is there");
+    assert_eq!(p.table.compact_log().run().await.unwrap().details["written"], false, "a checkpoint is there");
     assert_eq!(p.table.snapshot().await.unwrap().version(), Version(8));
 }

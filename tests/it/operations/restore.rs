@@ -62,7 +62,7 @@ async fn the_commit_and_the_plan_say_what_spark_says_and_a_dry_run_does_nothing(
     assert_eq!((plan.summary().requests.head, plan.summary().items.len(), plan.summary().read_version), (1, 3, Some(Version(3))));
     let read: lakebed::RestorePlan = serde_json::from_str(&serde_json::to_string(&plan).unwrap()).unwrap();
     assert_eq!(read, plan);
-    let report = place.table.restore(at(1)).user_metadata("back").run().await.unwrap();
+    let report = place.table.restore(at(1)).user_metadata("back").execute(read).await.unwrap();
     assert_eq!((report.version, report.operation.as_str()), (Some(Version(4)), "RESTORE"));
     assert_eq!(report.planned.as_ref(), Some(plan.summary()));
     let actual = report.actual.unwrap();
@@ -78,6 +78,10 @@ async fn the_commit_and_the_plan_say_what_spark_says_and_a_dry_run_does_nothing(
     assert_eq!(metrics["tableSizeAfterRestore"], json!(size.to_string()));
     assert_eq!(metrics["restoredFilesSize"], json!(size.to_string()));
     assert!(metrics["removedFilesSize"].is_string() && info["operationMetrics"].as_object().unwrap().len() >= 6);
+    // The plan was for the version before.
+    assert_eq!(place.table.restore(at(1)).execute(plan.clone()).await.unwrap_err().code(), Code::CONFLICT);
+    let other = changed(&[], &[]).await;
+    assert_eq!(other.table.restore(at(1)).execute(plan).await.unwrap_err().code(), Code::INPUT);
     // Again: it is so already.
     let again = place.table.restore(at(1)).run().await.unwrap();
     assert_eq!((again.version, place.versions()), (None, 5));
@@ -233,4 +237,21 @@ async fn rows_that_have_lost_their_ids_do_not_get_the_promise_of_ids_back() {
     ids.sort();
     ids.dedup();
     assert!(ids.len() == 4 && ids.iter().all(Option::is_some), "{ids:?}");
+}
+
+// spec: RST-8, PLN-2
+#[tokio::test]
+async fn a_restore_takes_the_requests_that_its_plan_says() {
+    for (kind, partition_by, properties) in KINDS {
+        let place = changed(partition_by, properties).await;
+        for version in [1, 3, 1, 5] {
+            let plan = place.table.restore(at(version)).plan().await.unwrap();
+            let report = place.table.restore(at(version)).run().await.unwrap();
+            let (planned, actual) = (report.planned.unwrap(), report.actual.unwrap());
+            assert_eq!(&planned, plan.summary(), "{kind}, version {version}");
+            assert_eq!((planned.requests, planned.bytes_read), (actual.requests, actual.bytes_read), "{kind}, version {version}");
+            let (told, done) = (planned.bytes_written, actual.bytes_written);
+            assert!(told.abs_diff(done) * 4 <= done, "{kind}, version {version}: {told} bytes planned, {done} written");
+        }
+    }
 }

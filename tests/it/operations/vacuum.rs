@@ -283,7 +283,7 @@ async fn lite_takes_what_the_log_removed_and_goes_on_where_it_ended() {
     append(&place.table, vec![batch(&[row(7, "x")])]).run().await.unwrap();
     place.settle();
     let report = place.now().vacuum().lite().run().await.unwrap();
-    assert_eq!((&report.metrics["numDeletedFiles"], report.planned.unwrap().requests.list), (&json!(2), 0));
+    assert_eq!((&report.metrics["numDeletedFiles"], as_planned(&report).list), (&json!(2), 5), "the log alone is listed");
     assert!(place.has("orphan"));
     let noted = place.folder.path().join("_delta_log/_last_vacuum_info");
     assert_eq!(std::fs::read_to_string(&noted).unwrap(), r#"{"latestCommitVersionOutsideOfRetentionWindow":3}"#);
@@ -456,5 +456,29 @@ async fn the_paths_of_a_lite_vacuum_are_bounded_while_they_are_read() {
             }
             false => assert_eq!(plan.unwrap_err().code(), Code::LIMIT),
         }
+    }
+}
+
+/// Proves that a run took the requests that its plan says, and gives them.
+fn as_planned(report: &lakebed::Report) -> lakebed::Requests {
+    let (planned, actual) = (report.planned.as_ref().unwrap(), report.actual.as_ref().unwrap());
+    assert_eq!(planned.requests, actual.requests);
+    let (told, done) = (planned.bytes_written, actual.bytes_written);
+    assert!(told.abs_diff(done) * 4 <= done, "{told} bytes planned, {done} written");
+    assert!(planned.bytes_read.abs_diff(actual.bytes_read) < 1_000, "{} planned, {} read", planned.bytes_read, actual.bytes_read);
+    planned.requests
+}
+
+// spec: VAC-13, PLN-2
+#[tokio::test]
+async fn a_vacuum_takes_the_requests_that_its_plan_says() {
+    for orphans in [0, 1, 15, 16, 17, 40] {
+        let place = replaced(&["p"], &["a", "b"]).await;
+        (0..orphans).for_each(|i| place.plant(&format!("orphan-{i}"), 9 * 24));
+        let plan = place.now().vacuum().plan().await.unwrap();
+        let report = place.now().vacuum().run().await.unwrap();
+        assert_eq!(report.planned.as_ref(), Some(plan.summary()));
+        assert_eq!((as_planned(&report).delete, report.details["kept"]["live"]["count"].as_u64()), (orphans + 2, Some(2)));
+        as_planned(&place.now().vacuum().run().await.unwrap());
     }
 }

@@ -75,7 +75,7 @@ async fn sidecars_named_again_and_clean_ups_by_turns_leave_every_version_to_all(
     // Compacted commits behind it.
     table.delete().filter(Expr::sql("p = 7").unwrap()).run().await.unwrap();
     append(&table, 123..124).await;
-    assert_eq!(table.compact_log().run().await.unwrap().metrics["written"], true);
+    assert_eq!(table.compact_log().run().await.unwrap().details["written"], true);
     same_for_all(&table, location, "compacted commits").await;
 
     // Spark cleans up after its own checkpoint (version 8): 5 and 6 are compacted, 4 has our checkpoint, and all below 4 is old. It cuts at ours,
