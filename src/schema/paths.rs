@@ -5,13 +5,20 @@
 use super::{DataType, Field, FieldPath, Struct};
 use crate::error::{Code, Error, Result};
 
-/// `a, b.c, ``odd.name`.d` as paths; `None` for an unclosed quote or an empty name.
+/// `a, b.c, odd name, ``odd.name`.d` as paths; `None` for an unclosed quote or an empty name. Spaces around a name are no part of it.
 pub(crate) fn column_list(text: &str) -> Option<Vec<FieldPath>> {
     let (mut columns, mut path, mut name) = (Vec::new(), Vec::new(), String::new());
-    let mut quoted = false;
+    let (mut quoted, mut spaces) = (false, String::new());
     let mut chars = text.chars().peekable();
     // A comma at the end closes the last column.
     while let Some(c) = chars.next() {
+        if matches!(c, '.' | ',') && !quoted {
+            spaces.clear();
+        } else if c.is_whitespace() && !quoted {
+            spaces.extend((!name.is_empty()).then_some(c));
+            continue;
+        }
+        name.push_str(&std::mem::take(&mut spaces));
         match c {
             '`' if quoted && chars.peek() == Some(&'`') => {
                 chars.next();
@@ -23,7 +30,6 @@ pub(crate) fn column_list(text: &str) -> Option<Vec<FieldPath>> {
                 path.push(std::mem::take(&mut name));
                 columns.push(std::mem::take(&mut path));
             }
-            c if c.is_whitespace() && !quoted => {}
             c => name.push(c),
         }
     }
@@ -35,7 +41,7 @@ pub(crate) fn column_list(text: &str) -> Option<Vec<FieldPath>> {
     (!quoted && complete).then_some(columns)
 }
 
-/// The path that text names: `address.city`, with names in backticks where they hold other than letters, digits and `_`. `LB-SCHEMA`
+/// The path that text names: `address.city`, with names in backticks where they hold a dot, a comma, a backtick or outer spaces. `LB-SCHEMA`
 /// when it is none.
 pub fn column_path(text: &str) -> Result<FieldPath> {
     let path = column_list(text).filter(|columns| columns.len() == 1).and_then(|columns| columns.into_iter().next());

@@ -45,5 +45,7 @@ fn paths_are_written_as_they_are_read() {
         assert_eq!(quoted_path(&path(text)), text);
     }
     assert_eq!(column_list("a, b.c ,`d e`").expect("paths").len(), 3);
+    assert_eq!(column_list(" a b , c d . e  f, ` g ` . h\t").expect("paths"), [vec!["a b"], vec!["c d", "e  f"], vec![" g ", "h"]]);
+    assert_eq!((column_list("a,, b"), column_list("a. ,b"), column_list("  ")), (None, None, Some(Vec::new())));
     assert_eq!(column_list("`a"), None);
 }

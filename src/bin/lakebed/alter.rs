@@ -1,10 +1,10 @@
 //! `alter`: changes what a table is. Kind: edge.
 
-use crate::args::key_value;
+use crate::args::{bare, key_value, paths};
 use crate::failure::Result;
 use crate::session::Session;
 use clap::{Args, Subcommand};
-use lakebed::{Alteration, DataType, FieldPath, NewColumn, Version, column_path};
+use lakebed::{Alteration, DataType, NewColumn, Version, column_path};
 
 /// Which table, and what to change about it.
 #[derive(Args)]
@@ -145,21 +145,9 @@ impl Change {
                 Alteration::DropFeature { feature: feature.clone(), truncate_history: *truncate_history }
             }
             Change::ClusterBy { columns } if columns.trim().eq_ignore_ascii_case("none") => Alteration::ClusterBy(Vec::new()),
-            Change::ClusterBy { columns } => Alteration::ClusterBy(paths(&columns.split(',').map(str::to_owned).collect::<Vec<_>>())?),
+            Change::ClusterBy { columns } => Alteration::ClusterBy(paths(std::slice::from_ref(columns))?),
             Change::SyncIdentity { column } => Alteration::SyncIdentity(column_path(column)?),
         })
-    }
-}
-
-fn paths(texts: &[String]) -> lakebed::Result<Vec<FieldPath>> {
-    texts.iter().map(|text| column_path(text)).collect()
-}
-
-/// A name that may stand in backticks.
-fn bare(name: &str) -> String {
-    match name.strip_prefix('`').and_then(|rest| rest.strip_suffix('`')) {
-        Some(inner) => inner.replace("``", "`"),
-        None => name.to_owned(),
     }
 }
 

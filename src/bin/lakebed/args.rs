@@ -12,6 +12,7 @@ use crate::row_changes::{Delete, Update};
 use crate::vacuum::Vacuum;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use lakebed::{FieldPath, column_path};
 use std::path::PathBuf;
 
 /// Reads, writes and looks after Delta Lake tables.
@@ -142,8 +143,8 @@ pub enum Command {
     Scan {
         #[command(flatten)]
         table: TableAt,
-        /// Only these columns, in this order
-        #[arg(long, value_name = "A,B", value_delimiter = ',')]
+        /// Only these columns, in this order; also _metadata.file_path, _metadata.row_index, _metadata.row_id, _metadata.row_commit_version
+        #[arg(long, value_name = "A,B")]
         columns: Option<Vec<String>>,
         /// Only rows for which this is true
         #[arg(long = "where", value_name = "EXPRESSION")]
@@ -278,7 +279,7 @@ pub enum LogCommand {
         #[arg(long)]
         dry_run: bool,
         /// Adds what it costs: aws, azure, gcp or a price list
-        #[arg(long, value_name = "FILE|PROVIDER", requires = "dry_run")]
+        #[arg(long, value_name = "FILE|PROVIDER")]
         prices: Option<String>,
     },
     /// Deletes what of the log is older than the table keeps
@@ -291,7 +292,7 @@ pub enum LogCommand {
         #[arg(long)]
         dry_run: bool,
         /// Adds what it costs: aws, azure, gcp or a price list
-        #[arg(long, value_name = "FILE|PROVIDER", requires = "dry_run")]
+        #[arg(long, value_name = "FILE|PROVIDER")]
         prices: Option<String>,
     },
 }
@@ -301,6 +302,37 @@ pub fn key_value(text: &str) -> Result<(String, String), String> {
         Some((key, value)) if !key.trim().is_empty() => Ok((key.trim().to_owned(), value.to_owned())),
         _ => Err("expected KEY=VALUE".to_owned()),
     }
+}
+
+/// The columns of lists such as ``a, b c, `d,e`.f``, as they are written: a comma inside backticks is part of a name.
+pub fn columns(lists: &[String]) -> Vec<String> {
+    let one = |list: &String| {
+        let mut quoted = false;
+        let between = move |c: char| {
+            quoted ^= c == '`';
+            c == ',' && !quoted
+        };
+        list.split(between).map(|column| column.trim().to_owned()).collect::<Vec<_>>()
+    };
+    lists.iter().flat_map(one).collect()
+}
+
+/// The same where each is a name and not a path: a dot is part of it, and it may stand in backticks.
+pub fn names(lists: &[String]) -> Vec<String> {
+    columns(lists).iter().map(|name| bare(name)).collect()
+}
+
+/// A name that may stand in backticks.
+pub fn bare(name: &str) -> String {
+    match name.strip_prefix('`').and_then(|rest| rest.strip_suffix('`')) {
+        Some(inner) => inner.replace("``", "`"),
+        None => name.to_owned(),
+    }
+}
+
+/// Paths of columns.
+pub fn paths(lists: &[String]) -> lakebed::Result<Vec<FieldPath>> {
+    columns(lists).iter().map(|text| column_path(text)).collect()
 }
 
 /// A number of bytes: `512`, `64MiB`, `2GB`.

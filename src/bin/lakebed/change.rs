@@ -1,13 +1,13 @@
 //! `create`, `append`, `checkpoint`: what writes to a table. Kind: edge.
 
-use crate::args::key_value;
+use crate::args::{key_value, names, paths};
 use crate::failure::Result;
 use crate::output::warn;
 use crate::session::{Session, predicate};
 use clap::{Args, ValueEnum};
 use futures::StreamExt;
 use futures::stream;
-use lakebed::{Code, Expr, Input, InputRows, SaveMode, Snapshot, Struct, Table, Version, column_path};
+use lakebed::{Code, Expr, Input, InputRows, SaveMode, Snapshot, Struct, Table, Version};
 use std::sync::Arc;
 
 /// Makes an empty table
@@ -21,10 +21,10 @@ pub struct Create {
     #[arg(long, value_name = "COLUMNS")]
     schema: String,
     /// Partition columns
-    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    #[arg(long, value_name = "A,B")]
     partition_by: Vec<String>,
     /// Columns by which files are clustered, up to four; not with partition columns
-    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    #[arg(long, value_name = "A,B")]
     cluster_by: Vec<String>,
     /// A table property; may be repeated
     #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
@@ -42,9 +42,9 @@ pub struct Create {
 
 pub async fn create(session: &Session, new: &Create) -> Result<()> {
     let table = session.table_at(&new.table, new.if_version)?;
-    let mut create = table.create(Struct::from_sql(&new.schema)?).partition_by(new.partition_by.iter().map(|c| c.trim()));
+    let mut create = table.create(Struct::from_sql(&new.schema)?).partition_by(names(&new.partition_by));
     if !new.cluster_by.is_empty() {
-        create = create.cluster_by(new.cluster_by.iter().map(|c| column_path(c.trim())).collect::<lakebed::Result<Vec<_>>>()?);
+        create = create.cluster_by(paths(&new.cluster_by)?);
     }
     for (key, value) in &new.property {
         create = create.property(key, value);
@@ -85,7 +85,7 @@ pub struct Append {
     #[arg(long)]
     overwrite_schema: bool,
     /// Partition columns of a table that this makes; an empty text for none
-    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    #[arg(long, value_name = "A,B")]
     partition_by: Option<Vec<String>>,
     /// Writes nothing when this application version is recorded already
     #[arg(long, value_name = "APP=VERSION", value_parser = app_version)]
@@ -138,7 +138,7 @@ impl Append {
             append = append.overwrite_schema();
         }
         if let Some(columns) = &self.partition_by {
-            append = append.partition_by(columns.iter().map(|c| c.trim()).filter(|c| !c.is_empty()));
+            append = append.partition_by(names(columns).into_iter().filter(|name| !name.is_empty()));
         }
         if let Some((app, version)) = &self.txn {
             append = append.app_version(app, *version);

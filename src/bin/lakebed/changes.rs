@@ -1,5 +1,6 @@
 //! `changes`: what changed from version to version. Kind: edge.
 
+use crate::args::names;
 use crate::failure::{Failure, Result};
 use crate::session::{Session, predicate, timestamp};
 use clap::Args;
@@ -27,7 +28,7 @@ pub struct Changes {
     #[arg(long, value_name = "T")]
     to_timestamp: Option<String>,
     /// Only these columns, in this order
-    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    #[arg(long, value_name = "A,B")]
     columns: Option<Vec<String>>,
     /// Only rows for which this is true
     #[arg(long = "where", value_name = "EXPRESSION")]
@@ -42,7 +43,7 @@ pub async fn changes(session: &Session, wanted: &Changes) -> Result<()> {
         changes = changes.to(to);
     }
     if let Some(columns) = &wanted.columns {
-        changes = changes.columns(columns.iter().map(|c| c.trim()));
+        changes = changes.columns(names(columns));
     }
     if let Some(filter) = filter {
         changes = changes.filter(filter);

@@ -33,7 +33,7 @@ pub struct CloneTable {
     #[arg(long)]
     dry_run: bool,
     /// Adds what it costs: aws, azure, gcp or a price list
-    #[arg(long, value_name = "FILE|PROVIDER", requires = "dry_run")]
+    #[arg(long, value_name = "FILE|PROVIDER")]
     prices: Option<String>,
 }
 
@@ -60,7 +60,7 @@ pub async fn clone(session: &Session, asked: &CloneTable) -> Result<()> {
         let _bar = session.progress.busy("copying");
         clone.run().await?
     };
-    session.output.report(report)
+    session.output.report_with(report, prices.as_ref())
 }
 
 /// Makes a table of the Parquet files of a folder, where they lie, or of an Iceberg table
@@ -89,7 +89,7 @@ pub struct Convert {
     #[arg(long)]
     dry_run: bool,
     /// Adds what it costs: aws, azure, gcp or a price list
-    #[arg(long, value_name = "FILE|PROVIDER", requires = "dry_run")]
+    #[arg(long, value_name = "FILE|PROVIDER")]
     prices: Option<String>,
 }
 
@@ -129,7 +129,7 @@ pub async fn convert(session: &Session, asked: &Convert) -> Result<()> {
         let _bar = session.progress.busy("reading footers");
         convert.run().await?
     };
-    session.output.report(report)
+    session.output.report_with(report, prices.as_ref())
 }
 
 pub async fn manifest(session: &Session, table: &str) -> Result<()> {

@@ -19,7 +19,8 @@ pub struct Doctor {
     /// Reads every row and holds statistics and rules against them
     #[arg(long)]
     deep: bool,
-    /// Mends what can be mended: by a commit, and by moving files to the folder `_quarantine`
+    /// Mends what can be mended: by a commit, which `restore` undoes as far as files are there, and by moving files to the folder
+    /// `_quarantine`, which --undo takes back; row ids on record never go back
     #[arg(long)]
     repair: bool,
     /// Shows what a repair would do and does nothing

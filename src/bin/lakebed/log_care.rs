@@ -12,7 +12,7 @@ pub async fn compact(session: &Session, table: &str, dry_run: bool, price_list: 
     }
     let _writing = session.stop.writing();
     let report = compact.run().await?;
-    session.output.report(report)
+    session.output.report_with(report, price_list.as_ref())
 }
 
 pub async fn cleanup(session: &Session, table: &str, dry_run: bool, price_list: Option<&str>) -> Result<()> {
@@ -29,5 +29,5 @@ pub async fn cleanup(session: &Session, table: &str, dry_run: bool, price_list: 
         let _bar = session.progress.busy("cleaning up the log");
         cleanup.run().await?
     };
-    session.output.report(report)
+    session.output.report_with(report, price_list.as_ref())
 }

@@ -1,6 +1,6 @@
 //! `optimize`: how files lie. Kind: edge.
 
-use crate::args::size;
+use crate::args::{columns, size};
 use crate::failure::Result;
 use crate::session::{Session, predicate, prices};
 use clap::Args;
@@ -21,7 +21,7 @@ pub struct Optimize {
     #[arg(long)]
     purge: bool,
     /// Orders the rows of each partition by these columns at once, so that files can be skipped by any of them
-    #[arg(long, value_name = "A,B", value_delimiter = ',', conflicts_with = "purge")]
+    #[arg(long, value_name = "A,B", conflicts_with = "purge")]
     zorder_by: Vec<String>,
     /// On a table that declares clustering columns: also files that were clustered by others
     #[arg(long, conflicts_with_all = ["purge", "zorder_by"])]
@@ -29,8 +29,8 @@ pub struct Optimize {
     /// The size of files; default: the table's `delta.targetFileSize`, else 128MiB
     #[arg(long, value_name = "SIZE", value_parser = size)]
     target_size: Option<u64>,
-    /// What requests and bytes cost: aws, azure, gcp, or a file; with --dry-run
-    #[arg(long, value_name = "FILE|PROVIDER", requires = "dry_run")]
+    /// Adds what it costs: aws, azure, gcp or a price list
+    #[arg(long, value_name = "FILE|PROVIDER")]
     prices: Option<String>,
     /// Prints what would be done, and does nothing
     #[arg(long)]
@@ -53,7 +53,7 @@ pub async fn run(session: &Session, asked: &Optimize) -> Result<()> {
         optimize = optimize.purge();
     }
     if !asked.zorder_by.is_empty() {
-        optimize = optimize.zorder_by(asked.zorder_by.iter().cloned());
+        optimize = optimize.zorder_by(columns(&asked.zorder_by));
     }
     if asked.full {
         optimize = optimize.full();
@@ -81,5 +81,5 @@ pub async fn run(session: &Session, asked: &Optimize) -> Result<()> {
         let _bar = session.progress.busy("laying files out anew");
         optimize.run().await?
     };
-    session.output.report(report)
+    session.output.report_with(report, prices.as_ref())
 }

@@ -120,9 +120,14 @@ impl Output {
     }
     /// What a commit did.
     pub fn report(self, report: Report) -> Result<()> {
+        self.report_with(report, None)
+    }
+    /// The same, and what was planned and what was done cost.
+    pub fn report_with(self, report: Report, prices: Option<&Prices>) -> Result<()> {
         warn(&report.warnings);
         let plans = [("planned", &report.planned), ("actual", &report.actual)];
-        let plans: Vec<_> = plans.iter().filter_map(|(key, plan)| Some((*key, json!(plan.as_ref()?)))).collect();
+        let plans: Vec<_> = plans.iter().filter_map(|(key, plan)| Some((*key, priced(plan.as_ref()?, prices)))).collect();
+        let details = report.details;
         let mut report = into_map(json!({
             "version": report.version.map(|v| v.0),
             "operation": report.operation,
@@ -131,7 +136,8 @@ impl Output {
             "metrics": report.metrics,
             "warnings": report.warnings,
         }));
-        report.extend(plans.into_iter().map(|(key, plan)| (key.to_owned(), plan)));
+        report.extend(details);
+        report.extend(plans.into_iter().map(|(key, plan)| (key.to_owned(), plan.into())));
         self.object(report)
     }
     /// What an operation would do, and what that costs.
@@ -140,11 +146,8 @@ impl Output {
     }
     /// The same with what only this operation tells.
     pub fn plan_with<const N: usize>(self, plan: &Plan, prices: Option<&Prices>, more: [(&str, Value); N]) -> Result<()> {
-        let mut shown = into_map(json!(plan));
+        let mut shown = priced(plan, prices);
         shown.extend(more.map(|(key, value)| (key.to_owned(), value)));
-        if let Some(prices) = prices {
-            shown.insert("cost".to_owned(), json!(prices.cost(plan)));
-        }
         self.object(shown)
     }
     /// A stream of objects with these keys; a table shows those of `shown`, or all when it is empty.
@@ -165,6 +168,13 @@ impl Output {
         };
         Ok(Rows { kind, schema: Arc::clone(schema), written: 0 })
     }
+}
+
+/// A plan, and what it costs.
+fn priced(plan: &Plan, prices: Option<&Prices>) -> Map<String, Value> {
+    let mut shown = into_map(json!(plan));
+    shown.extend(prices.map(|prices| ("cost".to_owned(), json!(prices.cost(plan)))));
+    shown
 }
 
 /// The map of an object that was built with `json!`.

@@ -26,7 +26,7 @@ pub struct Restore {
     #[arg(long)]
     dry_run: bool,
     /// Adds what it costs: aws, azure, gcp or a price list
-    #[arg(long, value_name = "FILE|PROVIDER", requires = "dry_run")]
+    #[arg(long, value_name = "FILE|PROVIDER")]
     prices: Option<String>,
     /// A note for the history
     #[arg(long, value_name = "TEXT")]
@@ -54,7 +54,7 @@ pub async fn restore(session: &Session, asked: &Restore) -> Result<()> {
         let _bar = session.progress.busy("restoring");
         restore.run().await?
     };
-    session.output.report(report)
+    session.output.report_with(report, prices.as_ref())
 }
 
 pub async fn diff(session: &Session, table: &str, from: u64, to: Option<u64>) -> Result<()> {

@@ -1,12 +1,15 @@
 //! `scan` and `count`: rows of one version. Kind: edge.
 
-use crate::args::TableAt;
+use crate::args::{TableAt, names};
 use crate::failure::{Failure, Result};
 use crate::look::files_total;
 use crate::output::into_map;
 use crate::session::{Session, predicate};
-use futures::TryStreamExt;
-use lakebed::{RowFormat, RowWriter, Scan, Snapshot};
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use futures::stream::BoxStream;
+use futures::{StreamExt, TryStreamExt};
+use lakebed::{HiddenColumn, RowFormat, RowWriter, Scan, Snapshot};
 use serde_json::json;
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
@@ -22,15 +25,28 @@ pub struct Wanted<'a> {
 }
 
 impl Wanted<'_> {
-    fn scan(&self, snapshot: &Arc<Snapshot>) -> Result<Scan> {
+    fn scan(&self, snapshot: &Arc<Snapshot>) -> Result<Picked> {
         let mut scan = snapshot.scan();
+        let mut order = None;
         if let Some(columns) = self.columns {
-            let mut names: Vec<String> = columns.iter().map(|c| c.trim().to_lowercase()).collect();
-            names.sort();
-            if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+            let names = names(columns);
+            let mut sorted: Vec<String> = names.iter().map(|name| name.to_lowercase()).collect();
+            sorted.sort();
+            if let Some(twice) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
                 return Err(Failure::Usage(format!("the column `{}` is named twice", twice[0])));
             }
-            scan = scan.columns(columns.iter().map(|c| c.trim()));
+            let schema = snapshot.state().schema();
+            let hidden = |name: &String| match schema.field(name) {
+                Some(_) => None,
+                None => HiddenColumn::ALL.into_iter().find(|hidden| hidden.name().eq_ignore_ascii_case(name)),
+            };
+            let (own, besides): (Vec<usize>, Vec<usize>) = (0..names.len()).partition(|i| hidden(&names[*i]).is_none());
+            scan = scan.columns(own.iter().map(|i| names[*i].as_str())).hidden(besides.iter().filter_map(|i| hidden(&names[*i])));
+            if !besides.is_empty() {
+                // The scan gives hidden columns last; these are the places of those that were asked for.
+                let given: Vec<usize> = own.into_iter().chain(besides).collect();
+                order = Some((0..names.len()).filter_map(|wanted| given.iter().position(|i| *i == wanted)).collect());
+            }
         }
         if let Some(filter) = predicate(self.filter)? {
             scan = scan.filter(filter);
@@ -38,7 +54,31 @@ impl Wanted<'_> {
         if let Some(limit) = self.limit {
             scan = scan.limit(limit);
         }
-        Ok(scan.build()?)
+        Ok(Picked { scan: scan.build()?, order })
+    }
+}
+
+/// A scan, and in which order its columns are wanted.
+struct Picked {
+    scan: Scan,
+    order: Option<Vec<usize>>,
+}
+
+impl Picked {
+    fn schema(&self) -> lakebed::Result<SchemaRef> {
+        let schema = self.scan.schema();
+        Ok(match &self.order {
+            Some(order) => Arc::new(schema.project(order)?),
+            None => schema,
+        })
+    }
+    fn stream(&self) -> BoxStream<'static, lakebed::Result<RecordBatch>> {
+        let order = self.order.clone();
+        let in_order = move |batch: lakebed::Result<RecordBatch>| match &order {
+            Some(order) => Ok(batch?.project(order)?),
+            None => batch,
+        };
+        self.scan.clone().stream().map(in_order).boxed()
     }
 }
 
@@ -48,7 +88,7 @@ pub async fn scan(session: &Session, at: &TableAt, wanted: Wanted<'_>, output: O
     let scan = wanted.scan(&snapshot)?;
     match target {
         None => {
-            let mut out = session.output.rows(&scan.schema())?;
+            let mut out = session.output.rows(&scan.schema()?)?;
             let mut batches = scan.stream();
             while let Some(batch) = batches.try_next().await? {
                 out.write(&batch)?;
@@ -62,8 +102,8 @@ pub async fn scan(session: &Session, at: &TableAt, wanted: Wanted<'_>, output: O
             let _writing = target.temporary.is_some().then(|| session.stop.writing());
             let mut rows = 0;
             let written = async {
-                let mut out = RowWriter::new(format, &scan.schema(), BufWriter::new(target.file()?))?;
-                let mut batches = session.stop.rows(scan.clone().stream());
+                let mut out = RowWriter::new(format, &scan.schema()?, BufWriter::new(target.file()?))?;
+                let mut batches = session.stop.rows(scan.stream());
                 while let Some(batch) = batches.try_next().await? {
                     out.write(&batch)?;
                     rows += batch.num_rows() as u64;
@@ -74,7 +114,7 @@ pub async fn scan(session: &Session, at: &TableAt, wanted: Wanted<'_>, output: O
             written.await?;
             target.publish()?;
             drop(bar);
-            let metrics = scan.metrics();
+            let metrics = scan.scan.metrics();
             session.output.object(into_map(json!({
                 "rows": rows,
                 "files_read": metrics.files_read,
@@ -87,7 +127,7 @@ pub async fn scan(session: &Session, at: &TableAt, wanted: Wanted<'_>, output: O
 
 pub async fn count(session: &Session, at: &TableAt, filter: Option<&str>) -> Result<()> {
     let snapshot = session.snapshot(at).await?;
-    let scan = Wanted { columns: None, filter, limit: None }.scan(&snapshot)?;
+    let scan = Wanted { columns: None, filter, limit: None }.scan(&snapshot)?.scan;
     let count = {
         let _bar = session.progress.busy("counting rows");
         scan.count().await?

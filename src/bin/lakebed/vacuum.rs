@@ -39,7 +39,7 @@ pub struct Vacuum {
     #[arg(long)]
     dry_run: bool,
     /// Adds what it costs: aws, azure, gcp or a price list
-    #[arg(long, value_name = "FILE|PROVIDER", requires = "dry_run")]
+    #[arg(long, value_name = "FILE|PROVIDER")]
     prices: Option<String>,
 }
 
@@ -82,7 +82,7 @@ pub async fn run(session: &Session, asked: &Vacuum) -> Result<()> {
         let _bar = session.progress.busy("deleting files");
         vacuum.run().await?
     };
-    session.output.report(report)
+    session.output.report_with(report, prices.as_ref())
 }
 
 /// A span of time: `168h`, `7d`, `30m`, `90s`, `2w`; a bare number is hours.

@@ -57,6 +57,10 @@ fn refusals_have_their_codes_and_exit_codes() {
         (&["set-not-null", "id"], 7, "LB-CONSTRAINT"),
         (&["add-constraint", "c", "id > 0"], 7, "LB-CONSTRAINT"),
         (&["add-feature", "nope"], 5, "LB-FEATURE-WRITE"),
+        (&["add-feature", "collations"], 5, "LB-FEATURE-WRITE"),
+        (&["add-feature", "icebergWriterCompatV1"], 5, "LB-FEATURE-WRITE"),
+        (&["add-feature", "redirectWriterOnly-preview"], 5, "LB-FEATURE-WRITE"),
+        (&["set-property", "delta.feature.coordinatedCommits-preview=supported"], 5, "LB-FEATURE-WRITE"),
         (&["set-default", "id", "nope"], 1, "LB-EXPR"),
         (&["drop-feature", "appendOnly"], 5, "LB-FEATURE-WRITE"),
         (&["drop-feature", "domainMetadata"], 1, "LB-INPUT"),
@@ -67,4 +71,51 @@ fn refusals_have_their_codes_and_exit_codes() {
         assert_eq!((ran.code, ran.error()["code"].as_str()), (Some(exit), Some(code)), "{words:?}: {}", ran.err);
     }
     assert_eq!(shell.json(&["info", "t"])["version"], 1);
+}
+
+// spec: FEA-15
+#[test]
+fn a_table_is_not_made_with_a_feature_that_is_only_recognised() {
+    let shell = Shell::new();
+    for feature in ["collations", "icebergWriterCompatV3", "coordinatedCommits-preview"] {
+        let property = format!("delta.feature.{feature}=supported");
+        let refused = shell.run(&["create", "t", "--schema", "id BIGINT", "--property", &property, "--format", "json"]);
+        let error = refused.error();
+        assert_eq!((refused.code, error["code"].as_str()), (Some(5), Some("LB-FEATURE-WRITE")), "{}", refused.err);
+        assert_eq!((&error["context"]["features"], error["help"].is_string()), (&json!(feature), true));
+        assert!(!shell.path("t/_delta_log").exists());
+    }
+}
+
+// spec: ALT-2
+#[test]
+fn columns_with_spaces_are_named_with_and_without_backticks() {
+    let shell = table("id BIGINT, `a b` INT, `Mixed Case` INT, `c d` INT, `e,f` INT", &["delta.columnMapping.mode=name"]);
+    shell.write("1.ndjson", "{\"id\":1,\"a b\":2,\"Mixed Case\":3,\"c d\":4,\"e,f\":5}\n");
+    shell.ok(&["append", "t", "1.ndjson"]);
+    shell.ok(&["append", "t", "1.ndjson"]);
+    let all = json!({"a b": 2, "e,f": 5, "Mixed Case": 3});
+    for columns in ["a b,`e,f`,Mixed Case", " `a b` , `e,f` , `Mixed Case` "] {
+        assert_eq!(shell.lines(&["scan", "t", "--columns", columns]), [all.clone(), all.clone()], "{columns}");
+    }
+    assert_eq!(shell.lines(&["scan", "t", "--columns", "a b", "--columns", "`e,f`", "--limit", "1"]), [json!({"a b": 2, "e,f": 5})]);
+    for columns in ["Mixed Case", "mixed case,`a b`"] {
+        assert!(shell.json(&["optimize", "t", "--zorder-by", columns])["version"].is_number(), "{columns}");
+    }
+    assert_eq!(shell.json(&["alter", "t", "drop-column", "a b", "`e,f`"])["operation"], "DROP COLUMNS");
+    assert_eq!(shell.json(&["alter", "t", "cluster-by", "c d, `Mixed Case`"])["operation"], "CLUSTER BY");
+    assert_eq!(shell.json(&["info", "t"])["clustering_columns"], json!(["c d", "Mixed Case"]));
+    shell.ok(&[
+        "create",
+        "p",
+        "--schema",
+        "id BIGINT, `p q` INT",
+        "--partition-by",
+        "`p q`",
+        "--property",
+        "delta.columnMapping.mode=name",
+    ]);
+    assert_eq!(shell.json(&["info", "p"])["partition_columns"], json!(["p q"]));
+    let refused = shell.run(&["alter", "t", "drop-column", "cd", "--format", "json"]);
+    assert_eq!(refused.error()["code"], "LB-SCHEMA", "{}", refused.err);
 }

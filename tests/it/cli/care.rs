@@ -44,7 +44,7 @@ fn copies_are_made_read_and_brought_up_to_date() {
     let report = shell.json(&["clone", "t", "far", "--deep"]);
     assert_eq!((&report["planned"]["actions"], &report["actual"]["actions"]), (&plan["actions"], &plan["actions"]));
     assert!(report["actual"]["requests"]["put"].is_u64());
-    assert_eq!(shell.run(&["clone", "t", "third", "--deep", "--prices", "aws"]).code, Some(2), "prices go with a plan");
+    assert!(shell.json(&["clone", "t", "third", "--deep", "--prices", "aws"])["actual"]["cost"]["total"].is_number());
     shell.ok(&["delete", "t", "--where", "id = 1"]);
     assert_eq!(shell.json(&["clone", "t", "far", "--deep"])["version"], 1);
     assert_eq!(shell.lines(&["scan", "far", "--columns", "id"]), [json!({"id": 2})]);

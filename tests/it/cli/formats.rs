@@ -272,3 +272,21 @@ fn variants_go_out_as_text_and_come_back() {
     let bad = shell.run(&["append", "u", "bad.ndjson", "--format", "json"]);
     assert_eq!((bad.error()["code"].as_str(), bad.error()["context"]["line"].as_str()), (Some("LB-INPUT"), Some("2")), "{}", bad.err);
 }
+
+// spec: RID-7
+#[test]
+fn a_scan_shows_hidden_columns_in_the_order_in_which_they_are_named() {
+    let shell = Shell::new();
+    shell.write("1.ndjson", "{\"id\":1}\n{\"id\":2}\n");
+    shell.ok(&["append", "t", "1.ndjson", "--property", "delta.enableRowTracking=true"]);
+    let names = "_metadata.row_id,id,_METADATA.row_index";
+    let rows = shell.lines(&["scan", "t", "--columns", names, "--where", "id = 2"]);
+    assert_eq!(rows, [json!({"_metadata.row_id": 1, "id": 2, "_metadata.row_index": 1})]);
+    assert_eq!(keys(&rows[0]), ["_metadata.row_id", "id", "_metadata.row_index"]);
+    let path = shell.lines(&["files", "t"])[0]["path"].clone();
+    let alone = shell.lines(&["scan", "t", "--columns", "_metadata.file_path", "--limit", "1"]);
+    assert_eq!(alone, [json!({"_metadata.file_path": path})]);
+    let report = shell.json(&["scan", "t", "--columns", "_metadata.row_id", "--output", "ids.csv"]);
+    assert_eq!((&report["rows"], std::fs::read_to_string(shell.path("ids.csv")).unwrap().lines().count()), (&json!(2), 3));
+    assert_eq!(shell.run(&["scan", "t", "--columns", "_metadata.nope"]).code, Some(1));
+}

@@ -1,7 +1,7 @@
 //! `log compact` and `log cleanup`: their reports and plans.
 
 use super::{Shell, keys};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::time::{Duration, SystemTime};
 
 #[test]
@@ -27,6 +27,9 @@ fn a_log_is_compacted_and_cleaned_up_with_a_plan_beforehand() {
         shell.path("t").join(plan["items"][0]["path"].as_str().unwrap()).metadata().unwrap().len(),
         plan["bytes_written"].as_u64().unwrap()
     );
+    assert!(compacted["written"] == json!(true) && compacted["metrics"].as_object().unwrap().values().all(Value::is_number), "{compacted}");
+    let checkpoint = shell.json(&["checkpoint", "t"]);
+    assert!(checkpoint["written"] == json!(true) && checkpoint["metrics"].as_object().unwrap().values().all(Value::is_number));
     assert_eq!((&compacted["operation"], &compacted["version"]), (&json!("LOG COMPACT"), &json!(null)));
     assert_eq!((&compacted["metrics"]["fromVersion"], &compacted["metrics"]["toVersion"]), (&json!(4), &json!(5)));
     let old = SystemTime::now() - Duration::from_secs(40 * 86_400);

@@ -25,6 +25,7 @@ fn vacuum_shows_its_plan_and_then_what_it_did() {
     let report = shell.json(&["vacuum", "t", "--retain", "168h"]);
     assert_eq!((&report["version"], &report["metrics"]["numDeletedFiles"]), (&json!(3), &json!(1)));
     assert_eq!((&report["planned"]["actions"], orphan.exists()), (&report["actual"]["actions"], false));
+    assert_eq!((&report["planned"]["requests"], &report["kept"]["live"]["count"]), (&report["actual"]["requests"], &json!(2)));
     let refused = shell.run(&["vacuum", "t", "--retain", "1h", "--format", "json"]);
     assert_eq!((refused.code, refused.error()["code"].as_str()), (Some(1), Some("LB-RETENTION")), "{}", refused.err);
     assert_eq!(shell.run(&["vacuum", "t", "--retain", "soon"]).code, Some(2));
