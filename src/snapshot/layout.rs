@@ -2,7 +2,7 @@
 //! judgement. Spec: ZOR.
 //!
 //! Judged by the log alone. The rows of a file are taken to be spread evenly between its least and its greatest value. Invariant: a file
-//! whose bounds are unknown counts as read by every look-up.
+//! whose bounds are unknown, or make no sense, counts as read by every look-up.
 
 use super::stats::{bounds_of, physical_path};
 use super::{FileQuery, Snapshot};
@@ -122,13 +122,21 @@ impl Spans {
             match &numbers {
                 Some((min, max)) => {
                     let (min, max) = (min.as_primitive::<Float64Type>().value(row), max.as_primitive::<Float64Type>().value(row));
-                    if min.is_nan() || max.is_nan() {
+                    // No range: one of them is no number, or the least is above the greatest.
+                    if min.partial_cmp(&max).is_none_or(|order| order.is_gt()) {
                         self.unknown += 1;
                         continue;
                     }
                     self.numbers.push((min, max));
                 }
-                None => self.texts.push((min.as_string::<i32>().value(row).to_owned(), max.as_string::<i32>().value(row).to_owned())),
+                None => {
+                    let (min, max) = (min.as_string::<i32>().value(row), max.as_string::<i32>().value(row));
+                    if min > max {
+                        self.unknown += 1;
+                        continue;
+                    }
+                    self.texts.push((min.to_owned(), max.to_owned()));
+                }
             }
             self.weights.push(records.map_or(1.0, |n| n.max(1) as f64));
         }

@@ -215,7 +215,9 @@ async fn what_a_repair_says_about_files_is_undone_by_a_restore() {
         let folder = tempfile::tempdir().unwrap();
         copy_folder(&Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/broken").join(name).join("table"), folder.path());
         let table = later(folder.path(), 0);
-        let newest = table.snapshot().await.unwrap().version();
+        let snapshot = table.snapshot().await.unwrap();
+        snapshot.layout(lakebed::FileQuery::default(), None).await.unwrap();
+        let newest = snapshot.version();
         let (before, found) = (said(&table, None).await, codes(&table.doctor().deep(true).run().await.unwrap()));
         let repaired = table.doctor().deep(true).repair().await.unwrap();
         assert_eq!(repaired.version, Some(newest.next()), "{name}");
