@@ -268,7 +268,7 @@ async fn a_repair_takes_the_requests_that_its_plan_says() {
         assert_eq!((planned.amount("remove").bytes, planned.amount("remove")), (size, actual.amount("remove")));
         assert_eq!((planned.amount("quarantine").count, planned.requests.copy), (2, 1));
         let (told, done) = (planned.bytes_written, actual.bytes_written);
-        assert!(told.abs_diff(done) * 4 < done, "{told} bytes planned, {done} written");
+        assert!(told < 3 * done && done < 2 * told, "{told} bytes planned, {done} written");
         assert!(planned.items.iter().any(|item| item.path == gone && item.bytes == size), "{:?}", planned.items);
     }
 }
