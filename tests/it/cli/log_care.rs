@@ -28,7 +28,8 @@ fn a_log_is_compacted_and_cleaned_up_with_a_plan_beforehand() {
         plan["bytes_written"].as_u64().unwrap()
     );
     assert!(compacted["written"] == json!(true) && compacted["metrics"].as_object().unwrap().values().all(Value::is_number), "{compacted}");
-    let checkpoint = shell.json(&["checkpoint", "t"]);
+    shell.ok(&["append", "u", "1.ndjson"]);
+    let checkpoint = shell.json(&["checkpoint", "u"]);
     assert!(checkpoint["written"] == json!(true) && checkpoint["metrics"].as_object().unwrap().values().all(Value::is_number));
     assert_eq!((&compacted["operation"], &compacted["version"]), (&json!("LOG COMPACT"), &json!(null)));
     assert_eq!((&compacted["metrics"]["fromVersion"], &compacted["metrics"]["toVersion"]), (&json!(4), &json!(5)));
