@@ -48,7 +48,7 @@ pub(crate) async fn list_latest(root: &TableRoot, log: &Arc<dyn LogStore>) -> Re
         // A local hint costs less than the names that it saves.
         let hint = hint.await.unwrap_or_else(|why| skipped(why, &mut warnings));
         let from = hint.as_ref().map(LastCheckpoint::start).filter(|v| *v > SHORT_LOG).unwrap_or_default();
-        return Ok(followed(hint, list(log, from).await?, warnings));
+        return Ok(followed(hint, list(log, from).await?, warnings, true));
     }
     let whole = list(log, Version(0)).boxed();
     match select(hint, whole).await {
@@ -61,22 +61,29 @@ pub(crate) async fn list_latest(root: &TableRoot, log: &Arc<dyn LogStore>) -> Re
                 }
                 None => whole.await?,
             };
-            Ok(followed(hint, listing, warnings))
+            Ok(followed(hint, listing, warnings, false))
         }
         Either::Right((listing, hint)) => {
             let listing = listing?;
             // It came too late to save anything; that it cannot be trusted is still worth saying. It may be newer than the listing.
-            hint.await.unwrap_or_else(|why| skipped(why, &mut warnings));
-            Ok(Listing { warnings, ..listing })
+            let hint = hint.await.unwrap_or_else(|why| skipped(why, &mut warnings));
+            let known = hint.filter(|hint| listing.files.last().is_some_and(|last| hint.start() < last.version));
+            Ok(followed(known, listing, warnings, false))
         }
     }
 }
 
-/// The listing, with a word about a hint that leads behind its end.
-fn followed(hint: Option<LastCheckpoint>, listing: Listing, mut warnings: Vec<String>) -> Listing {
+/// The listing, with a word about a hint that leads behind its end, or to a checkpoint that is not there and that no newer one replaces.
+/// Where both were read at once (`hint_first` is not), the checkpoint of the newest version may have come in between.
+fn followed(hint: Option<LastCheckpoint>, listing: Listing, mut warnings: Vec<String>, hint_first: bool) -> Listing {
     let last = listing.files.iter().map(|file| file.version).max();
-    if let Some(hint) = hint.filter(|hint| last.is_none_or(|last| last < hint.start())) {
-        skipped(format!("it names version {}, which the log does not have", hint.start()), &mut warnings);
+    if let Some(named) = hint.map(|hint| hint.start()) {
+        let is_there = listing.files.iter().any(|file| file.version >= named && file.kind.is_checkpoint());
+        if last.is_none_or(|last| last < named) {
+            skipped(format!("it names version {named}, which the log does not have"), &mut warnings);
+        } else if !is_there && (hint_first || last.is_some_and(|last| named < last)) {
+            skipped(format!("it names the checkpoint of version {named}, which is not there"), &mut warnings);
+        }
     }
     Listing { warnings, ..listing }
 }

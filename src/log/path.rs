@@ -44,6 +44,13 @@ pub enum LogFileKind {
     Checksum,
 }
 
+impl LogFileKind {
+    /// Whether it is a checkpoint, or a part of one.
+    pub(crate) fn is_checkpoint(&self) -> bool {
+        matches!(self, LogFileKind::Checkpoint | LogFileKind::CheckpointPart { .. } | LogFileKind::UuidCheckpoint { .. })
+    }
+}
+
 /// One file of the log, as a listing shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogFile {

@@ -6,6 +6,9 @@ use super::{LogFile, LogFileKind, Version};
 use crate::error::{Code, Error};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// So many runs of readable versions are named, the newest ones.
+const RUNS_SHOWN: usize = 4;
+
 /// A complete checkpoint: one file (classic or uuid-named), or all parts in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CheckpointFiles {
@@ -119,6 +122,27 @@ pub(crate) fn choose(files: &[LogFile], target: Option<Version>, broken: &BTreeS
     })
 }
 
+/// Why newer checkpoints than that of `segment` do not make its version although they are there: without bytes, or without all their parts.
+pub(crate) fn passed_over(files: &[LogFile], segment: &LogSegment) -> Vec<String> {
+    let newer = |file: &&LogFile| file.version <= segment.version && segment.checkpoint.as_ref().is_none_or(|c| c.version < file.version);
+    let mut why: BTreeMap<(Version, u32), (&str, u32)> = BTreeMap::new();
+    let mut notes = Vec::new();
+    for file in files.iter().filter(newer) {
+        match file.kind {
+            LogFileKind::Checkpoint | LogFileKind::UuidCheckpoint { .. } if file.size == 0 => {
+                notes.push(format!("the checkpoint {} was skipped: it has no bytes", file.name));
+            }
+            LogFileKind::CheckpointPart { parts, .. } => {
+                why.entry((file.version, parts)).or_insert((&file.name, 0)).1 += u32::from(file.size > 0);
+            }
+            _ => {}
+        }
+    }
+    let torn = why.into_iter().filter(|((_, parts), (_, whole))| whole < parts);
+    notes.extend(torn.map(|((_, parts), (name, whole))| format!("the checkpoint {name} was skipped: {whole} of its {parts} parts are whole")));
+    notes
+}
+
 /// Every complete checkpoint of a listing, oldest first; of one version the one that is read comes last.
 pub(crate) fn complete_checkpoints(files: &[LogFile]) -> Vec<CheckpointFiles> {
     Log::sort(files, &BTreeSet::new()).checkpoints
@@ -143,24 +167,58 @@ pub(crate) fn available(files: &[LogFile]) -> Option<(Version, Version)> {
     first.or(log.checkpoints.first().map(|c| c.version)).map(|first| (first, latest))
 }
 
+/// The versions that can be read, as runs of them, oldest first.
+fn readable(files: &[LogFile]) -> Vec<(Version, Version)> {
+    let log = Log::sort(files, &BTreeSet::new());
+    let starts: BTreeSet<Version> = log.checkpoints.iter().map(|c| c.version).collect();
+    let mut runs: Vec<(Version, Version)> = Vec::new();
+    for at in log.commits.keys().copied().chain(starts.iter().copied()).collect::<BTreeSet<_>>() {
+        match runs.last_mut() {
+            Some((_, last)) if last.next() == at => *last = at,
+            _ if at == Version(0) || starts.contains(&at) => runs.push((at, at)),
+            _ => {}
+        }
+    }
+    runs
+}
+
+/// The same in words: `0 to 419, 449`. Of many runs the newest.
+pub(crate) fn readable_text(files: &[LogFile]) -> Option<String> {
+    let runs = readable(files);
+    let shown = |(first, last): &(Version, Version)| if first == last { first.to_string() } else { format!("{first} to {last}") };
+    let texts: Vec<String> = runs.iter().rev().take(RUNS_SHOWN).rev().map(shown).collect();
+    (!texts.is_empty()).then(|| texts.join(", "))
+}
+
 /// The error for a whole listing that does not make `target`.
 pub(crate) fn explain(files: &[LogFile], target: Option<Version>, why: NoSegment) -> Error {
     let range = available(files);
+    let readable = readable_text(files);
     let no_version = |version: Version| {
         let error = Error::new(Code::VERSION, format!("version {version} does not exist")).with("version", version);
-        match range {
-            Some((first, last)) => {
-                error.with("earliest", first).with("latest", last).help(format!("choose a version from {first} to {last}"))
+        match (range, &readable) {
+            (Some((first, last)), Some(readable)) => {
+                error.with("earliest", first).with("latest", last).help(format!("choose a version that can be read: {readable}"))
             }
-            None => error,
+            _ => error,
         }
     };
+    // A commit that was cleaned up is missed by nobody; one between others that are there is.
+    let is_there = |version: Version| files.iter().any(|f| f.kind == LogFileKind::Commit && f.version == version);
+    let is_cleaned_up = |missing: Version, target: Version| !(is_there(target) && missing.0.checked_sub(1).is_some_and(|v| is_there(Version(v))));
     match (why, target) {
         (NoSegment::Nothing, _) => no_table(),
         (NoSegment::TooNew { latest }, target) => no_version(target.unwrap_or(latest)),
-        // Cleaned up: what the checkpoint does not cover may go.
-        (NoSegment::Missing(_), Some(target)) if range.is_some_and(|(first, _)| target < first) => no_version(target),
-        (NoSegment::Missing(version), _) => gap(version),
+        (NoSegment::Missing(missing), Some(target)) if range.is_some_and(|(first, _)| target < first) && is_cleaned_up(missing, target) => {
+            no_version(target)
+        }
+        (NoSegment::Missing(version), _) => {
+            let gap = gap(version);
+            match readable {
+                Some(readable) => gap.help(format!("restore the file from a copy; with --version these can be read: {readable}")),
+                None => gap,
+            }
+        }
     }
 }
 

@@ -87,6 +87,26 @@ fn checkpoints_without_bytes_and_broken_ones_are_passed_over() {
     assert_eq!(choose(&files, None, &broken).expect("json").commits.len(), 13);
 }
 
+// spec: LOG-8
+#[test]
+fn a_checkpoint_that_would_have_been_read_but_is_none_is_told_once() {
+    let mut files = commits(0..=12);
+    let empty = |mut file: LogFile| {
+        file.size = 0;
+        file
+    };
+    files.extend([part(4, 1, 2), classic(5), empty(classic(8)), part(10, 1, 3), part(10, 3, 3), empty(uuid(11))]);
+    let told = |files: &[LogFile], target| passed_over(files, &pick(files, target).expect("a version"));
+    let notes = told(&files, None);
+    assert_eq!(notes.len(), 3, "{notes:?}");
+    assert!(notes.iter().any(|n| n.contains(&classic(8).name) && n.contains("no bytes")), "{notes:?}");
+    assert!(notes.iter().any(|n| n.contains(&uuid(11).name) && n.contains("no bytes")), "{notes:?}");
+    assert!(notes.iter().any(|n| n.contains(&part(10, 1, 3).name) && n.contains("2 of its 3 parts")), "{notes:?}");
+    assert_eq!(told(&files, Some(7)), [""; 0], "what lies below the one that is read, or above the version, is of no use anyway");
+    files.push(classic(12));
+    assert_eq!(told(&files, None), [""; 0]);
+}
+
 // spec: LOG-9
 #[test]
 fn of_checkpoints_of_one_version_the_uuid_named_is_first_and_the_others_stand_in() {
@@ -113,6 +133,27 @@ fn a_hole_names_the_first_missing_version() {
     let e = explain(&commits(2..=4), None, NoSegment::Missing(Version(0)));
     assert_eq!(e.code(), Code::LOG_GAP);
     assert!(e.to_string().contains("version 0 is missing"), "{e}");
+}
+
+// spec: LOG-10
+#[test]
+fn a_hole_below_a_checkpoint_is_a_hole_and_what_can_be_read_is_named() {
+    let mut files = commits(0..=449);
+    files.remove(420);
+    files.push(classic(449));
+    let why = |target| explain(&files, Some(Version(target)), pick(&files, Some(target)).expect_err("no such version"));
+    let e = why(430);
+    assert_eq!((e.code(), e.context()[0].1.as_str()), (Code::LOG_GAP, "420"), "{e}");
+    assert!(e.next_step().is_some_and(|help| help.ends_with("can be read: 0 to 419, 449")), "{:?}", e.next_step());
+    assert!(pick(&files, Some(400)).is_ok() && pick(&files, Some(449)).is_ok());
+    let e = why(1000);
+    assert_eq!(e.code(), Code::VERSION, "{e}");
+    assert!(e.next_step().is_some_and(|help| help.ends_with("can be read: 0 to 419, 449")), "{:?}", e.next_step());
+    // What a clean-up has taken is no hole.
+    let mut cleaned = commits(30..=60);
+    cleaned.push(classic(50));
+    let e = explain(&cleaned, Some(Version(40)), pick(&cleaned, Some(40)).expect_err("cleaned up"));
+    assert_eq!(e.code(), Code::VERSION, "{e}");
 }
 
 // spec: LOG-11

@@ -5,7 +5,7 @@ use crate::env::Timestamp;
 use crate::error::{Code, Error, ErrorKind, Result};
 use crate::log::listing::list;
 use crate::log::read::parallel_reads;
-use crate::log::segment::{available, gap, no_table};
+use crate::log::segment::{available, gap, no_table, readable_text};
 use crate::log::{CommitInfo, LogFile, LogFileKind, Version, decode_commit_info};
 use crate::table::Table;
 use futures::stream::{self, BoxStream};
@@ -113,7 +113,10 @@ pub(crate) async fn version_at(table: &Table, time: Timestamp) -> Result<Version
     )
     .with("version", earliest.0)
     .with("earliest", earliest.1)
-    .help("choose a later time, or a version"))
+    .help(match readable_text(&listing.files) {
+        Some(readable) => format!("choose a later time, or with --version one that can be read: {readable}"),
+        None => "choose a later time".to_owned(),
+    }))
 }
 
 /// When the versions that can be rebuilt were made.

@@ -123,6 +123,7 @@ async fn a_torn_or_dangling_hint_changes_nothing() {
         ("{\"version\":1", true),
         ("{\"version\":900,\"size\":1}", true),
         ("{\"version\":10}", false),
+        ("{\"version\":11}", true),
         ("{\"version\":2}", false),
         ("{\"version\":4,\"version\":5}", true),
     ] {
