@@ -8,7 +8,7 @@ use super::optimize::join_after;
 use super::overwrite::{Removal, remove_all};
 use super::partitions::remove_partitions_of;
 use super::replace::{replace, rule};
-use super::{Report, already_exists, json_text, newest, refused};
+use super::{Report, already_exists, check_outside, json_text, newest, refused};
 use crate::data::write::{DataWriter, WriteOptions, discard};
 use crate::env::Env;
 use crate::error::{Code, Error, Result};
@@ -67,6 +67,8 @@ pub(super) struct Choices {
     merge_schema: bool,
     overwrite_schema: bool,
     dynamic_partitions: bool,
+    /// Nobody has said that all rows may go.
+    only_partitions: bool,
     replace_where: Option<Expr>,
     partition_by: Option<Vec<String>>,
     properties: StringMap,
@@ -116,10 +118,12 @@ impl Append {
         self.choices.replace_where = Some(predicate);
         self
     }
-    /// Overwrites, but only the partitions that the rows fall into; a table without partition columns is overwritten whole.
+    /// Overwrites, but only the partitions that the rows fall into. A table without partition columns is overwritten whole, but only when
+    /// the mode says so (`LB-INPUT` otherwise).
     pub fn dynamic_partitions(mut self) -> Self {
         if self.choices.mode == SaveMode::Append {
             self.choices.mode = SaveMode::Overwrite;
+            self.choices.only_partitions = true;
         }
         self.choices.dynamic_partitions = true;
         self
@@ -181,6 +185,13 @@ impl Append {
             }
         }
         choices.check_version(base.as_deref())?;
+        if choices.only_partitions && base.as_ref().is_some_and(|base| base.state().partition_columns().is_empty()) {
+            return Err(Error::new(Code::INPUT, "the table has no partitions, so replacing those of the rows would replace every row")
+                .help("to replace every row, say --mode overwrite; to add rows, leave --dynamic-partitions out"));
+        }
+        if base.is_none() {
+            check_outside(&table).await?;
+        }
         let left_alone = base.as_ref().map(|base| choices.properties_left_alone(base.state(), &env)).transpose()?.flatten();
         let plan = choices.plan(&table, base.as_deref(), &schema)?;
         if let (Some(predicate), Some(base)) = (&choices.replace_where, &base) {

@@ -2,7 +2,7 @@
 
 use super::manifest::renew_after;
 use super::overwrite::{Removal, remove_all};
-use super::{Report, already_exists, json_text, newest, refused};
+use super::{Report, already_exists, check_outside, json_text, newest, refused};
 use crate::data::write::{DataWriter, WriteOptions, discard};
 use crate::error::{Code, Error, Result};
 use crate::features::{ChangedTable, NewTable, TableState, new_table, replaced_table};
@@ -120,6 +120,9 @@ impl Create {
             }
             (base, _) => base,
         };
+        if base.is_none() {
+            check_outside(&table).await?;
+        }
         if let Some((schema, _)) = &rows {
             new.schema = evolve::nullable(&Struct::from_arrow(schema)?);
         }

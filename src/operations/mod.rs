@@ -135,6 +135,15 @@ fn refused(conflict: &Conflicted) -> Error {
         .help("look at that version and run the operation again if it is still wanted")
 }
 
+/// Refuses to make a table inside of another one: vacuum and readers of folders would take its files for those of the outer one.
+async fn check_outside(table: &Table) -> Result<()> {
+    let Some(outer) = table.root().enclosing().await? else { return Ok(()) };
+    Err(Error::new(Code::INPUT, "a table cannot be made inside of another one")
+        .with("location", table.root().url())
+        .with("table", &outer)
+        .help(format!("name the table itself, {outer}, or choose a place outside of it")))
+}
+
 fn already_exists(table: &Table) -> Error {
     Error::new(Code::TABLE_EXISTS, "there is a table already")
         .with("table", table.root().url())

@@ -9,7 +9,7 @@ use crate::log::checkpoint::{FirstFile, read_small};
 use crate::log::checksum::Checksum;
 use crate::log::listing::{list, list_back, list_latest};
 use crate::log::read::read_tail;
-use crate::log::segment::{CheckpointFiles, LogSegment, NoSegment, choose, explain};
+use crate::log::segment::{CheckpointFiles, LogSegment, NoSegment, choose, explain, passed_over};
 use crate::log::{Action, LogFile, LogFileKind, LogTail, SmallFacts, Version};
 use crate::table::Table;
 use futures::future::BoxFuture;
@@ -81,14 +81,16 @@ async fn load_as(
                 continue;
             }
             Err(why) => {
-                let why = || explain(&listing.files, target, why).with("location", table.root().url());
+                let why = || placed(table, explain(&listing.files, target, why));
                 return Err(unusable.unwrap_or_else(why));
             }
         };
         let mut notes = Vec::new();
         let checkpoint = segment.checkpoint.as_ref().map(|c| c.name().to_owned());
+        let unusable_ones = passed_over(&listing.files, &segment);
         match (read(table, segment, purpose, &mut notes).await, checkpoint) {
             (Ok(mut snapshot), _) => {
+                notes.splice(..0, unusable_ones.into_iter().filter(|note| !warnings.contains(note)));
                 warnings.append(&mut notes);
                 snapshot.warnings = warnings;
                 snapshot.newest_at = newest_at;
@@ -106,6 +108,20 @@ async fn load_as(
             }
             (Err(e), _) => return Err(e),
         }
+    }
+}
+
+/// The failure of a location; one that names a folder of a table hears where the table is.
+fn placed(table: &Table, e: Error) -> Error {
+    let root = table.root();
+    let e = e.with("location", root.url());
+    if e.code() != Code::TABLE {
+        return e;
+    }
+    match (root.enclosing_local(), root.partitioned()) {
+        (Ok(Some(outer)), _) => e.help(format!("the location lies inside of the table {outer}: name that one, and choose its rows with a predicate")),
+        (_, Ok(Some(outer))) => e.help(format!("if this is a partition's folder, name the table, {outer}, and choose its rows with a predicate")),
+        _ => e,
     }
 }
 

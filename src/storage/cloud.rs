@@ -34,7 +34,7 @@ pub(super) struct Remote {
 pub(super) fn open(origin: &Origin, options: &StorageOptions, env: &Env) -> Result<Remote> {
     match origin {
         Origin::S3 { bucket } => s3(bucket, options, env),
-        Origin::Azure { container, account } => azure(container, account.as_deref(), options),
+        Origin::Azure { container, host } => azure(container, host.as_deref(), options),
         Origin::Gcs { bucket } => gcs(bucket, options),
         Origin::File | Origin::Memory(_) => Err(Error::new(Code::INTERNAL, "a local place is no remote store")),
     }
@@ -75,27 +75,45 @@ fn s3(bucket: &str, options: &StorageOptions, env: &Env) -> Result<Remote> {
 }
 
 #[cfg(feature = "azure")]
-fn azure(container: &str, account: Option<&str>, options: &StorageOptions) -> Result<Remote> {
+fn azure(container: &str, host: Option<&str>, options: &StorageOptions) -> Result<Remote> {
+    use super::azure;
     use super::keys::Family;
     use http::{allow_loopback, checked, for_store, no_retries, parse_key, refused, retries};
     use object_store::RetryConfig;
     use object_store::azure::MicrosoftAzureBuilder;
     let mut settings = checked(options.settings(Family::Azure))?;
     let endpoint = settings.get("azure_endpoint").map(str::to_owned);
+    if let Some(host) = host {
+        match &endpoint {
+            None if azure::domain(host).is_none() => {
+                return Err(Error::new(Code::STORE_CONFIG, "the host of the location is none of Azure's, so it gets no credential")
+                    .with("host", host)
+                    .help("if it is yours, name it with the storage option azure_endpoint=https://HOST"));
+            }
+            None => _ = azure::endpoint(host).map(|own| settings.values.insert("azure_endpoint", own)),
+            Some(endpoint) => {
+                if azure::host_of(endpoint).is_some_and(|named| named != host) {
+                    return Err(Error::new(Code::STORE_CONFIG, "the location and the endpoint name different accounts")
+                        .with("host", host)
+                        .with("endpoint", endpoint)
+                        .help("leave the storage option azure_endpoint out"));
+                }
+            }
+        }
+        settings.values.insert("azure_storage_account_name", azure::account(host).to_owned());
+    }
     allow_loopback(&mut settings, endpoint.as_deref())?;
     let build = |retry: RetryConfig| {
         let mut builder = MicrosoftAzureBuilder::new();
         for (name, value) in for_store(&settings) {
             builder = builder.with_config(parse_key(name)?, value);
         }
-        if let Some(account) = account {
-            builder = builder.with_account(account);
-        }
         builder.with_container_name(container).with_retry(retry).build().map_err(refused)
     };
-    let account = account.or(settings.get("azure_storage_account_name")).unwrap_or("azure");
+    let account = settings.get("azure_storage_account_name").unwrap_or("azure");
+    let asked = settings.get("azure_endpoint").unwrap_or("azure").trim_end_matches('/');
     Ok(Remote {
-        identity: format!("{}/{account}/{container}", endpoint.as_deref().unwrap_or("azure").trim_end_matches('/')),
+        identity: format!("{asked}/{account}/{container}"),
         store: Arc::new(build(retries(&settings)?)?),
         once: Arc::new(build(no_retries())?),
         sorted: true,

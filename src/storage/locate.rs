@@ -2,6 +2,9 @@
 //!
 //! Invariant: a key is the raw, decoded name; what a store needs to encode, its client encodes.
 
+mod enclosing;
+
+use super::azure;
 use super::cloud;
 use super::exact::exact;
 use super::local::LocalStore;
@@ -77,13 +80,13 @@ impl TableRoot {
                 .with("location", place.url()?)
                 .help("name the folder above it"));
         }
-        let allowed = options.allowed_roots().iter().map(|root| locate(root)).collect::<Result<Vec<_>>>()?;
+        let mut allowed = options.allowed_roots().iter().map(|root| locate(root)).collect::<Result<Vec<_>>>()?;
         let opened = open_place(&place, options, env)?;
         let url = place.url()?;
-        let roots = match followed(&place) {
-            Some(real) if real != place => vec![place, real],
-            _ => vec![place],
-        };
+        let account = azure::configured(options);
+        allowed.extend(allowed.iter().filter_map(|root| root.alias(account.as_deref())).collect::<Vec<_>>());
+        let others = followed(&place).filter(|real| *real != place).or(place.alias(account.as_deref()));
+        let roots = std::iter::once(place).chain(others).collect();
         let Opened { store, once, prefix, sorted, identity } = opened;
         tell_once(&options.warnings());
         Ok(TableRoot {
@@ -104,7 +107,8 @@ impl TableRoot {
             }),
         })
     }
-    /// A table under `prefix` of a given store, for tests and embedders. No path outside the table is permitted.
+    /// A table under `prefix` of a given store, for tests and embedders. No path outside the table is permitted. The store is neither probed
+    /// nor looked at for other writers' locks: its create-only writes must have one winner.
     pub fn with_store(url: Url, store: Arc<dyn ObjectStore>, prefix: Path) -> TableRoot {
         let roots = scheme(url.as_str()).and_then(|(scheme, rest)| place_of_uri(&scheme, rest).ok()).unwrap_or(Place {
             origin: Origin::Memory(String::new()),

@@ -1,5 +1,6 @@
 //! The storage edge: locations, options, create-only writes, bounded fetches. Kind: edge. Spec: STO.
 
+mod azure;
 mod cloud;
 mod create;
 mod exact;

@@ -99,17 +99,31 @@ impl StorageOptions {
             }
         }
         // Credentials belong together: one that is given is not completed by others of the environment.
+        let counts = |name: &&str| given.get(name).is_some_and(|value: &String| !value.trim().eq_ignore_ascii_case("false"));
         for whole in CREDENTIALS {
-            if whole.iter().any(|name| given.contains_key(name)) {
+            if whole.iter().any(counts) {
                 values.retain(|name, _| {
                     !CREDENTIALS.iter().any(|w| w[0].split('_').next() == whole[0].split('_').next() && w.contains(name))
                 });
             }
         }
+        for same in ALTERNATIVES.iter().filter(|same| same.iter().any(|name| given.contains_key(name))) {
+            values.retain(|name, _| !same.contains(name));
+        }
         values.extend(given);
         Settings { values }
     }
 }
+
+/// Keys that answer one question: one that is given beats all of them in the environment.
+const ALTERNATIVES: &[&[&str]] = &[
+    &["aws_endpoint_url", "aws_endpoint_url_s3"],
+    &["aws_region", "aws_default_region"],
+    &["aws_s3_addressing_style", "aws_virtual_hosted_style_request"],
+    &["azure_endpoint", "azure_use_fabric_endpoint", "azure_storage_use_emulator"],
+    &["http1_only", "http2_only"],
+    &["pool_idle_timeout", "pool_idle_timeout_seconds"],
+];
 
 /// Keys that make one credential; the first is its mark.
 const CREDENTIALS: &[&[&str]] = &[
@@ -117,10 +131,14 @@ const CREDENTIALS: &[&[&str]] = &[
     &["aws_profile"],
     &["aws_skip_signature"],
     &["aws_web_identity_token_file", "aws_role_arn"],
+    &["aws_container_credentials_relative_uri", "aws_container_credentials_full_uri"],
     &["azure_storage_account_key"],
     &["azure_storage_sas_token"],
     &["azure_storage_token"],
     &["azure_client_id", "azure_client_secret", "azure_tenant_id", "azure_federated_token_file"],
+    &["azure_skip_signature"],
+    &["azure_use_azure_cli"],
+    &["google_skip_signature"],
     &["google_service_account"],
     &["google_service_account_key"],
     &["google_application_credentials"],

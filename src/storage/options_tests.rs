@@ -97,6 +97,27 @@ fn a_credential_that_is_given_is_not_mixed_with_one_of_the_environment() {
     assert_eq!((settings.get("aws_access_key_id"), settings.get("aws_profile")), (None, Some("p")));
 }
 
+// spec: STO-17
+#[test]
+fn a_key_that_is_given_beats_every_variable_that_answers_the_same_question() {
+    for (family, (variable, found), (key, name)) in [
+        (Family::Aws, ("AWS_ENDPOINT_URL_S3", "aws_endpoint_url_s3"), ("aws_endpoint_url", "aws_endpoint_url")),
+        (Family::Aws, ("AWS_ENDPOINT_URL", "aws_endpoint_url"), ("endpoint_url_s3", "aws_endpoint_url_s3")),
+        (Family::Aws, ("AWS_REGION", "aws_region"), ("aws_default_region", "aws_default_region")),
+        (Family::Aws, ("AWS_VIRTUAL_HOSTED_STYLE_REQUEST", "aws_virtual_hosted_style_request"), ("aws_s3_addressing_style", "aws_s3_addressing_style")),
+        (Family::Azure, ("AZURE_STORAGE_USE_EMULATOR", "azure_storage_use_emulator"), ("endpoint", "azure_endpoint")),
+        (Family::Azure, ("AZURE_SKIP_SIGNATURE", "azure_skip_signature"), ("account_key", "azure_storage_account_key")),
+        (Family::Aws, ("AWS_ACCESS_KEY_ID", "aws_access_key_id"), ("container_credentials_full_uri", "aws_container_credentials_full_uri")),
+    ] {
+        let from_environment = environment(&[(variable, "e")]);
+        assert_eq!(from_environment.settings(family).get(found), Some("e"), "{variable}");
+        let settings = from_environment.set(key, "g").settings(family);
+        assert_eq!((settings.get(found), settings.get(name)), (None, Some("g")), "{key} against {variable}");
+    }
+    let settings = environment(&[("AWS_ACCESS_KEY_ID", "e")]).set("aws_skip_signature", "false").settings(Family::Aws);
+    assert_eq!(settings.get("aws_access_key_id"), Some("e"), "a switch that is off is no credential");
+}
+
 // spec: STO-16
 #[test]
 fn debug_text_has_the_names_and_not_the_values() {

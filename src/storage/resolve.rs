@@ -2,6 +2,7 @@
 //!
 //! Invariant: a path is decoded exactly once, and what comes out has no `.`, `..`, empty segment, control character or backslash.
 
+use super::azure;
 use crate::error::{Code, Error, Result};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use url::Url;
@@ -18,23 +19,11 @@ pub(super) enum Origin {
     Gcs {
         bucket: String,
     },
-    /// `account` is `None` when only the options name it.
+    /// `host` (as `azure::canonical` makes it) is `None` when only the options name the account.
     Azure {
         container: String,
-        account: Option<String>,
+        host: Option<String>,
     },
-}
-
-impl Origin {
-    /// Whether two names mean one store: an unnamed Azure account is the one of the options on both sides.
-    fn same(&self, other: &Origin) -> bool {
-        match (self, other) {
-            (Origin::Azure { container: a, account: x }, Origin::Azure { container: b, account: y }) => {
-                a == b && (x == y || x.is_none() || y.is_none())
-            }
-            _ => self == other,
-        }
-    }
 }
 
 /// A place in a store: decoded segments, none for the store's root.
@@ -51,9 +40,20 @@ impl Place {
     }
     /// The segments below `root`, when this lies strictly below it.
     fn below<'a>(&'a self, root: &Place) -> Option<&'a [String]> {
-        let inside =
-            self.origin.same(&root.origin) && self.segments.len() > root.segments.len() && self.segments.starts_with(&root.segments);
+        let inside = self.origin == root.origin && self.segments.len() > root.segments.len() && self.segments.starts_with(&root.segments);
         inside.then(|| &self.segments[root.segments.len()..])
+    }
+    /// The other name of a place whose account is also the one of the options, or the only one there is: with its host for one without, and
+    /// the other way round.
+    pub fn alias(&self, configured: Option<&str>) -> Option<Place> {
+        let Origin::Azure { container, host } = &self.origin else { return None };
+        let other = match (host, configured) {
+            (None, Some(configured)) => Some(configured.to_owned()),
+            (Some(host), Some(configured)) if host != configured => return None,
+            (Some(_), _) => None,
+            (None, None) => return None,
+        };
+        Some(Place { origin: Origin::Azure { container: container.clone(), host: other }, segments: self.segments.clone() })
     }
     /// The URI of what lies at these segments below the place, as a log may name it.
     pub fn uri(&self, below: &[String]) -> Result<String> {
@@ -67,8 +67,8 @@ impl Place {
             Origin::Memory(name) => format!("memory://{name}/"),
             Origin::S3 { bucket } => format!("s3://{bucket}/"),
             Origin::Gcs { bucket } => format!("gs://{bucket}/"),
-            Origin::Azure { container, account: None } => format!("az://{container}/"),
-            Origin::Azure { container, account: Some(account) } => format!("abfss://{container}@{account}.dfs.core.windows.net/"),
+            Origin::Azure { container, host: None } => format!("az://{container}/"),
+            Origin::Azure { container, host: Some(host) } => format!("abfss://{container}@{host}/"),
         };
         let bad = || {
             Error::new(Code::STORE_CONFIG, "the location has a bucket, container or account name that is not one").with("location", &base)
@@ -136,12 +136,12 @@ fn origin(scheme: &str, authority: &str) -> std::result::Result<Origin, Refusal>
         "s3" | "s3a" | "s3n" => Ok(Origin::S3 { bucket: plain("bucket")? }),
         "gs" => Ok(Origin::Gcs { bucket: plain("bucket")? }),
         "az" | "azure" | "adl" | "abfs" | "abfss" => match authority.split_once('@') {
-            Some((container, host)) if !container.is_empty() && !host.is_empty() && !container.contains(':') => {
-                let account = host.split('.').next().unwrap_or(host);
-                Ok(Origin::Azure { container: container.to_owned(), account: Some(account.to_owned()) })
-            }
+            Some((container, host)) if !container.is_empty() && !container.contains(':') => match azure::canonical(host) {
+                Some(host) => Ok(Origin::Azure { container: container.to_owned(), host: Some(host) }),
+                None => Err(Refusal::Authority("names no host of a storage account".to_owned())),
+            },
             Some(_) => Err(Refusal::Authority("must read container@account".to_owned())),
-            None => Ok(Origin::Azure { container: plain("container")?, account: None }),
+            None => Ok(Origin::Azure { container: plain("container")?, host: None }),
         },
         _ => Err(Refusal::Scheme),
     }
@@ -246,7 +246,7 @@ pub(super) fn target(raw: &str, roots: &[Place], allowed: &[Place]) -> Result<Ta
     if let Some((index, below)) = allowed.iter().enumerate().find_map(|(i, root)| place.below(root).map(|b| (i, b))) {
         return Ok(Target::Allowed(index, below.to_vec()));
     }
-    Err(if place.origin.same(&home.origin) {
+    Err(if roots.iter().any(|root| root.origin == place.origin) {
         refuse("it lies outside the table").help("if you trust the writer of this log, permit that place with --allow-root URL")
     } else {
         foreign("it names another store")

@@ -114,6 +114,46 @@ fn paths_to_other_stores_are_refused() {
 
 // spec: STO-8
 #[test]
+fn an_azure_path_is_inside_only_when_its_whole_host_is_that_of_the_table() {
+    let root = "abfss://c@acct.dfs.core.windows.net/t/";
+    for raw in [
+        "abfss://c@acct.dfs.core.windows.net/t/x",
+        "abfss://c@acct.blob.core.windows.net/t/x",
+        "ABFSS://c@ACCT.DFS.core.windows.net/t/x",
+        "abfs://c@acct/t/x",
+    ] {
+        assert_eq!(at(raw, root, &[]).expect(raw), Target::Inside(vec!["x".into()]), "{raw}");
+    }
+    for raw in [
+        "abfss://c@other.dfs.core.windows.net/t/x",
+        "abfss://c@acct.dfs.core.usgovcloudapi.net/t/x",
+        "abfss://c@acct.dfs.fabric.microsoft.com/t/x",
+        "abfss://c@acct.evil.example/t/x",
+        "abfss://c@acct.dfs.core.windows.net.evil.example/t/x",
+        "abfss://d@acct.dfs.core.windows.net/t/x",
+        "abfss://c@acct:443/t/x",
+        "abfss://c@/t/x",
+        "az://c/t/x",
+    ] {
+        assert_eq!(at(raw, root, &[]).expect_err(raw).code(), Code::PATH_FOREIGN, "{raw}");
+    }
+}
+
+// spec: STO-8
+#[test]
+fn an_unnamed_azure_account_is_the_configured_one_and_no_other() {
+    let named = |host: &str| place(&format!("abfss://c@{host}/t/"));
+    let ours = "acct.dfs.core.windows.net";
+    assert_eq!(place("az://c/t/").alias(Some(ours)), Some(named(ours)));
+    assert_eq!(named(ours).alias(Some(ours)), Some(place("az://c/t/")));
+    assert_eq!(named(ours).alias(None), Some(place("az://c/t/")), "there is no other account");
+    assert_eq!(named("other.dfs.core.windows.net").alias(Some(ours)), None);
+    assert_eq!(place("az://c/t/").alias(None), None);
+    assert_eq!(place("s3://c/t/").alias(Some(ours)), None);
+}
+
+// spec: STO-8
+#[test]
 fn an_allowed_root_permits_what_lies_below_it_and_nothing_else() {
     let allowed = ["s3://other/base/", "file:///data/shared"];
     assert_eq!(at("s3://other/base/x%20y", "s3://b/t/", &allowed).unwrap(), Target::Allowed(0, vec!["x y".into()]));
@@ -134,7 +174,15 @@ fn absolute_local_paths_inside_the_root_are_relative() {
 
 #[test]
 fn a_root_is_shown_as_a_url_that_leads_back_to_it() {
-    for uri in ["s3://b/a%20b/%25/%C3%A9/", "gs://b/", "memory:///x/", "file:///a%3Fb/", "abfss://c@acct.dfs.core.windows.net/t/"] {
+    for uri in [
+        "s3://b/a%20b/%25/%C3%A9/",
+        "gs://b/",
+        "memory:///x/",
+        "file:///a%3Fb/",
+        "az://c/t/",
+        "abfss://c@acct.dfs.core.windows.net/t/",
+        "abfss://ws@onelake.dfs.fabric.microsoft.com/lh.Lakehouse/Tables/t/",
+    ] {
         let url = place(uri).url().unwrap();
         assert_eq!(place(url.as_str()), place(uri));
         assert!(url.as_str().ends_with('/'), "{url}");

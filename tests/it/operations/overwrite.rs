@@ -97,7 +97,9 @@ async fn dynamic_partitions_replaces_the_partitions_of_the_rows_and_no_other() {
     assert_eq!(info["isBlindAppend"], false);
     let plain = self::place();
     append_ids(&plain.table, &[1]).await.unwrap();
-    append(&plain.table, partitioned(&[(2, None)])).dynamic_partitions().run().await.unwrap();
+    let e = append(&plain.table, partitioned(&[(2, None)])).dynamic_partitions().run().await.unwrap_err();
+    assert_eq!((e.code(), plain.longs("id")), (Code::INPUT, vec![1]), "nobody has said that all rows may go");
+    append(&plain.table, partitioned(&[(2, None)])).mode(SaveMode::Overwrite).dynamic_partitions().run().await.unwrap();
     assert_eq!(plain.longs("id"), [2], "without partition columns all rows are replaced");
 }
 
