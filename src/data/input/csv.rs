@@ -1,9 +1,9 @@
 //! CSV after RFC 4180 with a header line: a field that is empty and not quoted is NULL, `""` is empty text. Kind: edge. Spec: INP.
 
 use super::infer::Seen;
-use super::{BATCH_ROWS, Rows, text, type_of};
+use super::{BATCH_ROWS, BYTE_ORDER_MARK, Rows, text, type_of};
 use crate::error::{Code, Error, Result};
-use crate::schema::{Field, Struct};
+use crate::schema::{DataType, Field, Struct};
 use arrow::array::{ArrayRef, RecordBatch, StringBuilder};
 use arrow::datatypes::SchemaRef;
 use std::io::BufRead;
@@ -17,7 +17,8 @@ const RECORD_BYTES_MAX: usize = 64 << 20;
 /// A batch ends early when it holds this many bytes of text.
 const BATCH_BYTES: usize = 8 << 20;
 
-pub(super) fn open(reader: Box<dyn BufRead + Send>, table: Option<&Struct>) -> Result<(SchemaRef, Rows)> {
+/// Also whether rows were read over: of what can be read again (`all`) every row is looked at where a column's type is open.
+pub(super) fn open(reader: Box<dyn BufRead + Send>, table: Option<&Struct>, all: bool) -> Result<(SchemaRef, Rows, bool)> {
     let mut records = Records { reader, line: 1, buffer: Vec::new() };
     let Some(header) = records.next()? else {
         return Err(Error::new(Code::INPUT, "the CSV input is empty").help("its first line must name the columns"));
@@ -33,21 +34,34 @@ pub(super) fn open(reader: Box<dyn BufRead + Send>, table: Option<&Struct>) -> R
     let mut looked = Vec::new();
     let mut types = vec![Seen::Nothing; names.len()];
     let mut bytes = 0;
-    while bytes < LOOK_BYTES && looked.len() < LOOK_RECORDS {
+    let mut is_behind = false;
+    let is_open = |name: &String| table.and_then(|t| t.field(name)).is_none_or(|field| field.data_type == DataType::Void);
+    let open: Vec<bool> = names.iter().map(|name| all && is_open(name)).collect();
+    loop {
+        let is_held = !is_behind && bytes < LOOK_BYTES && looked.len() < LOOK_RECORDS;
+        if !is_held && types.iter().zip(&open).all(|(seen, open)| !open || *seen == Seen::Text) {
+            break;
+        }
         let Some(record) = records.next_of(names.len())? else { break };
         for ((value, quoted), t) in record.fields().zip(&mut types) {
             if (quoted || !value.is_empty()) && *t != Seen::Text {
                 *t = t.and(Seen::of(value));
             }
         }
-        bytes += record.text.len() + 64;
-        looked.push(record);
+        if is_held {
+            bytes += record.text.len() + 64;
+            looked.push(record);
+        } else {
+            // What is read again need not be held.
+            is_behind = true;
+            looked = Vec::new();
+        }
     }
     let fields = names.iter().zip(types).map(|(name, seen)| Field::new(name, type_of(table, name, seen.data_type()), true));
     let columns = Struct { fields: fields.collect() };
     let schema: SchemaRef = Arc::new(columns.to_arrow()?);
     let rows = Batches { looked: looked.into_iter(), records, columns, schema: schema.clone(), ended: false };
-    Ok((schema, Box::new(rows)))
+    Ok((schema, Box::new(rows), is_behind))
 }
 
 /// One record: its fields one after another.
@@ -121,7 +135,7 @@ impl Records {
             let at_end = self.buffer.ends_with(b"\n");
             self.line += u64::from(at_end);
             let content = match (first_line, self.buffer.as_slice()) {
-                (1, [0xef, 0xbb, 0xbf, rest @ ..]) if out.is_empty() && ends.is_empty() => rest,
+                (1, all) if out.is_empty() && ends.is_empty() => all.strip_prefix(BYTE_ORDER_MARK).unwrap_or(all),
                 (_, all) => all,
             };
             for (i, byte) in content.iter().copied().enumerate() {

@@ -82,8 +82,82 @@ async fn a_value_beyond_the_part_that_was_looked_at_is_refused_by_line_not_lost(
     let mut content = b"n\n".to_vec();
     (0..100_001).for_each(|i| content.extend(format!("{i}\n").bytes()));
     content.extend(b"many\n");
-    let e = open(&[&file(".csv", &content)], None).await.unwrap_err();
+    let (schema, rows, is_behind) = csv::open(Box::new(Cursor::new(content.clone())), None, false).unwrap();
+    assert_eq!((schema.field(0).data_type(), is_behind), (&ArrowType::Int64, false));
+    let e = rows.filter_map(Result::err).next().unwrap();
     assert!(e.context().contains(&("line", "100003".to_owned())), "{e}");
+    assert!(e.next_step().is_some_and(|help| help.contains("create --schema")), "{e}");
+    // A file can be read twice, so all of it is looked at.
+    let (schema, batches) = open(&[&file(".csv", &content)], None).await.unwrap();
+    assert_eq!((types(&schema).as_str(), batches.iter().map(RecordBatch::num_rows).sum::<usize>()), ("n string", 100_002));
+    assert_eq!(shown(&batches[..1])[0], "0");
+    let e = open(&[&file(".csv", &content)], Some(&table(&[("n", DataType::Long)]))).await.unwrap_err();
+    assert!(e.context().contains(&("line", "100003".to_owned())), "{e}");
+}
+
+/// Gives what it holds in pieces.
+struct Pieces(Vec<&'static [u8]>);
+
+impl Read for Pieces {
+    fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
+        unreachable!("only its buffer is read")
+    }
+}
+
+impl BufRead for Pieces {
+    fn fill_buf(&mut self) -> std::io::Result<&[u8]> {
+        Ok(self.0.first().copied().unwrap_or_default())
+    }
+    fn consume(&mut self, n: usize) {
+        assert!(self.0.first().is_none_or(|piece| n == piece.len()));
+        self.0.drain(..self.0.len().min(1));
+    }
+}
+
+#[test]
+fn the_format_is_told_by_enough_bytes_however_slowly_they_come() {
+    // spec: INP-5
+    for (pieces, format) in [
+        (vec![&b"PA"[..], b"R", b"1\x15\x04more"], InputFormat::Parquet),
+        (vec![b"A", b"RROW", b"1\0\0"], InputFormat::Arrow),
+        (vec![b"\xff\xff", b"\xff\xff", b"\x10\0\0\0"], InputFormat::Arrow),
+        (vec![b"\n", b" ", b"{\"a\":1}"], InputFormat::Ndjson),
+        (vec![b"\xef", b"\xbb\xbf", b"{\"a\":1}"], InputFormat::Ndjson),
+        (vec![b"\xef\xbb\xbfa,b\n"], InputFormat::Csv),
+        (vec![b"a"], InputFormat::Csv),
+        (vec![b"{"], InputFormat::Ndjson),
+        (vec![], InputFormat::Csv),
+    ] {
+        let start = start_of(&mut Pieces(pieces.clone())).unwrap();
+        assert_eq!(sniff(&start), format, "{pieces:?}");
+    }
+}
+
+#[tokio::test]
+async fn ndjson_may_begin_with_a_byte_order_mark() {
+    // spec: INP-2
+    for ending in [".ndjson", ""] {
+        let (schema, batches) = open(&[&file(ending, b"\xef\xbb\xbf{\"a\":1}\n{\"a\":2}\n")], None).await.unwrap();
+        assert_eq!((types(&schema), shown(&batches)), ("a bigint".to_owned(), vec!["1".to_owned(), "2".to_owned()]), "{ending:?}");
+    }
+    let (_, batches) = open(&[&file(".ndjson", b"\xef\xbb\xbf\n{\"a\":1}\n")], None).await.unwrap();
+    assert_eq!(shown(&batches), ["1"]);
+}
+
+#[tokio::test]
+async fn fields_of_one_name_are_told_by_both_their_spellings() {
+    // spec: INP-10
+    let t = table(&[("id", DataType::Long)]);
+    for (lines, pair) in [
+        ("{\"id\":3,\"ID\":4}\n", "`id` and `ID`"),
+        ("{\"id\":3}\n{\"ID\":4}\n", "`id` and `ID`"),
+        ("{\"s\":[{\"x\":1,\"X\":2}]}\n", "`s.x` and `s.X`"),
+    ] {
+        for table in [None, Some(&t)] {
+            let e = open(&[&file(".ndjson", lines.as_bytes())], table).await.unwrap_err();
+            assert!(e.code() == Code::INPUT && e.message().contains(pair), "{lines}: {e}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -21,7 +21,7 @@ use futures::stream::{BoxStream, StreamExt};
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use parquet::basic::Type as PhysicalType;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Cursor, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -76,7 +76,7 @@ impl Input {
         self
     }
     /// Opens inputs one after another, as rows for `table`, or for a new one when there is none: text gets the types of the table's
-    /// columns, else those that a bounded part of the input suggests. Memory: that part (16 MiB), then a few batches.
+    /// columns, else those that a bounded part of the input suggests (of CSV files: all of it). Memory: that part (16 MiB), then a few batches.
     /// `LB-INPUT` names the file that cannot be read, `LB-SCHEMA` the columns that differ between files.
     pub async fn open(inputs: Vec<Input>, table: Option<&Struct>, env: &Env) -> Result<InputRows> {
         let (table, ids) = (table.cloned(), env.clone());
@@ -97,8 +97,9 @@ impl Input {
                     None => rows,
                     Some(so_far) => join(&so_far, &rows, ready.is_text()).map_err(|e| e.with("input", input.name()))?,
                 });
-                // Files are opened again when their turn comes, so that many of them cost no memory.
-                let keep = single || matches!(input.source, Source::Stdin);
+                // Files are opened again when their turn comes, so that many of them cost no memory, and so is one whose types were
+                // found behind the rows that are held.
+                let keep = single && !ready.is_behind || matches!(input.source, Source::Stdin);
                 prepared.push(if keep { Prepared::Open(input.name(), Box::new(ready)) } else { Prepared::Closed(input) });
             }
             let all = all.ok_or_else(|| Error::new(Code::INPUT, "no input was named"))?;
@@ -192,6 +193,8 @@ struct Ready {
     schema: SchemaRef,
     rows: Rows,
     format: InputFormat,
+    /// Whether the rows have been read over to find types.
+    is_behind: bool,
 }
 
 impl Ready {
@@ -218,10 +221,20 @@ impl Ready {
         };
         let format = match input.format.or_else(|| by_ending(input)) {
             Some(format) => format,
-            None => sniff(reader.fill_buf().map_err(failed)?),
+            None => {
+                let start = start_of(&mut *reader).map_err(failed)?;
+                let format = sniff(&start);
+                reader = Box::new(Cursor::new(start).chain(reader));
+                format
+            }
         };
+        let can_read_again = file.as_ref().is_some_and(|file| file.metadata().is_ok_and(|m| m.is_file()));
+        let mut is_behind = false;
         let ready = match format {
-            InputFormat::Csv => csv::open(reader, table),
+            InputFormat::Csv => csv::open(reader, table, can_read_again).map(|(schema, rows, behind)| {
+                is_behind = behind;
+                (schema, rows)
+            }),
             InputFormat::Ndjson => ndjson::open(reader, table),
             InputFormat::Arrow => open_arrow(reader, file),
             InputFormat::Parquet => match input.source {
@@ -230,7 +243,7 @@ impl Ready {
             },
         };
         let (schema, rows) = ready.map_err(|e| e.with("input", input.name()))?;
-        Ok(Ready { schema, rows, format })
+        Ok(Ready { schema, rows, format, is_behind })
     }
 }
 
@@ -245,15 +258,42 @@ fn by_ending(input: &Input) -> Option<InputFormat> {
     }
 }
 
+/// What text may begin with.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+const PARQUET_HEAD: &[u8] = b"PAR1";
+const ARROW_HEAD: &[u8] = b"ARROW1";
+/// So much white space is looked through for the first character.
+const BLANKS_MAX: usize = 64 << 10;
+
+/// The first bytes, as many as the format is told by: a pipe brings them piece by piece.
+fn start_of(reader: &mut dyn BufRead) -> std::io::Result<Vec<u8>> {
+    let mut start = Vec::new();
+    loop {
+        let piece = reader.fill_buf()?;
+        let read = piece.len();
+        start.extend_from_slice(piece);
+        reader.consume(read);
+        let is_enough = start.len() >= ARROW_HEAD.len() && first_character(&start).is_some();
+        if read == 0 || is_enough || start.len() > BLANKS_MAX {
+            return Ok(start);
+        }
+    }
+}
+
+fn first_character(start: &[u8]) -> Option<u8> {
+    let text = start.strip_prefix(BYTE_ORDER_MARK).unwrap_or(start);
+    text.iter().copied().find(|b| !b.is_ascii_whitespace())
+}
+
 /// The format by the first bytes.
 fn sniff(start: &[u8]) -> InputFormat {
-    if start.starts_with(b"PAR1") {
+    if start.starts_with(PARQUET_HEAD) {
         return InputFormat::Parquet;
     }
-    if start.starts_with(b"ARROW1") || start.starts_with(&[0xff; 4]) {
+    if start.starts_with(ARROW_HEAD) || start.starts_with(&[0xff; 4]) {
         return InputFormat::Arrow;
     }
-    match start.iter().find(|b| !b.is_ascii_whitespace()) {
+    match first_character(start) {
         Some(b'{') => InputFormat::Ndjson,
         _ => InputFormat::Csv,
     }
@@ -270,7 +310,7 @@ fn spooled(reader: &mut dyn Read, at: &Path) -> std::io::Result<File> {
 fn open_arrow(reader: Box<dyn BufRead + Send>, file: Option<File>) -> Result<(SchemaRef, Rows)> {
     let broken = |e: arrow::error::ArrowError| Error::new(Code::INPUT, format!("this is no Arrow data: {e}")).caused_by(e);
     let mut reader = reader;
-    let is_file = reader.fill_buf().is_ok_and(|start| start.starts_with(b"ARROW1"));
+    let is_file = reader.fill_buf().is_ok_and(|start| start.starts_with(ARROW_HEAD));
     if let (true, Some(file)) = (is_file, file) {
         let batches = FileReader::try_new(BufReader::new(rewound(file)?), None).map_err(broken)?;
         return Ok((batches.schema(), Box::new(batches.map(move |b| b.map_err(broken)))));
@@ -284,7 +324,7 @@ fn open_arrow(reader: Box<dyn BufRead + Send>, file: Option<File>) -> Result<(Sc
 }
 
 fn skip_head(reader: &mut dyn BufRead) -> std::io::Result<()> {
-    reader.consume(b"ARROW1".len());
+    reader.consume(ARROW_HEAD.len());
     loop {
         let start = reader.fill_buf()?;
         let zeros = start.iter().take_while(|b| **b == 0).count();

@@ -4,7 +4,7 @@
 //! field that the schema lacks is an error, never dropped.
 
 use super::infer::Seen;
-use super::{BATCH_ROWS, Rows, text, type_of};
+use super::{BATCH_ROWS, BYTE_ORDER_MARK, Rows, text, type_of};
 use crate::error::{Code, Error, Result};
 use crate::schema::{DataType, Field, Struct};
 use arrow::array::{ArrayRef, AsArray, RecordBatch};
@@ -12,7 +12,7 @@ use arrow::compute::concat_batches;
 use arrow::datatypes::{DataType as ArrowType, Field as ArrowField, Schema, SchemaRef};
 use arrow::json::ReaderBuilder;
 use arrow::json::reader::{Decoder, infer_json_schema};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io::{BufRead, Read};
 use std::sync::Arc;
 
@@ -31,6 +31,7 @@ pub(super) fn open(mut reader: Box<dyn BufRead + Send>, table: Option<&Struct>) 
     };
     let mut named = HashSet::new();
     let suggested = suggest(&found, &looked)?;
+    check_names(&suggested, "")?;
     for field in &suggested.fields {
         named.insert(field.name.to_lowercase());
         // The decoder matches names exactly: the table's column gets the spelling of the input.
@@ -57,6 +58,25 @@ pub(super) fn open(mut reader: Box<dyn BufRead + Send>, table: Option<&Struct>) 
         ended: false,
     };
     Ok((schema, Box::new(rows)))
+}
+
+/// Refuses names that differ in case only, at any depth: columns are found in any case.
+fn check_names(columns: &Struct, path: &str) -> Result<()> {
+    let mut seen: HashMap<String, &str> = HashMap::new();
+    for field in &columns.fields {
+        if let Some(other) = seen.insert(field.name.to_lowercase(), &field.name) {
+            return Err(Error::new(Code::INPUT, format!("two fields have one name: `{path}{other}` and `{path}{}`", field.name))
+                .help("names count in any case; rename one of the fields"));
+        }
+        let mut inner = &field.data_type;
+        while let DataType::Array { element, .. } = inner {
+            inner = element;
+        }
+        if let DataType::Struct(fields) = inner {
+            check_names(fields, &format!("{path}{}.", field.name))?;
+        }
+    }
+    Ok(())
 }
 
 /// The field in Arrow, with text where it has variants: they come as JSON text.
@@ -157,6 +177,9 @@ impl Chunk {
                     Error::new(Code::LIMIT, format!("a line is longer than {} MiB", LINE_BYTES_MAX >> 20)).with("line", chunk.after)
                 );
             }
+            if chunk.after == 1 && chunk.bytes.starts_with(BYTE_ORDER_MARK) {
+                chunk.bytes.drain(..BYTE_ORDER_MARK.len());
+            }
             if chunk.bytes[start..].iter().all(u8::is_ascii_whitespace) {
                 chunk.bytes.truncate(start);
             } else {
@@ -192,7 +215,7 @@ impl Chunk {
             if let Err(e) = attempt(&self.bytes[start..*end]) {
                 return Error::new(Code::INPUT, format!("a line is not the JSON object that the columns need: {e}"))
                     .with("line", line)
-                    .help("every line must be one object; a field that only later lines have must be named in the first ones, as null if need be");
+                    .help("every line must be one object; a field that only lines behind the first 16 MiB have must be named in one of the first, as null if need be");
             }
             start = *end;
         }

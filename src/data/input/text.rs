@@ -99,7 +99,7 @@ fn leaf(text: &StringArray, name: &str, t: &DataType, to: &ArrowType, line_of: L
             Err(Error::new(Code::INPUT, format!("{value:?} does not fit {t}"))
                 .with("column", name)
                 .with("line", line_of(row))
-                .help("correct the value, or write into a table whose column has a type that fits it"))
+                .help("correct the value, or choose a type that fits: make the table first with `create --schema`, or give it another column"))
         }
     }
 }
