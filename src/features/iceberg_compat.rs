@@ -16,6 +16,7 @@ use serde_json::{Map, Value};
 const TAG: &str = "ICEBERG_COMPAT_VERSION";
 const MAPPING_MODE: &str = "delta.columnMapping.mode";
 const DELETION_VECTORS: &str = "delta.enableDeletionVectors";
+const FORMATS: &str = "delta.universalFormat.enabledFormats";
 const ROW_TRACKING: &str = "delta.enableRowTracking";
 /// The field ids that Iceberg reserves for what rows are called and when they were written.
 const ROW_ID_FIELD: i32 = 2_147_483_540;
@@ -58,7 +59,10 @@ pub(super) const SPEC_V1: FeatureSpec = record(
     &[TableFeature::ColumnMapping],
     Hooks {
         shape_table: Some(|draft| V1.shape(draft)),
-        check_table: Some(|before, after| V1.check(before, after)),
+        check_table: Some(|before, after| {
+            check_formats(before, after)?;
+            V1.check(before, after)
+        }),
         write_stages: Some(|state, plan| V1.write_stages(state, plan)),
         stamp_commit: Some(|_, _, draft| V1.stamp(draft)),
         ..Hooks::NONE
@@ -88,6 +92,29 @@ pub(super) const SPEC_V3: FeatureSpec = record(
         ..Hooks::NONE
     },
 );
+
+/// Refuses formats that nobody makes, and an Iceberg table beside a Delta table that no Iceberg reader could use. What a table brings from
+/// elsewhere stays.
+fn check_formats(before: Option<&TableState>, after: &TableState) -> Result<()> {
+    let formats = after.property(FORMATS).unwrap_or_default();
+    let named: Vec<&str> = formats.split(',').map(str::trim).filter(|format| !format.is_empty()).collect();
+    let is_new = before.is_none_or(|before| before.property(FORMATS) != after.property(FORMATS));
+    if let Some(unknown) = named.iter().find(|format| is_new && !["iceberg", "hudi"].contains(format)) {
+        return Err(Error::new(Code::PROPERTY, format!("`{unknown}` is no format that a table can have beside its own"))
+            .with("property", FORMATS)
+            .help("name `iceberg` or `hudi`, separated by a comma"));
+    }
+    let lacks = |state: &TableState| {
+        state.property(FORMATS).is_some_and(|formats| formats.split(',').any(|format| format.trim() == "iceberg"))
+            && !COMPATS.iter().any(|compat| state.is_active(compat.feature))
+    };
+    if lacks(after) && !before.is_some_and(lacks) {
+        return Err(Error::new(Code::PROPERTY, "the format `iceberg` needs Iceberg compatibility")
+            .with("property", FORMATS)
+            .help(format!("set `{}` to `true` with it, or leave the format out", V2.property)));
+    }
+    Ok(())
+}
 
 impl Compat {
     fn nests_ids(&self) -> bool {

@@ -191,3 +191,25 @@ fn files_hold_partition_columns_and_ids_of_moved_rows() {
         shaped(V3, &plain(), &[], &[]).write_plan().expect("a plan").moved.iter().map(|column| column.field_id).collect();
     assert_eq!(ids, [Some(2_147_483_540), Some(2_147_483_539)]);
 }
+
+// spec: ICE-7
+#[test]
+fn the_format_iceberg_needs_compatibility_and_others_are_unknown() {
+    let of = |properties: &[(&str, &str)]| {
+        let metadata = metadata(&plain(), properties);
+        TableState::new(listed(&["columnMapping", "icebergCompatV2"]), metadata, Vec::new()).expect("a state")
+    };
+    let check = |before: Option<&TableState>, properties: &[(&str, &str)]| check_formats(before, &of(properties)).map_err(|e| e.code());
+    assert_eq!(check(None, &[(FORMATS, "iceberg")]), Err(Code::PROPERTY));
+    assert_eq!(check(None, &[(FORMATS, "hudi, iceberg"), (V2.property, "false")]), Err(Code::PROPERTY));
+    assert_eq!(check(None, &[(FORMATS, "iceberg"), (V2.property, "true")]), Ok(()));
+    assert_eq!(check(None, &[(FORMATS, "paimon")]), Err(Code::PROPERTY));
+    assert_eq!(check(None, &[(FORMATS, "hudi")]), Ok(()));
+    assert_eq!(check(None, &[]), Ok(()));
+    let with = of(&[(FORMATS, "iceberg"), (V2.property, "true")]);
+    assert_eq!(check(Some(&with), &[(FORMATS, "iceberg")]), Err(Code::PROPERTY), "compatibility may not go alone");
+    let foreign = of(&[(FORMATS, "iceberg,paimon")]);
+    assert_eq!(check(Some(&foreign), &[(FORMATS, "iceberg,paimon"), ("mine", "1")]), Ok(()), "as it came");
+    let hook = SPEC_V1.hooks.check_table.expect("a rule");
+    assert_eq!(hook(None, &of(&[(FORMATS, "iceberg")])).map_err(|e| e.code()), Err(Code::PROPERTY));
+}
