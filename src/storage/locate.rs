@@ -246,7 +246,7 @@ impl TableRoot {
     pub(crate) fn same_place(&self, other: &TableRoot) -> bool {
         let (one, two) = (&*self.inner, &*other.inner);
         let elsewhere = matches!((&one.identity, &two.identity), (Some(a), Some(b)) if a != b);
-        !elsewhere && one.roots.iter().any(|root| two.roots.iter().any(|other| root.same(other)))
+        !elsewhere && one.roots.iter().any(|root| two.roots.contains(root))
     }
     /// Whether both lie in one remote store, which can copy from one to the other by itself.
     pub(crate) fn shares_store(&self, other: &TableRoot) -> bool {

@@ -34,10 +34,6 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// Whether both are one place.
-    pub fn same(&self, other: &Place) -> bool {
-        self.origin.same(&other.origin) && self.segments == other.segments
-    }
     /// The segments below `root`, when this lies strictly below it.
     fn below<'a>(&'a self, root: &Place) -> Option<&'a [String]> {
         let inside = self.origin == root.origin && self.segments.len() > root.segments.len() && self.segments.starts_with(&root.segments);

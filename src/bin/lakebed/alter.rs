@@ -30,12 +30,14 @@ pub enum Change {
         columns: Vec<String>,
     },
     /// Drops columns of a table that maps its columns
+    #[command(after_help = "Example: lakebed alter ./events drop-column address.zip")]
     DropColumn {
         /// Paths such as address.zip
         #[arg(value_name = "COLUMN", required = true)]
         columns: Vec<String>,
     },
     /// Renames a column of a table that maps its columns
+    #[command(after_help = "Example: lakebed alter ./events rename-column city town")]
     RenameColumn {
         /// Path such as address.zip
         column: String,
@@ -52,8 +54,10 @@ pub enum Change {
         data_type: String,
     },
     /// Forbids null, unless a row has it
+    #[command(after_help = "Example: lakebed alter ./events set-not-null id")]
     SetNotNull { column: String },
     /// Allows null
+    #[command(after_help = "Example: lakebed alter ./events drop-not-null id")]
     DropNotNull { column: String },
     /// Sets what new rows have in a column when they bring nothing for it
     #[command(after_help = "Example: lakebed alter ./events set-default created 'current_timestamp()'")]
@@ -64,8 +68,10 @@ pub enum Change {
         default: String,
     },
     /// New rows that bring nothing for the column have null in it
+    #[command(after_help = "Example: lakebed alter ./events drop-default created")]
     DropDefault { column: String },
     /// Sets the comment of the table or of a column; an empty text drops it
+    #[command(after_help = "Example: lakebed alter ./events comment 'where it happened' --column city")]
     Comment {
         text: String,
         /// Comments on this column instead of the table
@@ -79,6 +85,7 @@ pub enum Change {
         properties: Vec<(String, String)>,
     },
     /// Drops table properties
+    #[command(after_help = "Example: lakebed alter ./events unset-property delta.checkpointInterval")]
     UnsetProperty {
         #[arg(value_name = "KEY", required = true)]
         keys: Vec<String>,
@@ -91,6 +98,7 @@ pub enum Change {
         condition: String,
     },
     /// Drops a condition
+    #[command(after_help = "Example: lakebed alter ./events drop-constraint positive --if-exists")]
     DropConstraint {
         name: String,
         /// Does nothing when there is none of this name
@@ -98,8 +106,10 @@ pub enum Change {
         if_exists: bool,
     },
     /// Supports a table feature
+    #[command(after_help = "Example: lakebed alter ./events add-feature deletionVectors")]
     AddFeature { feature: String },
     /// Removes all traces of a table feature, and its support
+    #[command(after_help = "Example: lakebed alter ./events drop-feature deletionVectors")]
     DropFeature {
         feature: String,
         /// Removes the history that needs the feature, once it is old enough, instead of protecting checkpoints
@@ -107,12 +117,14 @@ pub enum Change {
         truncate_history: bool,
     },
     /// Sets the columns by which files are clustered
+    #[command(after_help = "Example: lakebed alter ./events cluster-by city,day")]
     ClusterBy {
         /// Up to four columns, or `none`
         #[arg(value_name = "A,B|none")]
         columns: String,
     },
     /// Moves the mark of an identity column to its highest value
+    #[command(after_help = "Example: lakebed alter ./events sync-identity id")]
     SyncIdentity { column: String },
 }
 
@@ -157,7 +169,7 @@ pub async fn run(session: &Session, alter: &Alter) -> Result<()> {
     if let Some(version) = alter.if_version {
         work = work.if_version(Version(version));
     }
-    let _writing = session.stop.writing();
+    let _writing = session.writing(&table);
     let report = {
         let _bar = session.progress.busy("altering the table");
         work.run().await?

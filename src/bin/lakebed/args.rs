@@ -39,8 +39,8 @@ pub struct Global {
     /// An option of the store, such as `aws_region=eu-north-1`; may be repeated
     #[arg(long, value_name = "KEY=VALUE", value_parser = key_value, global = true)]
     pub storage_option: Vec<(String, String)>,
-    /// Permits data files under this URL, outside the table
-    #[arg(long, value_name = "URL", env = "LAKEBED_ALLOW_ROOTS", hide_env_values = true, value_delimiter = ',', global = true)]
+    /// Permits data files under this URL, outside the table; may be repeated. LAKEBED_ALLOW_ROOTS holds more, separated by commas
+    #[arg(long, value_name = "URL", global = true)]
     pub allow_root: Vec<String>,
     /// What an acknowledged local write survives: a power cut (full) or the end of the process (fast)
     #[arg(long, value_enum, default_value_t = Durable::Full, global = true)]

@@ -55,7 +55,7 @@ pub async fn create(session: &Session, new: &Create) -> Result<()> {
     if new.if_not_exists {
         create = create.if_not_exists();
     }
-    let _writing = session.stop.writing();
+    let _writing = session.writing(&table);
     session.output.report(create.run().await?)
 }
 
@@ -179,7 +179,7 @@ pub async fn append(session: &Session, rows: &Append) -> Result<()> {
         Some(base) => base.append(schema, batches),
         None => table.append(schema, batches),
     };
-    let _writing = session.stop.writing();
+    let _writing = session.writing(&table);
     let report = rows.configured(append, replaced).run().await?;
     drop(bar);
     session.output.report(report)
@@ -199,7 +199,7 @@ async fn newest(table: &Table) -> Result<Option<Arc<Snapshot>>> {
 
 pub async fn checkpoint(session: &Session, table: &str) -> Result<()> {
     let table = session.table(table)?;
-    let _writing = session.stop.writing();
+    let _writing = session.writing(&table);
     let report = {
         let _bar = session.progress.busy("writing the checkpoint");
         table.checkpoint().run().await?

@@ -55,7 +55,7 @@ pub async fn clone(session: &Session, asked: &CloneTable) -> Result<()> {
         };
         return session.output.plan(plan.summary(), prices.as_ref());
     }
-    let _writing = session.stop.writing();
+    let _writing = session.writing(&target);
     let report = {
         let _bar = session.progress.busy("copying");
         clone.run().await?
@@ -102,7 +102,8 @@ pub enum From {
 
 pub async fn convert(session: &Session, asked: &Convert) -> Result<()> {
     let prices = prices(asked.prices.as_deref())?;
-    let mut convert = session.table_at(&asked.dir, asked.if_version)?.convert().from(match asked.from {
+    let table = session.table_at(&asked.dir, asked.if_version)?;
+    let mut convert = table.convert().from(match asked.from {
         From::Auto => ConvertSource::Any,
         From::Parquet => ConvertSource::Parquet,
         From::Iceberg => ConvertSource::Iceberg,
@@ -124,7 +125,7 @@ pub async fn convert(session: &Session, asked: &Convert) -> Result<()> {
         warn(plan.warnings());
         return session.output.plan(plan.summary(), prices.as_ref());
     }
-    let _writing = session.stop.writing();
+    let _writing = session.writing(&table);
     let report = {
         let _bar = session.progress.busy("reading footers");
         convert.run().await?
@@ -134,6 +135,6 @@ pub async fn convert(session: &Session, asked: &Convert) -> Result<()> {
 
 pub async fn manifest(session: &Session, table: &str) -> Result<()> {
     let table = session.table(table)?;
-    let _writing = session.stop.writing();
+    let _writing = session.writing(&table);
     session.output.report(table.generate_manifest().run().await?)
 }

@@ -46,7 +46,7 @@ pub async fn run(session: &Session, folder: Option<&Path>) -> Result<()> {
     say("lakebed: a year of bike-share trips, 60,000 rows in four Parquet files, in a Delta table on this disk.")?;
 
     step(1, "Create the table, partitioned by month")?;
-    let _writing = session.stop.writing();
+    let _writing = session.writing(&place.table);
     let schema = Struct::from_sql(SCHEMA)?;
     let create = place.table.create(schema).partition_by(["month"]).comment("trips of an invented bike-share scheme");
     // Rows are deleted by vectors instead of writing their files again, and what changes can be read as a feed.

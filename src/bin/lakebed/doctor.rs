@@ -38,7 +38,7 @@ pub async fn doctor(session: &Session, asked: &Doctor) -> Result<()> {
     let table = session.table_at(&asked.table, asked.if_version)?;
     let doctor = table.doctor().deep(asked.deep);
     if let Some(folder) = &asked.undo {
-        let _writing = session.stop.writing();
+        let _writing = session.writing(&table);
         return session.output.report(doctor.undo(folder).await?);
     }
     if !asked.repair && !asked.dry_run {
@@ -62,7 +62,7 @@ pub async fn doctor(session: &Session, asked: &Doctor) -> Result<()> {
         session.output.plan(plan.summary(), None)?;
         return if left == 0 && !mends { Ok(()) } else { Err(Failure::Findings) };
     }
-    let _writing = session.stop.writing();
+    let _writing = session.writing(&table);
     session.output.report(doctor.execute(plan).await?)?;
     if left == 0 { Ok(()) } else { Err(Failure::Findings) }
 }

@@ -6,11 +6,12 @@ use crate::session::{Session, prices};
 
 pub async fn compact(session: &Session, table: &str, dry_run: bool, price_list: Option<&str>) -> Result<()> {
     let price_list = prices(price_list)?;
-    let compact = session.table(table)?.compact_log();
+    let table = session.table(table)?;
+    let compact = table.compact_log();
     if dry_run {
         return session.output.plan(compact.plan().await?.summary(), price_list.as_ref());
     }
-    let _writing = session.stop.writing();
+    let _writing = session.writing(&table);
     let report = compact.run().await?;
     session.output.report_with(report, price_list.as_ref())
 }
@@ -24,7 +25,7 @@ pub async fn cleanup(session: &Session, table: &str, dry_run: bool, price_list: 
         warn(plan.warnings());
         return session.output.plan(plan.summary(), price_list.as_ref());
     }
-    let _writing = session.stop.writing();
+    let _writing = session.writing(&table);
     let report = {
         let _bar = session.progress.busy("cleaning up the log");
         cleanup.run().await?

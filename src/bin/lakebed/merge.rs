@@ -62,7 +62,7 @@ pub async fn merge(session: &Session, wanted: &Merge) -> Result<()> {
     if let Some(version) = wanted.if_version {
         merge = merge.if_version(Version(version));
     }
-    let _writing = session.stop.writing();
+    let _writing = session.writing(&table);
     let report = merge.run().await?;
     drop(bar);
     session.output.report(report)

@@ -45,7 +45,8 @@ pub struct Optimize {
 
 pub async fn run(session: &Session, asked: &Optimize) -> Result<()> {
     let prices = prices(asked.prices.as_deref())?;
-    let mut optimize = session.table(&asked.table)?.optimize();
+    let table = session.table(&asked.table)?;
+    let mut optimize = table.optimize();
     if let Some(filter) = predicate(asked.filter.as_deref())? {
         optimize = optimize.filter(filter);
     }
@@ -76,7 +77,7 @@ pub async fn run(session: &Session, asked: &Optimize) -> Result<()> {
         };
         return session.output.plan_with(plan.summary(), prices.as_ref(), [("skipping", json!(gains))]);
     }
-    let _writing = session.stop.writing();
+    let _writing = session.writing(&table);
     let report = {
         let _bar = session.progress.busy("laying files out anew");
         optimize.run().await?

@@ -12,15 +12,16 @@ use serde_json::{Map, Value, json};
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// Rows of one printed table; more of them become further tables.
 const TABLE_ROWS: usize = 1_000;
-/// Characters of one cell, at most.
-const CELL_CHARS: usize = 500;
-/// Characters of one cell on a terminal, at most, and what makes a cut column worth showing.
-const CUT_CHARS: usize = 40;
-const LEAST_CHARS: usize = 12;
-/// Characters that a column needs besides its cells.
+/// Width of one cell anywhere, at most.
+const CELL_WIDTH: usize = 500;
+/// Widths of one column on a terminal, at most, and what makes a cut one worth showing; letters of East Asia are two wide.
+const CUT_WIDTH: usize = 40;
+const LEAST_WIDTH: usize = 12;
+/// Width that a column needs besides its cells.
 const COLUMN_FRAME: usize = 3;
 /// A terminal that is narrower than this does not know its width.
 const WIDTH_LEAST: usize = 20;
@@ -350,7 +351,7 @@ impl Rows {
 /// A table that fits the terminal: columns that find no room are left out, long cells are cut. In a file or pipe it is as wide as it
 /// needs to be.
 fn write_table(out: &mut Sink, names: &[String], lines: &[Vec<Option<String>>]) -> Result<()> {
-    let cell = |cell: &Option<String>| cell.as_ref().map_or_else(|| "NULL".to_owned(), |text| printable(&shortened(text, CELL_CHARS)));
+    let cell = |cell: &Option<String>| cell.as_ref().map_or_else(|| "NULL".to_owned(), |text| printable(&shortened(text, CELL_WIDTH)));
     let names: Vec<String> = names.iter().map(|name| printable(name)).collect();
     let lines: Vec<Vec<String>> = lines.iter().map(|line| line.iter().map(cell).collect()).collect();
     let rooms = match terminal_width() {
@@ -367,14 +368,14 @@ fn write_table(out: &mut Sink, names: &[String], lines: &[Vec<Option<String>>]) 
     Ok(())
 }
 
-/// Characters for each of the columns that fit, in order.
+/// Cells of the terminal for each of the columns that fit, in order.
 fn rooms(width: usize, names: &[String], lines: &[Vec<String>]) -> Vec<usize> {
     let mut left = width.saturating_sub(1);
     let mut rooms = Vec::new();
     for (i, name) in names.iter().enumerate() {
-        let longest = lines.iter().map(|line| &line[i]).chain([name]).map(|cell| cell.chars().count()).max().unwrap_or(0);
-        let room = longest.min(CUT_CHARS).min(left.saturating_sub(COLUMN_FRAME));
-        if room < longest.min(LEAST_CHARS) && rooms.len() >= 2 {
+        let longest = lines.iter().map(|line| &line[i]).chain([name]).map(|cell| cell.width()).max().unwrap_or(0);
+        let room = longest.min(CUT_WIDTH).min(left.saturating_sub(COLUMN_FRAME));
+        if room < longest.min(LEAST_WIDTH) && rooms.len() >= 2 {
             break;
         }
         left = left.saturating_sub(room + COLUMN_FRAME);
@@ -404,11 +405,19 @@ fn terminal_width() -> Option<usize> {
     Some(width.map(usize::from).filter(|width| *width >= WIDTH_LEAST).unwrap_or(WIDTH_LEAST * 4))
 }
 
-fn shortened(text: &str, chars: usize) -> String {
-    match text.char_indices().nth(chars) {
-        Some(_) => text.chars().take(chars.saturating_sub(1)).chain(['…']).collect(),
-        None => text.to_owned(),
+/// At most so many cells of a terminal, where letters of East Asia take two.
+fn shortened(text: &str, room: usize) -> String {
+    if text.width() <= room {
+        return text.to_owned();
     }
+    let mut left = room.saturating_sub(1);
+    let fits = |c: &char| {
+        let width = c.width().unwrap_or(0);
+        let fits = width <= left;
+        left = left.saturating_sub(width);
+        fits
+    };
+    text.chars().take_while(fits).chain(['…']).collect()
 }
 
 #[cfg(test)]

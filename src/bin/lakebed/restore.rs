@@ -39,7 +39,8 @@ pub struct Restore {
 pub async fn restore(session: &Session, asked: &Restore) -> Result<()> {
     let to = end(asked.version, asked.timestamp.as_deref())?;
     let prices = prices(asked.prices.as_deref())?;
-    let mut restore = session.table(&asked.table)?.restore(to.unwrap_or(At::Latest));
+    let table = session.table(&asked.table)?;
+    let mut restore = table.restore(to.unwrap_or(At::Latest));
     if let Some(text) = &asked.user_metadata {
         restore = restore.user_metadata(text);
     }
@@ -49,7 +50,7 @@ pub async fn restore(session: &Session, asked: &Restore) -> Result<()> {
     if asked.dry_run {
         return session.output.plan(restore.plan().await?.summary(), prices.as_ref());
     }
-    let _writing = session.stop.writing();
+    let _writing = session.writing(&table);
     let report = {
         let _bar = session.progress.busy("restoring");
         restore.run().await?

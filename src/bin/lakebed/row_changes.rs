@@ -48,7 +48,8 @@ pub struct Update {
 }
 
 pub async fn delete(session: &Session, asked: &Delete) -> Result<()> {
-    let mut delete = session.table(&asked.table)?.delete();
+    let table = session.table(&asked.table)?;
+    let mut delete = table.delete();
     if let Some(filter) = predicate(asked.filter.as_deref())? {
         delete = delete.filter(filter);
     }
@@ -58,7 +59,7 @@ pub async fn delete(session: &Session, asked: &Delete) -> Result<()> {
     if let Some(version) = asked.if_version {
         delete = delete.if_version(Version(version));
     }
-    let _writing = session.stop.writing();
+    let _writing = session.writing(&table);
     let report = {
         let _bar = session.progress.busy("deleting rows");
         delete.run().await?
@@ -67,7 +68,8 @@ pub async fn delete(session: &Session, asked: &Delete) -> Result<()> {
 }
 
 pub async fn update(session: &Session, asked: &Update) -> Result<()> {
-    let mut update = session.table(&asked.table)?.update();
+    let table = session.table(&asked.table)?;
+    let mut update = table.update();
     for set in &asked.set {
         let (column, value) = assignment(set)?;
         update = update.set(column, Expr::sql(value)?);
@@ -81,7 +83,7 @@ pub async fn update(session: &Session, asked: &Update) -> Result<()> {
     if let Some(version) = asked.if_version {
         update = update.if_version(Version(version));
     }
-    let _writing = session.stop.writing();
+    let _writing = session.writing(&table);
     let report = {
         let _bar = session.progress.busy("updating rows");
         update.run().await?

@@ -4,8 +4,9 @@ use crate::args::{Durable, Global, TableAt};
 use crate::failure::{Failure, Result};
 use crate::output::{Output, warn};
 use crate::progress::Progress;
-use crate::stop::Stop;
+use crate::stop::{Stop, Writing};
 use lakebed::{At, DataType, Durability, Env, Expr, Prices, Scalar, Snapshot, StorageOptions, Table, Timestamp, Version};
+use std::io::{self, Write};
 use std::sync::Arc;
 
 pub struct Session {
@@ -14,6 +15,7 @@ pub struct Session {
     pub output: Output,
     pub progress: Progress,
     pub stop: Stop,
+    tells_durability: bool,
 }
 
 /// A handle that refuses every commit unless the table is at this version.
@@ -22,6 +24,11 @@ pub fn guarded(table: Table, if_version: Option<u64>) -> Table {
         Some(version) => table.if_version(Version(version)),
         None => table,
     }
+}
+
+/// Whether a table lies on a disk of this machine.
+pub fn is_local(table: &Table) -> bool {
+    table.root().url().scheme() == "file"
 }
 
 impl Session {
@@ -43,10 +50,25 @@ impl Session {
         for (key, value) in &global.storage_option {
             options = options.set(key, value);
         }
-        for root in global.allow_root.iter().filter(|r| !r.is_empty()) {
+        // Only the variable, which can be there but once, is split.
+        let more = std::env::var("LAKEBED_ALLOW_ROOTS").unwrap_or_default();
+        for root in global.allow_root.iter().map(String::as_str).chain(more.split(',')).filter(|r| !r.is_empty()) {
             options = options.allow_root(root);
         }
-        Session { env, options, output: Output::new(global.format), progress: Progress::new(global), stop: Stop::new() }
+        let tells_durability = global.durability == Durable::Fast && !global.quiet;
+        Session { env, options, output: Output::new(global.format), progress: Progress::new(global), stop: Stop::new(), tells_durability }
+    }
+
+    /// From here on the command writes to this table, and says so when a power cut could undo it.
+    pub fn writing(&self, table: &Table) -> Writing {
+        self.tell_durability(is_local(table));
+        self.stop.writing()
+    }
+    /// Says that a power cut could undo what is written to a local disk, when the user has chosen so.
+    pub fn tell_durability(&self, local: bool) {
+        if self.tells_durability && local {
+            let _ = writeln!(io::stderr(), "note: --durability fast: a power cut can take back what is written");
+        }
     }
 
     /// A table as it is now; a suffix that picks a version makes no sense here.

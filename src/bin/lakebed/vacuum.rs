@@ -77,7 +77,7 @@ pub async fn run(session: &Session, asked: &Vacuum) -> Result<()> {
         warn(plan.warnings());
         return session.output.plan_with(plan.summary(), prices.as_ref(), [("kept", json!(plan.kept()))]);
     }
-    let _writing = session.stop.writing();
+    let _writing = session.writing(&table);
     let report = {
         let _bar = session.progress.busy("deleting files");
         vacuum.run().await?

@@ -1,7 +1,9 @@
 //! What commands that write do, and their reports.
 
-use super::{Shell, keys};
+use super::{Ran, Shell, keys};
 use serde_json::{Value, json};
+use std::io::Write;
+use std::process::{ChildStdin, Stdio};
 
 const REPORT: &[&str] = &["version", "operation", "attempts", "duration_ms", "metrics", "warnings"];
 
@@ -142,6 +144,95 @@ fn fast_durability_and_few_threads_and_little_memory_write_the_same() {
     let shell = Shell::with_table();
     shell.ok(&["append", "t", "1.csv", "--durability", "fast", "--threads", "1", "--memory-limit", "16MiB"]);
     assert_eq!(shell.json(&["count", "t", "--threads", "1", "--memory-limit", "1MiB"])["count"], 4);
+}
+
+// spec: STO-6
+#[test]
+fn fast_durability_says_once_what_it_gives_up_when_something_is_written() {
+    let shell = Shell::with_table();
+    let notes = |words: &[&str]| {
+        let ran = shell.run(&[words, &["--durability", "fast"]].concat());
+        assert_eq!(ran.code, Some(0), "{words:?}: {}", ran.err);
+        ran.err.lines().filter(|line| line.starts_with("note: ") && line.contains("power cut")).count()
+    };
+    assert_eq!(notes(&["append", "t", "1.csv"]), 1);
+    assert_eq!(notes(&["delete", "t", "--where", "id = 1"]), 1);
+    assert_eq!(notes(&["sql", "UPDATE e SET s = 'x'", "--table", "e=t"]), 1);
+    assert_eq!(notes(&["optimize", "t", "--dry-run"]), 0);
+    assert_eq!(notes(&["count", "t"]), 0);
+    assert_eq!(notes(&["sql", "SELECT count(*) FROM e", "--table", "e=t"]), 0);
+    assert_eq!(notes(&["append", "t", "1.csv", "--quiet"]), 0);
+    assert!(!shell.run(&["append", "t", "1.csv"]).err.contains("power cut"));
+}
+
+// spec: INP-5
+#[test]
+fn a_slow_pipe_is_read_as_what_it_brings() {
+    let shell = Shell::with_table();
+    shell.ok(&["scan", "t", "--output", "rows.parquet"]);
+    let parquet = std::fs::read(shell.path("rows.parquet")).unwrap();
+    for (table, pieces) in [("p", [&parquet[..2], &parquet[2..]]), ("j", [b"\n", b"{\"id\":1}\n{\"id\":2}\n"])] {
+        let mut child = shell.command(&["append", table, "-"]).stdin(Stdio::piped()).spawn().unwrap();
+        let mut input = child.stdin.take().unwrap();
+        for piece in pieces {
+            input.write_all(piece).unwrap();
+            // Until the command has taken the first piece; a pipe that is not empty yet would hide what is tested.
+            while queued(&input) > 0 && child.try_wait().unwrap().is_none() {
+                std::thread::yield_now();
+            }
+        }
+        drop(input);
+        let ran = Ran::of(child.wait_with_output().unwrap());
+        assert_eq!(ran.code, Some(0), "{}", ran.err);
+        assert_eq!(shell.json(&["count", table])["count"], 2);
+    }
+}
+
+/// Bytes that a pipe holds.
+fn queued(pipe: &ChildStdin) -> u64 {
+    rustix::io::ioctl_fionread(pipe).unwrap()
+}
+
+// spec: OPS-16
+#[test]
+fn dynamic_partitions_never_empty_a_table_without_partitions_by_default() {
+    let shell = Shell::new();
+    shell.write("1.csv", "id\n1\n");
+    shell.ok(&["append", "t", "1.csv"]);
+    let refused = shell.run(&["append", "t", "1.csv", "--dynamic-partitions", "--format", "json"]);
+    assert_eq!((refused.code, refused.error()["code"].as_str()), (Some(1), Some("LB-INPUT")), "{}", refused.err);
+    assert!(refused.err.contains("--mode overwrite"), "{}", refused.err);
+    assert_eq!(shell.json(&["count", "t"])["count"], 1);
+    assert_eq!(shell.json(&["append", "t", "1.csv", "--dynamic-partitions", "--mode", "overwrite"])["version"], 1);
+}
+
+// spec: STO-22
+#[test]
+fn a_folder_of_a_table_is_no_place_for_another_and_its_reader_hears_where_the_table_is() {
+    let shell = Shell::with_table();
+    let outer = format!("file://{}/t/", shell.folder.path().display());
+    for folder in ["t/day=2026-01-01", "t/new/deep"] {
+        let read = shell.run(&["count", folder, "--format", "json"]);
+        assert_eq!((read.code, read.error()["code"].as_str()), (Some(4), Some("LB-TABLE")), "{}", read.err);
+        assert!(read.error()["help"].as_str().is_some_and(|help| help.contains(&outer)), "{}", read.err);
+        for words in [&["append", folder, "1.csv"][..], &["create", folder, "--schema", "id BIGINT"]] {
+            let refused = shell.run(&[words, &["--format", "json"]].concat());
+            assert_eq!((refused.code, refused.error()["code"].as_str()), (Some(1), Some("LB-INPUT")), "{}", refused.err);
+            assert!(refused.error()["help"].as_str().is_some_and(|help| help.contains(&outer)), "{}", refused.err);
+        }
+        assert!(!shell.files(folder).iter().any(|file| file.contains("_delta_log")));
+    }
+}
+
+// spec: ICE-7
+#[test]
+fn a_table_with_the_format_iceberg_is_made_with_compatibility_only() {
+    let shell = Shell::new();
+    let words = ["create", "t", "--schema", "id BIGINT", "--property", "delta.universalFormat.enabledFormats=iceberg", "--format", "json"];
+    let refused = shell.run(&words);
+    assert_eq!((refused.code, refused.error()["code"].as_str()), (Some(1), Some("LB-PROPERTY")), "{}", refused.err);
+    assert!(shell.files("t").is_empty());
+    shell.ok(&[&words[..], &["--property", "delta.enableIcebergCompatV2=true"]].concat());
 }
 
 // spec: OPS-16, OPS-20
