@@ -140,6 +140,10 @@ impl BoundExpr {
     pub fn to_sql(&self) -> String {
         self.inner.node.to_string()
     }
+    /// Whether it is one value, whatever the row.
+    pub(crate) fn is_literal(&self) -> bool {
+        self.inner.node.is_literal()
+    }
     pub(super) fn node(&self) -> &Node {
         &self.inner.node
     }

@@ -10,8 +10,8 @@ use super::node::{Arithmetic, Comparison, Node, type_of};
 use crate::error::{Code, Error, Result};
 use crate::schema::{DataType, Scalar};
 
-/// Every name that `call` knows, for the message about one that it does not.
-const NAMES: &[&str] = &[
+/// The names that `call` knows beside those of the library.
+pub(super) const NAMES: &[&str] = &[
     "abs",
     "bigint",
     "boolean",
@@ -305,7 +305,7 @@ pub(super) fn call(name: &str, args: Vec<Typed>) -> Result<Node> {
         "timestamp" | "to_timestamp" => arity(1, 1).and_then(|()| convert(next(), &T::Timestamp)),
         "item" => arity(2, 2).and_then(|()| library::item("item", next(), next())),
         "add_interval" => {
-            let (value, months, days, micros) = (next(), next().0, next().0, next().0);
+            let (value, months, days, micros) = (next(), next().0, next().0, convert(next(), &T::Long)?);
             match value.1 {
                 T::Date if matches!(micros, Node::Literal(Scalar::Long(0), _)) => known("add_to_date", vec![value.0, months, days]),
                 T::Date | T::Timestamp => known("add_to_time", vec![convert(value, &T::Timestamp)?, months, days, micros]),

@@ -543,7 +543,11 @@ impl<'a> Parser<'a> {
     fn extract(&mut self) -> Result<Node> {
         self.advance();
         self.advance();
+        let at = self.pieces[self.next].at;
         let part = self.name()?.to_ascii_lowercase();
+        if part == "second" {
+            return Err(self.error("EXTRACT of seconds, which are a decimal, is not supported".to_owned(), at));
+        }
         self.expect_word("from")?;
         let value = self.expr()?;
         self.expect(&Token::RParen)?;

@@ -2,12 +2,10 @@
 
 use super::failure::planner;
 use crate::data::variant;
-use crate::expr::{canonical_values, decimal_quotient, quotient as quotient_of, remainder as remainder_of};
+use crate::expr::{decimal_quotient, quotient as quotient_of, remainder as remainder_of};
 use crate::schema;
 use arrow::array::{Array, ArrayRef, AsArray, Decimal128Array, Int64Array};
-use arrow::compute::kernels::cmp::eq;
 use arrow::compute::kernels::numeric::{add, mul, sub};
-use arrow::compute::nullif;
 use arrow::datatypes::{DataType, Field, FieldRef};
 use arrow::error::ArrowError;
 use datafusion::common::{Result as Planning, ScalarValue, plan_err};
@@ -18,9 +16,7 @@ use std::sync::Arc;
 
 /// All that have a name of their own.
 pub(super) fn all() -> Vec<Arc<ScalarUDF>> {
-    let operators =
-        [Operator::new("try_divide", Kind::TryDivide), Operator::new("mod", Kind::Remainder), Operator::new("try_mod", Kind::TryRemainder)];
-    [udf(Variants::ParseJson), udf(Variants::ToJson)].into_iter().chain(operators.into_iter().map(udf)).collect()
+    vec![udf(Variants::ParseJson), udf(Variants::ToJson)]
 }
 
 fn udf(function: impl ScalarUDFImpl + 'static) -> Arc<ScalarUDF> {
@@ -48,11 +44,7 @@ pub(super) fn remainder() -> Arc<ScalarUDF> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Kind {
     Divide,
-    /// What is divided by zero is null.
-    TryDivide,
     Remainder,
-    /// The same of `%`.
-    TryRemainder,
     WholeDivide,
     Checked,
 }
@@ -100,7 +92,7 @@ impl ScalarUDFImpl for Operator {
             let wider = if wider.is_signed_integer() { wider.clone() } else { DataType::Int64 };
             return Ok(vec![wider.clone(), wider]);
         }
-        if matches!(self.kind, Kind::Remainder | Kind::TryRemainder) {
+        if self.kind == Kind::Remainder {
             let (left, right) = BinaryTypeCoercer::new(left, &Modulo, right).get_input_types()?;
             return Ok(vec![left, right]);
         }
@@ -114,23 +106,18 @@ impl ScalarUDFImpl for Operator {
     fn return_type(&self, types: &[DataType]) -> Planning<DataType> {
         match self.kind {
             Kind::WholeDivide => Ok(DataType::Int64),
-            Kind::Remainder | Kind::TryRemainder => remainder_of().return_type(types),
-            Kind::Divide | Kind::TryDivide => quotient_of().return_type(types),
+            Kind::Remainder => remainder_of().return_type(types),
+            Kind::Divide => quotient_of().return_type(types),
             Kind::Checked => Ok(types.first().cloned().unwrap_or(DataType::Int64)),
         }
     }
-    fn invoke_with_args(&self, mut args: ScalarFunctionArgs) -> Planning<ColumnarValue> {
-        if matches!(self.kind, Kind::TryDivide | Kind::TryRemainder)
-            && let Some(divisor) = args.args.get_mut(1)
-        {
-            *divisor = without_zeros(divisor)?;
-        }
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Planning<ColumnarValue> {
         let whole = args.args.first().is_some_and(|a| a.data_type().is_integer());
         match self.kind {
-            Kind::Divide | Kind::TryDivide => return quotient_of().invoke_with_args(args),
+            Kind::Divide => return quotient_of().invoke_with_args(args),
             // Whole numbers are divided without a fraction.
             Kind::WholeDivide if whole => return quotient_of().invoke_with_args(args),
-            Kind::Remainder | Kind::TryRemainder => return remainder_of().invoke_with_args(args),
+            Kind::Remainder => return remainder_of().invoke_with_args(args),
             Kind::WholeDivide | Kind::Checked => {}
         }
         let scalar = args.args.iter().all(|a| matches!(a, ColumnarValue::Scalar(_)));
@@ -147,15 +134,6 @@ impl ScalarUDFImpl for Operator {
         }
         Ok(ColumnarValue::Array(result))
     }
-}
-
-/// The divisor, null where it is zero.
-fn without_zeros(divisor: &ColumnarValue) -> Planning<ColumnarValue> {
-    let scalar = matches!(divisor, ColumnarValue::Scalar(_));
-    let values = divisor.to_array(1)?;
-    let zeros = eq(&canonical_values(&values), &ScalarValue::new_zero(values.data_type())?.to_scalar()?)?;
-    let values = nullif(&values, &zeros)?;
-    Ok(if scalar { ColumnarValue::Scalar(ScalarValue::try_from_array(&values, 0)?) } else { ColumnarValue::Array(values) })
 }
 
 /// The whole part of quotients.

@@ -12,6 +12,7 @@ mod failure;
 mod feed;
 mod functions;
 mod guard;
+mod library;
 mod optimize;
 mod provider;
 mod pushdown;

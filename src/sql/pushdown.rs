@@ -3,7 +3,8 @@
 //! Invariant: what is given to a scan is also applied above it, so a condition that is left out here costs time and never rows. A
 //! condition must not be stronger than the planner's: what has another meaning here is left out.
 
-use crate::expr::{Expr, col, lit};
+use super::library;
+use crate::expr::{CANONICAL, Expr, col, lit};
 use crate::schema::Scalar;
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::expr::{Between, InList, Like, ScalarFunction};
@@ -41,14 +42,14 @@ fn exact(planned: &Planned) -> Option<Expr> {
             }
         }
         Planned::Not(inner) => exact(inner)?.not(),
-        Planned::IsNull(inner) => column(inner)?.is_null(),
-        Planned::IsNotNull(inner) => column(inner)?.is_not_null(),
+        Planned::IsNull(inner) => value(inner)?.is_null(),
+        Planned::IsNotNull(inner) => value(inner)?.is_not_null(),
         Planned::InList(InList { expr, list, negated }) => {
-            let found = column(expr)?.in_list(list.iter().map(literal).collect::<Option<Vec<_>>>()?);
+            let found = value(expr)?.in_list(list.iter().map(value).collect::<Option<Vec<_>>>()?);
             if *negated { found.not() } else { found }
         }
         Planned::Between(Between { expr, negated, low, high }) => {
-            let found = column(expr)?.between(value(low)?, value(high)?);
+            let found = value(expr)?.between(value(low)?, value(high)?);
             if *negated { found.not() } else { found }
         }
         Planned::Like(Like { negated, expr, pattern, escape_char: None, case_insensitive: false }) => {
@@ -57,15 +58,25 @@ fn exact(planned: &Planned) -> Option<Expr> {
             if pattern.contains('\\') {
                 return None;
             }
-            let found = column(expr)?.like(pattern);
+            let found = value(expr)?.like(pattern);
             if *negated { found.not() } else { found }
         }
         Planned::Column(_) => column(planned)?,
+        Planned::ScalarFunction(call) => library::own(call, value)?,
         _ => return None,
     })
 }
 
 fn value(planned: &Planned) -> Option<Expr> {
+    if let Planned::ScalarFunction(call) = planned {
+        // Our comparisons have their own form of floating numbers.
+        if call.func.name() == CANONICAL {
+            return value(call.args.first()?);
+        }
+        if let Some(own) = library::own(call, value) {
+            return Some(own);
+        }
+    }
     column(planned).or_else(|| literal(planned))
 }
 

@@ -3,6 +3,7 @@
 use super::failure::ours;
 use super::feed::ChangeTable;
 use super::guard::{guarded, with_guards};
+use super::library::bound_plan;
 use super::provider::DeltaTable;
 use super::relations::{Parsed, Relation, When, parse_query};
 use super::shape::Shown;
@@ -71,7 +72,7 @@ impl Planned {
             context.register_table(TableReference::bare(key.as_str()), provider).map_err(ours)?;
         }
         let statement = Statement::Statement(Box::new(statement));
-        let plan = context.state().statement_to_plan(statement).await.map_err(ours)?;
+        let plan = context.state().statement_to_plan(statement).await.and_then(bound_plan).map_err(ours)?;
         let shown = Shown::new(plan.schema().as_arrow(), &spelled, &columns);
         Ok(Planned { context, plan, shown, newest })
     }

@@ -184,8 +184,10 @@ impl VisitorMut for Visitor<'_> {
         ControlFlow::Continue(())
     }
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Error> {
-        rewrite(expr, &SparkDialect);
-        ControlFlow::Continue(())
+        match rewrite(expr, &SparkDialect) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(e) => ControlFlow::Break(e),
+        }
     }
     fn post_visit_select(&mut self, select: &mut Select) -> ControlFlow<Error> {
         // The planner takes columns of different subqueries for one when they are named after the same expression.

@@ -40,7 +40,8 @@ pub(super) fn reshaped(batch: RecordBatch, schema: &SchemaRef) -> Result<RecordB
     Ok(RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)?)
 }
 
-fn renamed(array: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
+/// The same values under a type that differs only in names, else converted.
+pub(super) fn renamed(array: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
     if array.data_type() == to {
         return Ok(Arc::clone(array));
     }
@@ -70,6 +71,14 @@ pub(super) fn converted(array: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
     Ok(cast_with_options(array, to, &CastOptions { safe: false, ..CastOptions::default() })?)
 }
 
+/// Values in the type that a table would have for them.
+pub(super) fn plain_array(array: &ArrayRef) -> Result<ArrayRef> {
+    match plain(array.data_type()) {
+        same if same == *array.data_type() => Ok(Arc::clone(array)),
+        to => converted(array, &to),
+    }
+}
+
 /// How a query's result looks: names in the spelling of whoever chose them, types that a table could have.
 #[derive(Debug)]
 pub(super) struct Shown {
@@ -93,7 +102,7 @@ impl Shown {
 
     pub fn batch(&self, batch: &RecordBatch) -> Result<RecordBatch> {
         let columns = batch.columns().iter().zip(self.schema.fields()).map(|(column, field)| {
-            let column = converted(column, &plain(column.data_type()))?;
+            let column = plain_array(column)?;
             renamed(&column, field.data_type())
         });
         let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));

@@ -1,18 +1,17 @@
 //! Functions, operators and types with Spark's meaning. Kind: pure. Spec: SQL.
 
-use super::functions;
-use crate::expr::{has_own_text, text};
+use super::{functions, library};
+use crate::expr::{canonical_float, has_own_text, text};
 use arrow::datatypes::{DataType, Field, FieldRef, TimeUnit};
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::common::{DFSchema, Result as Planning, ScalarValue};
+use datafusion::common::{DFSchema, Result as Planning, ScalarValue, plan_err};
 use datafusion::execution::SessionStateBuilder;
-use datafusion::functions_nested::expr_fn::array_element;
-use datafusion::logical_expr::expr::{Cast, ScalarFunction};
+use datafusion::logical_expr::expr::{Between, Cast, InList, ScalarFunction};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr, RawFieldAccessExpr, TypePlanner};
 use datafusion::logical_expr::utils::merge_schema;
-use datafusion::logical_expr::{Expr, ExprSchemable, GetFieldAccess, LogicalPlan, lit};
+use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, GetFieldAccess, LogicalPlan, lit};
 use datafusion::optimizer::AnalyzerRule;
 use datafusion::sql::sqlparser::ast::{ArrayElemTypeDef, BinaryOperator, DataType as SqlType, ExactNumberInfo, StructBracketKind};
 use std::sync::Arc;
@@ -26,7 +25,7 @@ pub(super) fn with_spark(mut builder: SessionStateBuilder) -> SessionStateBuilde
     builder
         .scalar_functions()
         .get_or_insert_with(Vec::new)
-        .extend(datafusion_spark::all_default_scalar_functions().into_iter().chain(functions::all()));
+        .extend(datafusion_spark::all_default_scalar_functions().into_iter().chain(functions::all()).chain(library::all()));
     // The engine's own average keeps decimals, as Spark does.
     let aggregates = datafusion_spark::all_default_aggregate_functions().into_iter().filter(|f| f.name() != "avg");
     builder.aggregate_functions().get_or_insert_with(Vec::new).extend(aggregates);
@@ -42,14 +41,30 @@ impl ExprPlanner for Operators {
     fn plan_field_access(&self, raw: RawFieldAccessExpr, schema: &DFSchema) -> Planning<PlannerResult<RawFieldAccessExpr>> {
         let RawFieldAccessExpr { field_access, expr } = raw;
         Ok(match field_access {
-            // Spark counts the elements of a list from zero.
-            GetFieldAccess::ListIndex { key } if matches!(expr.get_type(schema)?, DataType::List(_)) => {
-                PlannerResult::Planned(array_element(expr, *key + lit(1i64)))
+            // Elements of a list are counted from zero.
+            GetFieldAccess::ListIndex { key } if matches!(expr.get_type(schema)?, DataType::List(_) | DataType::Map(..)) => {
+                PlannerResult::Planned(library::call("item", vec![expr, *key]))
+            }
+            GetFieldAccess::NamedStructField { name } if matches!(expr.get_type(schema)?, DataType::Map(..)) => {
+                PlannerResult::Planned(library::call("item", vec![expr, Expr::Literal(name, None)]))
             }
             field_access => PlannerResult::Original(RawFieldAccessExpr { field_access, expr }),
         })
     }
+    fn plan_extract(&self, args: Vec<Expr>) -> Planning<PlannerResult<Vec<Expr>>> {
+        part_of(args).map(PlannerResult::Planned)
+    }
+    fn plan_position(&self, args: Vec<Expr>) -> Planning<PlannerResult<Vec<Expr>>> {
+        Ok(PlannerResult::Planned(library::call("position", args)))
+    }
+    fn plan_substring(&self, args: Vec<Expr>) -> Planning<PlannerResult<Vec<Expr>>> {
+        Ok(PlannerResult::Planned(library::call("substring", args)))
+    }
     fn plan_binary_op(&self, raw: RawBinaryExpr, schema: &DFSchema) -> Planning<PlannerResult<RawBinaryExpr>> {
+        let raw = match moved(raw, schema)? {
+            PlannerResult::Original(raw) => raw,
+            planned => return Ok(planned),
+        };
         let is_number = |expr: &Expr| expr.get_type(schema).is_ok_and(|t| t.is_numeric() || matches!(t, DataType::Null | DataType::Utf8));
         if !is_number(&raw.left) || !is_number(&raw.right) {
             return Ok(PlannerResult::Original(raw));
@@ -65,6 +80,7 @@ impl ExprPlanner for Operators {
             BinaryOperator::Multiply if both_whole => functions::checked("*"),
             _ => return Ok(PlannerResult::Original(raw)),
         };
+        let raw = if both_whole { RawBinaryExpr { left: least(raw.left), right: least(raw.right), op: raw.op } } else { raw };
         let decimal = |expr: &Expr| expr.get_type(schema).is_ok_and(|t| matches!(t, DataType::Decimal128(..)));
         let (left, right) = (raw.left, raw.right);
         let (left, right) = match (decimal(&left), decimal(&right)) {
@@ -73,6 +89,63 @@ impl ExprPlanner for Operators {
             _ => (left, right),
         };
         Ok(PlannerResult::Planned(Expr::ScalarFunction(ScalarFunction::new_udf(function, vec![left, right]))))
+    }
+}
+
+/// `date + 1`, `date - date`, and dates and times moved by an interval.
+fn moved(raw: RawBinaryExpr, schema: &DFSchema) -> Planning<PlannerResult<RawBinaryExpr>> {
+    let sign = match raw.op {
+        BinaryOperator::Plus => 1,
+        BinaryOperator::Minus => -1,
+        _ => return Ok(PlannerResult::Original(raw)),
+    };
+    let (Ok(left), Ok(right)) = (raw.left.get_type(schema), raw.right.get_type(schema)) else { return Ok(PlannerResult::Original(raw)) };
+    let time = |t: &DataType| matches!(t, DataType::Date32 | DataType::Timestamp(..));
+    let (value, shift) = match (&left, &right) {
+        (DataType::Date32, t) if t.is_integer() => {
+            let name = if sign == 1 { "date_add" } else { "date_sub" };
+            return Ok(PlannerResult::Planned(library::call(name, vec![raw.left, raw.right])));
+        }
+        (DataType::Date32, DataType::Date32) if sign == -1 => {
+            return Ok(PlannerResult::Planned(library::call("datediff", vec![raw.left, raw.right])));
+        }
+        (t, DataType::Interval(_)) if time(t) => (&raw.left, &raw.right),
+        (DataType::Interval(_), t) if time(t) && sign == 1 => (&raw.right, &raw.left),
+        _ => return Ok(PlannerResult::Original(raw)),
+    };
+    let Expr::Literal(ScalarValue::IntervalMonthDayNano(Some(interval)), _) = shift else { return Ok(PlannerResult::Original(raw)) };
+    let micros = interval.nanoseconds / 1_000;
+    let (Some(months), Some(days)) = (interval.months.checked_mul(sign), interval.days.checked_mul(sign)) else {
+        return plan_err!("the interval is too long");
+    };
+    if micros * 1_000 != interval.nanoseconds {
+        return plan_err!("an interval has no parts below a microsecond");
+    }
+    let shift = vec![value.clone(), lit(months), lit(days), lit(micros * i64::from(sign))];
+    Ok(PlannerResult::Planned(library::call("add_interval", shift)))
+}
+
+/// `EXTRACT(part FROM value)` and `date_part(part, value)`.
+pub(super) fn part_of(args: Vec<Expr>) -> Planning<Expr> {
+    const PARTS: &[&str] = &["year", "quarter", "month", "week", "day", "dayofweek", "dayofyear", "hour", "minute"];
+    let named = match args.first() {
+        Some(Expr::Literal(part, _)) => part.try_as_str().flatten().map(str::to_ascii_lowercase),
+        _ => None,
+    };
+    match (named.as_deref().and_then(|named| PARTS.iter().find(|part| **part == named)), args.into_iter().nth(1)) {
+        (Some(part), Some(value)) => Ok(library::call(part, vec![value])),
+        _ => plan_err!("the part of a time is not supported; there are {}", PARTS.join(", ")),
+    }
+}
+
+/// A whole literal has the least type that Spark gives it.
+fn least(expr: Expr) -> Expr {
+    match expr {
+        Expr::Literal(ScalarValue::Int64(Some(value)), metadata) => match i32::try_from(value) {
+            Ok(value) => Expr::Literal(ScalarValue::Int32(Some(value)), metadata),
+            Err(_) => Expr::Literal(ScalarValue::Int64(Some(value)), metadata),
+        },
+        other => other,
     }
 }
 
@@ -87,7 +160,7 @@ fn narrow(expr: Expr) -> Expr {
     }
 }
 
-/// Numbers, dates and times as text are spelled as Spark spells them.
+/// Numbers, dates and times as text are spelled as Spark spells them, and floating numbers compare as in Spark: one NaN above all, one zero.
 #[derive(Debug)]
 struct Texts;
 
@@ -99,6 +172,8 @@ impl AnalyzerRule for Texts {
         let rewritten = plan.transform_up_with_subqueries(|plan| {
             let schema = merge_schema(&plan.inputs());
             let names = NamePreserver::new(&plan);
+            let is_float = |expr: &Expr| expr.get_type(&schema).is_ok_and(|t| t.is_floating());
+            let compared = |expr: Expr| Expr::ScalarFunction(ScalarFunction::new_udf(canonical_float(), vec![expr]));
             let rewritten = plan.map_expressions(|expr| {
                 let name = names.save(&expr);
                 let spelled = expr.transform_up(|expr| match expr {
@@ -106,6 +181,20 @@ impl AnalyzerRule for Texts {
                         if *field.data_type() == DataType::Utf8 && value.get_type(&schema).is_ok_and(|t| has_own_text(&t)) =>
                     {
                         Ok(Transformed::yes(Expr::ScalarFunction(ScalarFunction::new_udf(text(), vec![*value]))))
+                    }
+                    Expr::BinaryExpr(BinaryExpr { left, op, right })
+                        if op.supports_propagation() && is_float(&left) && is_float(&right) =>
+                    {
+                        let (left, right) = (Box::new(compared(*left)), Box::new(compared(*right)));
+                        Ok(Transformed::yes(Expr::BinaryExpr(BinaryExpr { left, op, right })))
+                    }
+                    Expr::InList(InList { expr, list, negated }) if is_float(&expr) => {
+                        let (expr, list) = (Box::new(compared(*expr)), list.into_iter().map(compared).collect());
+                        Ok(Transformed::yes(Expr::InList(InList { expr, list, negated })))
+                    }
+                    Expr::Between(Between { expr, negated, low, high }) if is_float(&expr) => {
+                        let [expr, low, high] = [expr, low, high].map(|side| Box::new(compared(*side)));
+                        Ok(Transformed::yes(Expr::Between(Between { expr, negated, low, high })))
                     }
                     other => Ok(Transformed::no(other)),
                 })?;

@@ -103,6 +103,15 @@ pub(super) fn rewritten(tokens: Vec<TokenWithSpan>) -> Result<Rewritten> {
                 taken = 4;
             }
             Token::Word(_) if is(Some(found), "system_time") && is(next(1), "as") && is(next(2), "of") => push(&[word("TIMESTAMP")]),
+            Token::Word(_) if is(Some(found), "interval") => {
+                push(std::slice::from_ref(&found.token));
+                let (parts, used) = interval(tokens.get(at + 1..).unwrap_or_default());
+                // The parser knows one number with its unit, or a text with several.
+                if used > 2 {
+                    push(&[Token::SingleQuotedString(parts)]);
+                    taken += used;
+                }
+            }
             Token::Number(digits, _) => {
                 let glued = next(1).filter(|t| t.span.start == span.end);
                 let suffix = glued.and_then(|t| if let Token::Word(w) = &t.token { number_type(&w.value) } else { None });
@@ -132,6 +141,16 @@ pub(super) fn rewritten(tokens: Vec<TokenWithSpan>) -> Result<Rewritten> {
         at += taken;
     }
     Ok(out)
+}
+
+/// The text of `1 YEAR 2 MONTHS` at the start of `tokens`, and how many of them it takes.
+fn interval(tokens: &[TokenWithSpan]) -> (String, usize) {
+    let pairs = tokens.chunks_exact(2).map_while(|pair| match pair {
+        [TokenWithSpan { token: Token::Number(n, false), .. }, TokenWithSpan { token: Token::Word(unit), .. }] => Some(format!("{n} {unit}")),
+        _ => None,
+    });
+    let pairs: Vec<String> = pairs.collect();
+    (pairs.join(" "), pairs.len() * 2)
 }
 
 /// The type of a number with this suffix.

@@ -18,6 +18,7 @@ mod histories;
 mod hostile;
 mod kills;
 mod log_snapshot;
+mod meanings;
 mod operations;
 mod outcomes;
 mod processes;

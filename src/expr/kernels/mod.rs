@@ -106,9 +106,12 @@ pub(crate) fn canonical(array: &ArrayRef) -> ArrayRef {
     }
 }
 
+/// The name of `canonical` as a function.
+pub(crate) const CANONICAL: &str = "canonical_float";
+
 /// `canonical` as a function.
-pub(super) fn canonical_float() -> Arc<ScalarUDF> {
-    static UDF: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| udf("canonical_float", 1, same, |args| Ok(canonical(&args[0]))));
+pub(crate) fn canonical_float() -> Arc<ScalarUDF> {
+    static UDF: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| udf(CANONICAL, 1, same, |args| Ok(canonical(&args[0]))));
     Arc::clone(&UDF)
 }
 

@@ -5,6 +5,7 @@ pub mod catalog;
 #[cfg(feature = "server-tests")]
 pub mod changes;
 pub mod digest;
+pub mod expressions;
 pub mod folders;
 pub mod http;
 pub mod log_files;
