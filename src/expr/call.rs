@@ -34,6 +34,22 @@ pub(crate) fn function_names() -> impl Iterator<Item = &'static str> {
     library::names().chain(functions::NAMES.iter().copied())
 }
 
+/// The function that a part of a time is by the name that EXTRACT knows; not of seconds, which are a decimal there.
+pub(crate) fn part_of_time(part: &str) -> Option<&'static str> {
+    Some(match part {
+        "year" | "years" | "y" | "yr" | "yrs" => "year",
+        "quarter" | "qtr" => "quarter",
+        "month" | "months" | "mon" | "mons" => "month",
+        "week" | "weeks" | "w" => "week",
+        "day" | "days" | "d" => "day",
+        "dayofweek" | "dow" => "dayofweek",
+        "doy" => "dayofyear",
+        "hour" | "hours" | "h" | "hr" | "hrs" => "hour",
+        "minute" | "minutes" | "m" | "min" | "mins" => "minute",
+        _ => return None,
+    })
+}
+
 impl Operation {
     /// The operation over expressions.
     pub fn of(&self, mut args: Vec<Expr>) -> Expr {

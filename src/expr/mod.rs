@@ -22,14 +22,16 @@ mod regex;
 mod sides;
 mod total;
 
-pub(crate) use call::{Argument, Operation, function_names, placeholder};
+pub(crate) use call::{Argument, Operation, function_names, part_of_time, placeholder};
 pub use clause::MergeClause;
 pub(crate) use clause::{Assignments, MergeAction, MergeRows};
 pub use eval::BoundExpr;
 pub(crate) use eval::{ZERO_HELP, may_fail};
 pub(crate) use implied::implied;
 pub(crate) use kernels::canonical as canonical_values;
-pub(crate) use kernels::{CANONICAL, canonical_float, decimal_quotient, has_own_text, parsed_json, plain_binary, quotient, remainder, text};
+pub(crate) use kernels::{
+    CANONICAL, canonical_float, decimal_quotient, has_own_text, parsed_json, plain_binary, quotient, remainder, text,
+};
 pub(crate) use node::column;
 pub use node::{Expr, col, lit};
 pub use prune::{ColumnStats, Pruner};

@@ -545,13 +545,13 @@ impl<'a> Parser<'a> {
         self.advance();
         let at = self.pieces[self.next].at;
         let part = self.name()?.to_ascii_lowercase();
-        if part == "second" {
-            return Err(self.error("EXTRACT of seconds, which are a decimal, is not supported".to_owned(), at));
-        }
+        let Some(part) = super::call::part_of_time(&part) else {
+            return Err(self.error(format!("the part {part} of a time is not supported"), at));
+        };
         self.expect_word("from")?;
         let value = self.expr()?;
         self.expect(&Token::RParen)?;
-        Ok(Node::Call(part, vec![value]))
+        Ok(Node::Call(part.to_owned(), vec![value]))
     }
     /// The name of a type that values convert to: one without fields or elements.
     fn type_name(&mut self) -> Result<DataType> {

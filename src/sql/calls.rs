@@ -2,7 +2,8 @@
 
 use crate::error::{Code, Error, Result};
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident, ObjectName, UnaryOperator, Value,
+    AccessExpr, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident, ObjectName, UnaryOperator,
+    Value,
 };
 use datafusion::sql::sqlparser::dialect::Dialect;
 use datafusion::sql::sqlparser::parser::Parser;
@@ -22,14 +23,15 @@ const NAMES: &[(&str, &str)] = &[
 /// Functions of Spark that the engine has with another meaning, and what it would do instead.
 const OTHERWISE: &[(&str, &str)] = &[
     ("array_position", "would give NULL for what is not there, instead of 0"),
+    ("array_prepend", "would take the element first"),
     ("array_remove", "would remove the first of equal elements only"),
     ("array_sort", "would put nulls first"),
     ("arrays_overlap", "would not give NULL where an element is unknown"),
     ("arrays_zip", "would name the fields otherwise"),
     ("decode", "would read base64 and hexadecimal text instead of a charset"),
     ("encode", "would write base64 and hexadecimal text instead of a charset"),
-    ("flatten", "would flatten all levels"),
-    ("input_file_name", "would not know the file; read _metadata.file_path"),
+    ("flatten", "would leave out arrays that are NULL"),
+    ("json_tuple", "would be one struct instead of columns"),
     ("range", "would be an array"),
     ("regexp_count", "would read the pattern in another language"),
     ("regexp_instr", "would read the pattern in another language"),
@@ -108,7 +110,7 @@ fn call(function: &mut Function, dialect: &dyn Dialect) -> Result<()> {
             _ => None,
         };
         let values: Option<Vec<Expr>> = list.args.iter().map(plain).collect();
-        let Some(values) = values.filter(|values| !values.is_empty() && values.len().is_multiple_of(2)) else {
+        let Some(values) = values.filter(|values| values.len().is_multiple_of(2)) else {
             return Err(Error::new(Code::SQL, "`map` takes keys, each with its value"));
         };
         let half = |first: usize| self::function("array", values.iter().skip(first).step_by(2).cloned().collect());

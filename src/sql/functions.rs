@@ -4,7 +4,7 @@ use super::failure::planner;
 use crate::data::variant;
 use crate::expr::{decimal_quotient, quotient as quotient_of, remainder as remainder_of};
 use crate::schema;
-use arrow::array::{Array, ArrayRef, AsArray, Decimal128Array, Int64Array};
+use arrow::array::{ArrayRef, AsArray, Decimal128Array, Int64Array};
 use arrow::compute::kernels::numeric::{add, mul, sub};
 use arrow::datatypes::{DataType, Field, FieldRef};
 use arrow::error::ArrowError;

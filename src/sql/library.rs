@@ -13,6 +13,8 @@ use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{DataType, FieldRef, Schema};
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DFSchema, DataFusionError, Result as Planning, ScalarValue, plan_err};
+use datafusion::functions_nested::concat::array_concat_udf;
+use datafusion::functions_nested::reverse::array_reverse_udf;
 use datafusion::logical_expr::expr::{Cast, ScalarFunction, TryCast};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
@@ -60,6 +62,17 @@ impl Call {
         self.bound.as_ref().map(|bound| format!("{}: {:?}", bound.value.to_sql(), bound.args))
     }
 }
+impl Call {
+    /// The engine's function for arrays, where ours knows only text.
+    fn of_lists<'a>(&self, mut types: impl Iterator<Item = &'a DataType>) -> Option<Arc<ScalarUDF>> {
+        let engine = match self.name.as_str() {
+            "concat" => array_concat_udf,
+            "reverse" => array_reverse_udf,
+            _ => return None,
+        };
+        types.any(|t| matches!(t, DataType::List(_))).then(engine)
+    }
+}
 impl PartialEq for Call {
     fn eq(&self, other: &Self) -> bool {
         self.name == other.name && self.operation == other.operation && self.key() == other.key()
@@ -79,7 +92,7 @@ fn told(e: crate::error::Error) -> DataFusionError {
 }
 
 /// The type in our terms.
-fn own_type(data_type: &DataType) -> Result<schema::DataType> {
+pub(super) fn own_type(data_type: &DataType) -> Result<schema::DataType> {
     let one = Schema::new(vec![arrow::datatypes::Field::new("c", data_type.clone(), true)]);
     let found = Struct::from_arrow(&one)?.fields.into_iter().next();
     Ok(found.map_or(schema::DataType::Void, |field| field.data_type))
@@ -144,6 +157,9 @@ impl ScalarUDFImpl for Call {
         plan_err!("the type of `{}` depends on its arguments", self.name)
     }
     fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Planning<FieldRef> {
+        if let Some(engine) = self.of_lists(args.arg_fields.iter().map(|field| field.data_type())) {
+            return engine.return_field_from_args(args);
+        }
         if let Some(bound) = &self.bound {
             return bound.field(&self.name).map_err(told);
         }
@@ -179,6 +195,10 @@ fn meant(expr: Expr, schema: &DFSchema) -> Planning<Transformed<Expr>> {
     match expr {
         Expr::ScalarFunction(ScalarFunction { func, args }) => {
             if let Some(found) = func.inner().downcast_ref::<Call>().filter(|call| call.bound.is_none()) {
+                let types = args.iter().map(|arg| arg.get_type(schema)).collect::<Planning<Vec<_>>>()?;
+                if let Some(engine) = found.of_lists(types.iter()) {
+                    return Ok(Transformed::yes(Expr::ScalarFunction(ScalarFunction::new_udf(engine, args))));
+                }
                 return Ok(Transformed::yes(bound_call(&found.name, found.operation.clone(), args, schema)?));
             }
             if func.name() == "date_part" {

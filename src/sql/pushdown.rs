@@ -7,7 +7,7 @@ use super::library;
 use crate::expr::{CANONICAL, Expr, col, lit};
 use crate::schema::Scalar;
 use datafusion::common::ScalarValue;
-use datafusion::logical_expr::expr::{Between, InList, Like, ScalarFunction};
+use datafusion::logical_expr::expr::{Between, Cast, InList, Like, ScalarFunction};
 use datafusion::logical_expr::{BinaryExpr, Expr as Planned, Operator};
 
 /// The condition in our terms, or a weaker one; `None` when nothing of it can be said.
@@ -76,6 +76,9 @@ fn value(planned: &Planned) -> Option<Expr> {
         if let Some(own) = library::own(call, value) {
             return Some(own);
         }
+    }
+    if let Planned::Cast(Cast { expr, field }) = planned {
+        return Some(value(expr)?.cast(&library::own_type(field.data_type()).ok()?));
     }
     column(planned).or_else(|| literal(planned))
 }

@@ -20,6 +20,29 @@ fn what_cannot_be_said_is_left_out_and_never_strengthens() {
 }
 
 #[test]
+fn calls_and_conversions_of_ours_are_said() {
+    // spec: SQL-3, SQL-13
+    let plan = |condition: Planned| {
+        let fields = [("a", arrow::datatypes::DataType::Int64), ("s", arrow::datatypes::DataType::Utf8)];
+        let fields = fields.map(|(name, of)| arrow::datatypes::Field::new(name, of, true)).to_vec();
+        let rows = datafusion::logical_expr::table_scan(None::<&str>, &arrow::datatypes::Schema::new(fields), None).unwrap();
+        match library::bound_plan(rows.filter(condition).unwrap().build().unwrap()).unwrap() {
+            datafusion::logical_expr::LogicalPlan::Filter(filter) => pushed(filter.predicate),
+            other => panic!("{other}"),
+        }
+    };
+    let call = library::call;
+    assert_eq!(plan(call("upper", vec![c("s")]).eq(l("X"))).unwrap(), "(upper(s) = 'X')");
+    assert_eq!(plan(call("startswith", vec![c("s"), l("x")])).unwrap(), "startswith(s, 'x')");
+    assert_eq!(plan(call("substring", vec![c("s"), l(1i64), l(2i64)]).eq(l("ab"))).unwrap(), "(substring(s, 1, 2) = 'ab')");
+    let converted = datafusion::logical_expr::cast(c("s"), arrow::datatypes::DataType::Date32);
+    assert_eq!(plan(converted.clone().is_null()).unwrap(), "(CAST(trim(s) AS date) IS NULL)");
+    assert_eq!(plan(call("year", vec![converted]).gt(l(3i64))).unwrap(), "(year(CAST(trim(s) AS date)) > 3)");
+    // An argument that cannot be said leaves out the call.
+    assert_eq!(plan(call("upper", vec![datafusion::functions::expr_fn::md5(c("s"))]).eq(l("X"))), None);
+}
+
+#[test]
 fn comparisons_lists_and_nulls_are_said() {
     for said in [
         c("a").eq(l(1i64)),

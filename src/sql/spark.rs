@@ -1,7 +1,7 @@
 //! Functions, operators and types with Spark's meaning. Kind: pure. Spec: SQL.
 
 use super::{functions, library};
-use crate::expr::{canonical_float, has_own_text, text};
+use crate::expr::{canonical_float, has_own_text, part_of_time, text};
 use arrow::datatypes::{DataType, Field, FieldRef, TimeUnit};
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode};
@@ -55,7 +55,8 @@ impl ExprPlanner for Operators {
         part_of(args).map(PlannerResult::Planned)
     }
     fn plan_position(&self, args: Vec<Expr>) -> Planning<PlannerResult<Vec<Expr>>> {
-        Ok(PlannerResult::Planned(library::call("position", args)))
+        // The planner names the text first.
+        Ok(PlannerResult::Planned(library::call("instr", args)))
     }
     fn plan_substring(&self, args: Vec<Expr>) -> Planning<PlannerResult<Vec<Expr>>> {
         Ok(PlannerResult::Planned(library::call("substring", args)))
@@ -69,24 +70,27 @@ impl ExprPlanner for Operators {
         if !is_number(&raw.left) || !is_number(&raw.right) {
             return Ok(PlannerResult::Original(raw));
         }
+        use BinaryOperator::{Divide, Minus, Modulo, Multiply, MyIntegerDivide, Plus};
+        if !matches!(raw.op, Divide | Minus | Modulo | Multiply | MyIntegerDivide | Plus) {
+            return Ok(PlannerResult::Original(raw));
+        }
         let whole = |expr: &Expr| expr.get_type(schema).is_ok_and(|t| t.is_integer());
         let both_whole = whole(&raw.left) && whole(&raw.right);
-        let function = match raw.op {
-            BinaryOperator::Divide => functions::divide(),
-            BinaryOperator::Modulo => functions::remainder(),
-            BinaryOperator::MyIntegerDivide => functions::whole_divide(),
-            BinaryOperator::Plus if both_whole => functions::checked("+"),
-            BinaryOperator::Minus if both_whole => functions::checked("-"),
-            BinaryOperator::Multiply if both_whole => functions::checked("*"),
-            _ => return Ok(PlannerResult::Original(raw)),
-        };
-        let raw = if both_whole { RawBinaryExpr { left: least(raw.left), right: least(raw.right), op: raw.op } } else { raw };
         let decimal = |expr: &Expr| expr.get_type(schema).is_ok_and(|t| matches!(t, DataType::Decimal128(..)));
-        let (left, right) = (raw.left, raw.right);
-        let (left, right) = match (decimal(&left), decimal(&right)) {
-            (true, false) => (left, narrow(right)),
-            (false, true) => (narrow(left), right),
-            _ => (left, right),
+        let (left, right) = match (decimal(&raw.left), decimal(&raw.right)) {
+            (true, false) => (raw.left, narrow(raw.right)),
+            (false, true) => (narrow(raw.left), raw.right),
+            _ if both_whole => (least(raw.left), least(raw.right)),
+            _ => (raw.left, raw.right),
+        };
+        let function = match raw.op {
+            Divide => functions::divide(),
+            Modulo => functions::remainder(),
+            MyIntegerDivide => functions::whole_divide(),
+            Plus if both_whole => functions::checked("+"),
+            Minus if both_whole => functions::checked("-"),
+            Multiply if both_whole => functions::checked("*"),
+            op => return Ok(PlannerResult::Original(RawBinaryExpr { op, left, right })),
         };
         Ok(PlannerResult::Planned(Expr::ScalarFunction(ScalarFunction::new_udf(function, vec![left, right]))))
     }
@@ -127,14 +131,13 @@ fn moved(raw: RawBinaryExpr, schema: &DFSchema) -> Planning<PlannerResult<RawBin
 
 /// `EXTRACT(part FROM value)` and `date_part(part, value)`.
 pub(super) fn part_of(args: Vec<Expr>) -> Planning<Expr> {
-    const PARTS: &[&str] = &["year", "quarter", "month", "week", "day", "dayofweek", "dayofyear", "hour", "minute"];
     let named = match args.first() {
-        Some(Expr::Literal(part, _)) => part.try_as_str().flatten().map(str::to_ascii_lowercase),
-        _ => None,
+        Some(Expr::Literal(part, _)) => part.try_as_str().flatten().unwrap_or_default().to_ascii_lowercase(),
+        _ => return plan_err!("the part of a time must be a literal"),
     };
-    match (named.as_deref().and_then(|named| PARTS.iter().find(|part| **part == named)), args.into_iter().nth(1)) {
+    match (part_of_time(&named), args.into_iter().nth(1)) {
         (Some(part), Some(value)) => Ok(library::call(part, vec![value])),
-        _ => plan_err!("the part of a time is not supported; there are {}", PARTS.join(", ")),
+        _ => plan_err!("the part {named} of a time is not supported"),
     }
 }
 

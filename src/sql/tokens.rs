@@ -146,7 +146,9 @@ pub(super) fn rewritten(tokens: Vec<TokenWithSpan>) -> Result<Rewritten> {
 /// The text of `1 YEAR 2 MONTHS` at the start of `tokens`, and how many of them it takes.
 fn interval(tokens: &[TokenWithSpan]) -> (String, usize) {
     let pairs = tokens.chunks_exact(2).map_while(|pair| match pair {
-        [TokenWithSpan { token: Token::Number(n, false), .. }, TokenWithSpan { token: Token::Word(unit), .. }] => Some(format!("{n} {unit}")),
+        [TokenWithSpan { token: Token::Number(n, false), .. }, TokenWithSpan { token: Token::Word(unit), .. }] => {
+            Some(format!("{n} {unit}"))
+        }
         _ => None,
     });
     let pairs: Vec<String> = pairs.collect();

@@ -89,9 +89,11 @@ macro_rules! files {
 
 // `types.slt`, `select.slt`, `insert.slt` and `names.slt`:
 // spec: SQL-1, SQL-5, SQL-6, SQL-7, SQL-11, MRG-17, ALT-13
+// `functions.slt`:
+// spec: SQL-13, SQL-9
 // `guards.slt`:
 // spec: EXP-25
-files! { select types copies time_travel skipping insert replace dml merge alter changes hidden describe errors defaults nulls names variants optimize vacuum guards }
+files! { select types copies time_travel skipping insert replace dml merge alter changes hidden describe errors defaults nulls names variants optimize vacuum guards functions }
 
 impl Lake {
     async fn ok(&self, sql: &str) -> Vec<arrow::array::RecordBatch> {
@@ -124,6 +126,9 @@ async fn explain_shows_files_kept_of_total() {
         ("SELECT id FROM t WHERE id >= 15", "files: 1 of 4"),
         ("SELECT id FROM t WHERE id + 1 >= 15", "files: 4 of 4"),
         ("SELECT id FROM t WHERE p = 'a' AND abs(id) = 3", "files: 2 of 4"),
+        ("SELECT id FROM t WHERE upper(p) = 'A'", "files: 2 of 4"),
+        ("SELECT id FROM t WHERE startswith(p, 'b') AND round(id) > 0", "files: 2 of 4"),
+        ("SELECT id FROM t WHERE id > CAST('14' AS INT)", "files: 1 of 4"),
         ("SELECT id FROM t WHERE 10 / (id - 1) > 3 AND id >= 15", "files: 1 of 4"),
         ("SELECT id, 10 / id FROM t WHERE p = 'b' AND (id > 1 OR 10 / id > 3) AND id < 5", "files: 1 of 4"),
     ] {
