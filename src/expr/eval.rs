@@ -140,6 +140,10 @@ impl BoundExpr {
     pub fn to_sql(&self) -> String {
         self.inner.node.to_string()
     }
+    /// Whether a row may have no value. What is not known to have one for every row may fail.
+    pub(crate) fn may_fail(&self) -> bool {
+        may_fail(&self.inner.physical, &self.inner.inputs.schema)
+    }
     /// Whether it is one value, whatever the row.
     pub(crate) fn is_literal(&self) -> bool {
         self.inner.node.is_literal()

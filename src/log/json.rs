@@ -89,7 +89,9 @@ fn each_action(piece: Piece<'_>, mut take: impl FnMut(Action) -> bool) -> Result
         let (line, end) = match values.next() {
             Some(Ok(line)) => (line, start + values.byte_offset()),
             Some(Err(_)) if !last && ends_early(&body[start..]) => return Ok(start),
-            Some(Err(e)) => repeated_keys(&body[start..]).map(|(line, len)| (line, start + len)).ok_or_else(|| bad_json(piece, start, &e))?,
+            Some(Err(e)) => {
+                repeated_keys(&body[start..]).map(|(line, len)| (line, start + len)).ok_or_else(|| bad_json(piece, start, &e))?
+            }
             None => break,
         };
         if !line.0.is_none_or(&mut take) {

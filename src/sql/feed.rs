@@ -1,7 +1,7 @@
 //! What changed in a table, as a relation: `table_changes('name or path', from[, to])`. Kind: edge. Spec: SQL.
 
 use super::failure::planner;
-use super::pushdown::condition;
+use super::pushdown::sure;
 use super::shape::{lower_case, reshaped};
 use crate::error::Result;
 use crate::expr::Expr;
@@ -54,7 +54,7 @@ impl ChangeTable {
         self.table.changes(At::Version(first)).to(At::Version(last))
     }
     fn bindable(&self, filter: &Planned) -> Option<Expr> {
-        condition(filter).filter(|c| c.bind(&self.columns).is_ok())
+        sure(filter, &self.columns)
     }
 }
 

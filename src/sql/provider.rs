@@ -3,7 +3,7 @@
 //! Invariant: conditions are handed down as inexact, so the planner applies every one of them again above the scan.
 
 use super::failure::planner;
-use super::pushdown::condition;
+use super::pushdown::sure;
 use super::scan::{DeltaScan, Facts};
 use super::shape::lower_case;
 use crate::data::scan::{FileTask, ScanBuilder};
@@ -112,7 +112,7 @@ impl TableProvider for DeltaTable {
         TableType::Base
     }
     fn supports_filters_pushdown(&self, filters: &[&Planned]) -> Planning<Vec<TableProviderFilterPushDown>> {
-        let inexact = |filter: &&Planned| match condition(filter).and_then(|c| c.bind(self.snapshot.state().schema()).ok()) {
+        let inexact = |filter: &&Planned| match sure(filter, self.snapshot.state().schema()) {
             Some(_) => TableProviderFilterPushDown::Inexact,
             None => TableProviderFilterPushDown::Unsupported,
         };
@@ -126,8 +126,7 @@ impl TableProvider for DeltaTable {
         limit: Option<usize>,
     ) -> Planning<Arc<dyn ExecutionPlan>> {
         // What binds alone is asked for together.
-        let bound = filters.iter().filter_map(condition).filter(|c| c.bind(self.snapshot.state().schema()).is_ok());
-        let filter = bound.reduce(Expr::and);
+        let filter = filters.iter().filter_map(|filter| sure(filter, self.snapshot.state().schema())).reduce(Expr::and);
         let scan = self.plan(projection, filter, limit).await.map_err(planner)?;
         Ok(Arc::new(scan.split(state.config().target_partitions())))
     }

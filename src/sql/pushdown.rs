@@ -5,13 +5,19 @@
 
 use super::library;
 use crate::expr::{CANONICAL, Expr, col, lit};
-use crate::schema::Scalar;
+use crate::schema::{Scalar, Struct};
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::expr::{Between, Cast, InList, Like, ScalarFunction};
 use datafusion::logical_expr::{BinaryExpr, Expr as Planned, Operator};
 
+/// What a scan of these columns may be asked: a condition that binds, and that has a value for every row, since the scan computes it
+/// also for rows that other conditions guard.
+pub(super) fn sure(planned: &Planned, columns: &Struct) -> Option<Expr> {
+    condition(planned).filter(|c| c.bind(columns).is_ok_and(|bound| !bound.may_fail()))
+}
+
 /// The condition in our terms, or a weaker one; `None` when nothing of it can be said.
-pub(super) fn condition(planned: &Planned) -> Option<Expr> {
+fn condition(planned: &Planned) -> Option<Expr> {
     match planned {
         Planned::BinaryExpr(BinaryExpr { left, op: Operator::And, right }) => match (condition(left), condition(right)) {
             (Some(a), Some(b)) => Some(a.and(b)),

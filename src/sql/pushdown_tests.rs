@@ -1,5 +1,5 @@
 use super::*;
-use crate::schema::{DataType, Field, Struct};
+use crate::schema::{DataType, Field};
 use datafusion::logical_expr::{col as c, lit as l};
 
 fn pushed(planned: Planned) -> Option<String> {
@@ -38,6 +38,10 @@ fn calls_and_conversions_of_ours_are_said() {
     let converted = datafusion::logical_expr::cast(c("s"), arrow::datatypes::DataType::Date32);
     assert_eq!(plan(converted.clone().is_null()).unwrap(), "(CAST(trim(s) AS date) IS NULL)");
     assert_eq!(plan(call("year", vec![converted]).gt(l(3i64))).unwrap(), "(year(CAST(trim(s) AS date)) > 3)");
+    // What may fail is no matter of the scan.
+    let fields = vec![Field::new("s", DataType::String, true)];
+    assert_eq!(sure(&c("s").eq(l("5")), &Struct { fields: fields.clone() }).map(|e| e.text()), Some("(s = '5')".to_owned()));
+    assert!(sure(&c("s").eq(l(5i64)), &Struct { fields }).is_none());
     // An argument that cannot be said leaves out the call.
     assert_eq!(plan(call("upper", vec![datafusion::functions::expr_fn::md5(c("s"))]).eq(l("X"))), None);
 }
