@@ -139,7 +139,9 @@ pub(crate) fn passed_over(files: &[LogFile], segment: &LogSegment) -> Vec<String
         }
     }
     let torn = why.into_iter().filter(|((_, parts), (_, whole))| whole < parts);
-    notes.extend(torn.map(|((_, parts), (name, whole))| format!("the checkpoint {name} was skipped: {whole} of its {parts} parts are whole")));
+    notes.extend(
+        torn.map(|((_, parts), (name, whole))| format!("the checkpoint {name} was skipped: {whole} of its {parts} parts are whole")),
+    );
     notes
 }
 
@@ -205,7 +207,8 @@ pub(crate) fn explain(files: &[LogFile], target: Option<Version>, why: NoSegment
     };
     // A commit that was cleaned up is missed by nobody; one between others that are there is.
     let is_there = |version: Version| files.iter().any(|f| f.kind == LogFileKind::Commit && f.version == version);
-    let is_cleaned_up = |missing: Version, target: Version| !(is_there(target) && missing.0.checked_sub(1).is_some_and(|v| is_there(Version(v))));
+    let is_cleaned_up =
+        |missing: Version, target: Version| !(is_there(target) && missing.0.checked_sub(1).is_some_and(|v| is_there(Version(v))));
     match (why, target) {
         (NoSegment::Nothing, _) => no_table(),
         (NoSegment::TooNew { latest }, target) => no_version(target.unwrap_or(latest)),

@@ -119,8 +119,12 @@ fn placed(table: &Table, e: Error) -> Error {
         return e;
     }
     match (root.enclosing_local(), root.partitioned()) {
-        (Ok(Some(outer)), _) => e.help(format!("the location lies inside of the table {outer}: name that one, and choose its rows with a predicate")),
-        (_, Ok(Some(outer))) => e.help(format!("if this is a partition's folder, name the table, {outer}, and choose its rows with a predicate")),
+        (Ok(Some(outer)), _) => {
+            e.help(format!("the location lies inside of the table {outer}: name that one, and choose its rows with a predicate"))
+        }
+        (_, Ok(Some(outer))) => {
+            e.help(format!("if this is a partition's folder, name the table, {outer}, and choose its rows with a predicate"))
+        }
         _ => e,
     }
 }

@@ -140,7 +140,8 @@ fn requests_go_to_the_host_that_an_azure_location_names() {
 // spec: STO-8
 #[test]
 fn a_table_without_a_named_account_takes_paths_of_the_configured_one_only() {
-    for options in [&[("account_name", "acct")][..], &[("account_name", "acct"), ("azure_endpoint", "https://acct.blob.core.windows.net")]] {
+    for options in [&[("account_name", "acct")][..], &[("account_name", "acct"), ("azure_endpoint", "https://acct.blob.core.windows.net")]]
+    {
         let root = azure("az://c/t", options).unwrap();
         assert_eq!(root.resolve("abfss://c@acct.dfs.core.windows.net/t/x").unwrap().1.as_ref(), "t/x");
         assert_eq!(root.resolve("az://c/t/x").unwrap().1.as_ref(), "t/x");

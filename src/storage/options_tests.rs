@@ -104,7 +104,11 @@ fn a_key_that_is_given_beats_every_variable_that_answers_the_same_question() {
         (Family::Aws, ("AWS_ENDPOINT_URL_S3", "aws_endpoint_url_s3"), ("aws_endpoint_url", "aws_endpoint_url")),
         (Family::Aws, ("AWS_ENDPOINT_URL", "aws_endpoint_url"), ("endpoint_url_s3", "aws_endpoint_url_s3")),
         (Family::Aws, ("AWS_REGION", "aws_region"), ("aws_default_region", "aws_default_region")),
-        (Family::Aws, ("AWS_VIRTUAL_HOSTED_STYLE_REQUEST", "aws_virtual_hosted_style_request"), ("aws_s3_addressing_style", "aws_s3_addressing_style")),
+        (
+            Family::Aws,
+            ("AWS_VIRTUAL_HOSTED_STYLE_REQUEST", "aws_virtual_hosted_style_request"),
+            ("aws_s3_addressing_style", "aws_s3_addressing_style"),
+        ),
         (Family::Azure, ("AZURE_STORAGE_USE_EMULATOR", "azure_storage_use_emulator"), ("endpoint", "azure_endpoint")),
         (Family::Azure, ("AZURE_SKIP_SIGNATURE", "azure_skip_signature"), ("account_key", "azure_storage_account_key")),
         (Family::Aws, ("AWS_ACCESS_KEY_ID", "aws_access_key_id"), ("container_credentials_full_uri", "aws_container_credentials_full_uri")),

@@ -96,10 +96,9 @@ fn leaf(text: &StringArray, name: &str, t: &DataType, to: &ArrowType, line_of: L
         Ok(array) => Ok(array),
         Err(row) => {
             let value: String = text.value(row).chars().take(SHOWN).collect();
-            Err(Error::new(Code::INPUT, format!("{value:?} does not fit {t}"))
-                .with("column", name)
-                .with("line", line_of(row))
-                .help("correct the value, or choose a type that fits: make the table first with `create --schema`, or give it another column"))
+            Err(Error::new(Code::INPUT, format!("{value:?} does not fit {t}")).with("column", name).with("line", line_of(row)).help(
+                "correct the value, or choose a type that fits: make the table first with `create --schema`, or give it another column",
+            ))
         }
     }
 }
