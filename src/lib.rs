@@ -4,6 +4,8 @@
     not(test),
     warn(clippy::unwrap_used, clippy::todo, clippy::unimplemented, clippy::dbg_macro, clippy::print_stdout, clippy::print_stderr)
 )]
+// What only SQL calls is no dead code in a build without it.
+#![cfg_attr(not(feature = "sql"), allow(dead_code, unused_imports))]
 // Tests take time, threads and runtimes as they need them; the library takes them from `Env` (`clippy.toml`).
 #![cfg_attr(test, allow(clippy::disallowed_methods, clippy::single_range_in_vec_init))]
 

@@ -268,8 +268,11 @@ impl RepairPlan {
             let changes = matching(snapshot, &self.files).await?;
             ahead = ahead.with(loaded).with(spent(before));
             ahead.requests.put += 1;
-            ahead.bytes_written +=
-                info_bytes(&self.told(&"0".repeat(28), &changes)) + changes.iter().map(|(add, ..)| action_bytes(add)).sum::<u64>();
+            let bytes = |(add, records, change): &(Add, Option<i64>, Change)| match change {
+                Change::Drop => action_bytes(&remove_of(add.clone(), *records, 0)),
+                Change::Resize(_) | Change::Recount(_) => action_bytes(add),
+            };
+            ahead.bytes_written += info_bytes(&self.told(&"0".repeat(28), &changes)) + changes.iter().map(bytes).sum::<u64>();
             for (add, _, change) in &changes {
                 let Ok(Place::Inside(path)) = place(table.root(), &add.path) else { continue };
                 if *change == Change::Drop {
