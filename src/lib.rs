@@ -36,8 +36,8 @@ pub use error::{Code, Error, ErrorKind, Result};
 pub use expr::{BoundExpr, Expr, MergeClause, col, lit};
 pub use features::{HiddenColumn, TableState};
 pub use log::{
-    Add, CatalogLogStore, Cdc, CommitCatalog, CommitInfo, DomainMetadata, LogFile, LogFileKind, LogStore, Metadata, PathLogStore, Protocol,
-    Ratified, Remove, StagedCommit, Txn, VectorDescriptor, Version,
+    Add, CatalogLogStore, Cdc, CommitCatalog, CommitInfo, CommitStream, DomainMetadata, LogFile, LogFileKind, LogStore, Metadata,
+    PathLogStore, Protocol, Ratified, Remove, StagedCommit, Txn, VectorDescriptor, Version,
 };
 pub use operations::{
     Alter, Alteration, Amount, Append, ChangeFeed, Changes, Checkpoint, ClonePlan, CloneTable, Convert, ConvertPlan, ConvertSource, Cost,

@@ -2,7 +2,7 @@
 //!
 //! Invariant: whatever is asked to commit, nothing lands unless the table is at the version that was named; whoever has landed there goes on.
 
-use super::store::LogStore;
+use super::store::{CommitStream, LogStore};
 use super::{LogFile, Version};
 use crate::error::{Error, Result};
 use crate::storage::{PutOutcome, TableRoot};
@@ -38,7 +38,7 @@ impl LogStore for OnlyAfter {
     async fn read_commit(&self, version: Version) -> Result<Option<Bytes>> {
         self.log.read_commit(version).await
     }
-    async fn stream_commit(&self, version: Version) -> Result<Option<BoxStream<'_, Result<Bytes>>>> {
+    async fn stream_commit(&self, version: Version) -> Result<Option<CommitStream<'_>>> {
         self.log.stream_commit(version).await
     }
     async fn put_commit(&self, version: Version, body: Bytes) -> PutOutcome {

@@ -9,10 +9,13 @@ use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, Vi
 use serde_json::Value;
 use std::fmt;
 
+/// Room is made at once for the actions of so many bytes, however long the body is said to be.
+const RESERVED_FOR: u64 = 256 << 20;
+
 /// Decodes a commit body: one action a line, unknown actions skipped, blank lines and CRLF accepted.
 /// `LB-LOG-EMPTY` for no bytes, `LB-LOG-JSON` with file, line and column for what is not JSON or lacks a required field.
 pub(crate) fn decode_commit(file: &str, body: &[u8]) -> Result<Vec<Action>> {
-    let mut decoder = CommitDecoder::new(file.to_owned());
+    let mut decoder = CommitDecoder::new(file.to_owned(), body.len() as u64);
     decoder.decode(body, true)?;
     Ok(decoder.actions)
 }
@@ -20,22 +23,25 @@ pub(crate) fn decode_commit(file: &str, body: &[u8]) -> Result<Vec<Action>> {
 /// A commit body that is decoded piece by piece, as `decode_commit` would decode the whole.
 pub(crate) struct CommitDecoder {
     file: String,
-    /// Lines that are behind it.
+    /// Lines that are behind it, and bytes that are to come.
     lines: usize,
+    left: u64,
     pub actions: Vec<Action>,
 }
 
 impl CommitDecoder {
-    pub fn new(file: String) -> Self {
-        CommitDecoder { file, lines: 0, actions: Vec::new() }
+    /// For a body of so many bytes.
+    pub fn new(file: String, size: u64) -> Self {
+        CommitDecoder { file, lines: 0, left: size, actions: Vec::new() }
     }
     /// Decodes what is whole of these bytes, everything when they are the last. Gives how many are done with; the next call begins behind them.
     pub fn decode(&mut self, body: &[u8], last: bool) -> Result<usize> {
-        // One action a line: a long tail is mostly these vectors, so they grow by little.
-        let newlines = body.iter().filter(|b| **b == b'\n').count();
-        let wanted = newlines.min(body.len() / 64) + 1;
-        if wanted > self.actions.capacity() - self.actions.len() {
-            self.actions.reserve_exact(wanted.max(self.actions.len() / 4));
+        let newlines = |bytes: &[u8]| bytes.iter().filter(|b| **b == b'\n').count();
+        // One action a line: a long tail is mostly these vectors, so they are made to measure, by the first piece for those that follow.
+        let lines = newlines(body).min(body.len() / 64) + 1;
+        if lines > self.actions.capacity() - self.actions.len() {
+            let pieces = (self.left.min(RESERVED_FOR) as usize).div_ceil(body.len().max(1)).max(1);
+            self.actions.reserve_exact(lines * pieces);
         }
         let actions = &mut self.actions;
         let take = |action| {
@@ -43,7 +49,8 @@ impl CommitDecoder {
             true
         };
         let done = each_action(Piece { file: &self.file, lines: self.lines, body, last }, take)?;
-        self.lines += body[..done].iter().filter(|b| **b == b'\n').count();
+        self.lines += newlines(&body[..done]);
+        self.left = self.left.saturating_sub(done as u64);
         Ok(done)
     }
 }

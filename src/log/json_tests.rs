@@ -136,7 +136,7 @@ fn what_is_encoded_decodes_to_the_same_and_absent_stays_absent() {
 
 /// Decodes a body that comes in pieces which end there.
 fn decode_in_pieces(body: &[u8], ends: &[usize]) -> Result<Vec<Action>> {
-    let mut decoder = CommitDecoder::new("f".to_owned());
+    let mut decoder = CommitDecoder::new("f".to_owned(), body.len() as u64);
     let mut done = 0;
     for end in ends {
         done += decoder.decode(&body[done..*end], false)?;

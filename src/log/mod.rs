@@ -30,5 +30,5 @@ pub(crate) use guard::OnlyAfter;
 pub(crate) use json::{CommitDecoder, decode_commit, decode_commit_info, encode_commit};
 pub use path::{LogFile, LogFileKind, Version};
 pub(crate) use replay::SmallFacts;
-pub use store::{LogStore, PathLogStore};
+pub use store::{CommitStream, LogStore, PathLogStore};
 pub(crate) use tail::{LogTail, TailPiece};

@@ -2,11 +2,11 @@
 
 use super::compaction::is_reconciled;
 use super::segment::{LogSegment, compaction_end, gap};
-use super::{CommitDecoder, LogFile, LogStore, LogTail, TailPiece, Version};
+use super::{CommitDecoder, CommitStream, LogFile, LogStore, LogTail, TailPiece, Version};
 use crate::env::Env;
 use crate::error::{Code, Error, Result};
-use bytes::{Bytes, BytesMut};
-use futures::stream::{self, BoxStream};
+use bytes::BytesMut;
+use futures::stream;
 use futures::{FutureExt, StreamExt, TryStreamExt};
 use std::sync::Arc;
 
@@ -36,11 +36,11 @@ pub(crate) async fn read_commit(log: &Arc<dyn LogStore>, env: &Env, version: Ver
     piece(env, LogFile::commit_name(version), version, version, body).await
 }
 
-async fn piece(env: &Env, name: String, from: Version, to: Version, mut body: BoxStream<'_, Result<Bytes>>) -> Result<Arc<TailPiece>> {
-    let mut decoder = CommitDecoder::new(name);
-    let (mut held, mut size, mut enough) = (BytesMut::new(), 0, LONG);
-    while let Some(chunk) = body.try_next().await? {
-        size += chunk.len() as u64;
+async fn piece(env: &Env, name: String, from: Version, to: Version, body: CommitStream<'_>) -> Result<Arc<TailPiece>> {
+    let CommitStream { size, mut pieces } = body;
+    let mut decoder = CommitDecoder::new(name, size);
+    let (mut held, mut enough) = (BytesMut::new(), LONG);
+    while let Some(chunk) = pieces.try_next().await? {
         match held.is_empty() {
             true => held = chunk.into(),
             false => held.extend_from_slice(&chunk),
@@ -120,7 +120,6 @@ async fn read_source(log: &Arc<dyn LogStore>, env: &Env, source: Source) -> Resu
 /// write them.
 async fn read_compaction(log: &Arc<dyn LogStore>, env: &Env, file: &LogFile, to: Version) -> Result<Arc<TailPiece>, Option<Error>> {
     let body = log.read(file).await.map_err(Some)?;
-    let body = stream::iter([Ok(body)]).boxed();
-    let piece = piece(env, file.name.clone(), file.version, to, body).await.map_err(Some)?;
+    let piece = piece(env, file.name.clone(), file.version, to, CommitStream::of(body)).await.map_err(Some)?;
     if is_reconciled(&piece.actions) { Ok(piece) } else { Err(None) }
 }

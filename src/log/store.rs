@@ -2,13 +2,27 @@
 
 use super::{LogFile, Version};
 use crate::error::{Code, Error, Result};
-use crate::storage::{Body, PutOutcome, TableRoot, create, failure, get, open};
+use crate::storage::{PutOutcome, TableRoot, create, failure, get, open};
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use object_store::ObjectMeta;
 use std::fmt;
 use std::sync::Arc;
+
+/// The body of a commit that comes piece by piece.
+pub struct CommitStream<'a> {
+    /// Bytes of all pieces.
+    pub size: u64,
+    pub pieces: BoxStream<'a, Result<Bytes>>,
+}
+
+impl CommitStream<'_> {
+    /// A body that is there already.
+    pub(crate) fn of(body: Bytes) -> CommitStream<'static> {
+        CommitStream { size: body.len() as u64, pieces: stream::iter([Ok(body)]).boxed() }
+    }
+}
 
 /// Ordered access to one table's log. The only place where a commit becomes durable.
 #[async_trait]
@@ -20,8 +34,8 @@ pub trait LogStore: fmt::Debug + Send + Sync {
     /// The commit of `version`, or `None` when there is none. One GET, no listing.
     async fn read_commit(&self, version: Version) -> Result<Option<Bytes>>;
     /// The same piece by piece, for commits of any length. A store that has no pieces gives the commit as one.
-    async fn stream_commit(&self, version: Version) -> Result<Option<BoxStream<'_, Result<Bytes>>>> {
-        Ok(self.read_commit(version).await?.map(|body| stream::iter([Ok(body)]).boxed()))
+    async fn stream_commit(&self, version: Version) -> Result<Option<CommitStream<'_>>> {
+        Ok(self.read_commit(version).await?.map(CommitStream::of))
     }
     /// Writes version `version` only if it does not exist yet.
     async fn put_commit(&self, version: Version, body: Bytes) -> PutOutcome;
@@ -114,9 +128,9 @@ impl LogStore for PathLogStore {
     async fn read_commit(&self, version: Version) -> Result<Option<Bytes>> {
         get(self.root.store().as_ref(), &self.root.log_key(&LogFile::commit_name(version))).await
     }
-    async fn stream_commit(&self, version: Version) -> Result<Option<BoxStream<'_, Result<Bytes>>>> {
+    async fn stream_commit(&self, version: Version) -> Result<Option<CommitStream<'_>>> {
         let body = open(self.root.store().as_ref(), &self.root.log_key(&LogFile::commit_name(version))).await?;
-        Ok(body.map(Body::into_stream))
+        Ok(body.map(|body| CommitStream { size: body.left(), pieces: body.into_stream() }))
     }
     async fn put_commit(&self, version: Version, body: Bytes) -> PutOutcome {
         if let Err(e) = self.root.check_writable().await {

@@ -17,7 +17,7 @@ mod resolve;
 pub use create::PutOutcome;
 pub(crate) use create::create;
 pub(crate) use failure::{Missing, failure, is_missing};
-pub(crate) use fetch::{Body, get, get_at_most, open};
+pub(crate) use fetch::{get, get_at_most, open};
 pub use locate::TableRoot;
 pub(crate) use meter::LIST_PAGE;
 pub use meter::{Meter, Requests, Spent};

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::future;
 use futures::stream::{self, BoxStream, StreamExt};
-use lakebed::{Env, Error, LogFile, LogStore, PutOutcome, TableRoot, Task, Version};
+use lakebed::{CommitStream, Env, Error, LogFile, LogStore, PutOutcome, TableRoot, Task, Version};
 use std::future::Future;
 use std::process;
 use std::sync::Arc;
@@ -157,7 +157,7 @@ impl LogStore for StoppableLog {
     async fn read_commit(&self, version: Version) -> lakebed::Result<Option<Bytes>> {
         self.log.read_commit(version).await
     }
-    async fn stream_commit(&self, version: Version) -> lakebed::Result<Option<BoxStream<'_, lakebed::Result<Bytes>>>> {
+    async fn stream_commit(&self, version: Version) -> lakebed::Result<Option<CommitStream<'_>>> {
         self.log.stream_commit(version).await
     }
     async fn publish(&self, version: Version) -> lakebed::Result<()> {
