@@ -229,10 +229,11 @@ fn bound_call(name: &str, operation: Operation, args: Vec<Expr>, schema: &DFSche
     let bound = bound(&operation, types.iter().zip(literals))?;
     let to = bound.field(name).map_err(told)?;
     // A whole number that is no literal of the text stays a call, lest it be taken for one.
-    if bound.value.is_literal() && *to.data_type() != DataType::Int64 {
-        if let ColumnarValue::Scalar(value) = bound.evaluate(&[], 1, to.data_type())? {
-            return Ok(Expr::Literal(value, None));
-        }
+    if bound.value.is_literal()
+        && *to.data_type() != DataType::Int64
+        && let ColumnarValue::Scalar(value) = bound.evaluate(&[], 1, to.data_type())?
+    {
+        return Ok(Expr::Literal(value, None));
     }
     let call = Call { name: name.to_owned(), operation, bound: Some(bound) };
     Ok(Expr::ScalarFunction(ScalarFunction::new_udf(Arc::new(ScalarUDF::from(call)), args)))
