@@ -3,7 +3,7 @@
 //! A commit is staged under a name of its own, ratified by the catalog, and then published under its version. Invariant: what the catalog
 //! has not ratified is never shown, whatever lies in the folder; what it has ratified is shown whether or not it is published.
 
-use super::store::{LogStore, PathLogStore};
+use super::store::{CommitStream, LogStore, PathLogStore};
 use super::{LogFile, LogFileKind, Version};
 use crate::env::Env;
 use crate::error::{Code, Error, Result};
@@ -170,6 +170,13 @@ impl LogStore for CatalogLogStore {
             None => Ok(None),
             Some(Some(staged)) => self.body(&staged).await,
             Some(None) => self.files.read_commit(version).await,
+        }
+    }
+    async fn stream_commit(&self, version: Version) -> Result<Option<CommitStream<'_>>> {
+        match self.find(version).await? {
+            None => Ok(None),
+            Some(Some(staged)) => Ok(self.body(&staged).await?.map(CommitStream::of)),
+            Some(None) => self.files.stream_commit(version).await,
         }
     }
     async fn put_commit(&self, version: Version, body: Bytes) -> PutOutcome {

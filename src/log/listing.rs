@@ -48,40 +48,45 @@ pub(crate) async fn list_latest(root: &TableRoot, log: &Arc<dyn LogStore>) -> Re
         // A local hint costs less than the names that it saves.
         let hint = hint.await.unwrap_or_else(|why| skipped(why, &mut warnings));
         let from = hint.as_ref().map(LastCheckpoint::start).filter(|v| *v > SHORT_LOG).unwrap_or_default();
-        return Ok(followed(hint, list(log, from).await?, warnings, true));
+        return Ok(followed(log, hint, list(log, from).await?, warnings, true).await);
     }
     let whole = list(log, Version(0)).boxed();
     match select(hint, whole).await {
         Either::Left((hint, whole)) => {
             let hint = hint.unwrap_or_else(|why| skipped(why, &mut warnings));
-            let listing = match hint.as_ref().map(LastCheckpoint::start).filter(|v| *v > SHORT_LOG) {
+            match hint.as_ref().map(LastCheckpoint::start).filter(|v| *v > SHORT_LOG) {
                 Some(start) => {
                     drop(whole);
-                    list(log, start).await?
+                    Ok(followed(log, hint, list(log, start).await?, warnings, true).await)
                 }
-                None => whole.await?,
-            };
-            Ok(followed(hint, listing, warnings, false))
+                None => Ok(followed(log, hint, whole.await?, warnings, false).await),
+            }
         }
         Either::Right((listing, hint)) => {
             let listing = listing?;
             // It came too late to save anything; that it cannot be trusted is still worth saying. It may be newer than the listing.
             let hint = hint.await.unwrap_or_else(|why| skipped(why, &mut warnings));
             let known = hint.filter(|hint| listing.files.last().is_some_and(|last| hint.start() < last.version));
-            Ok(followed(known, listing, warnings, false))
+            Ok(followed(log, known, listing, warnings, false).await)
         }
     }
 }
 
 /// The listing, with a word about a hint that leads behind its end, or to a checkpoint that is not there and that no newer one replaces.
-/// Where both were read at once (`hint_first` is not), the checkpoint of the newest version may have come in between.
-fn followed(hint: Option<LastCheckpoint>, listing: Listing, mut warnings: Vec<String>, hint_first: bool) -> Listing {
+/// Where both were read at once (`hint_first` is not), the checkpoint may have come in between: then it is looked for once more.
+async fn followed(
+    log: &Arc<dyn LogStore>,
+    hint: Option<LastCheckpoint>,
+    listing: Listing,
+    mut warnings: Vec<String>,
+    hint_first: bool,
+) -> Listing {
     let last = listing.files.iter().map(|file| file.version).max();
     if let Some(named) = hint.map(|hint| hint.start()) {
-        let is_there = listing.files.iter().any(|file| file.version >= named && file.kind.is_checkpoint());
+        let is_in = |listing: &Listing| listing.files.iter().any(|file| file.version >= named && file.kind.is_checkpoint());
         if last.is_none_or(|last| last < named) {
             skipped(format!("it names version {named}, which the log does not have"), &mut warnings);
-        } else if !is_there && (hint_first || last.is_some_and(|last| named < last)) {
+        } else if !is_in(&listing) && (hint_first || list(log, named).await.is_ok_and(|newer| !is_in(&newer))) {
             skipped(format!("it names the checkpoint of version {named}, which is not there"), &mut warnings);
         }
     }

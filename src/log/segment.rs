@@ -207,8 +207,9 @@ pub(crate) fn explain(files: &[LogFile], target: Option<Version>, why: NoSegment
     };
     // A commit that was cleaned up is missed by nobody; one between others that are there is.
     let is_there = |version: Version| files.iter().any(|f| f.kind == LogFileKind::Commit && f.version == version);
-    let is_cleaned_up =
-        |missing: Version, target: Version| !(is_there(target) && missing.0.checked_sub(1).is_some_and(|v| is_there(Version(v))));
+    let is_cleaned_up = |missing: Version, target: Version| {
+        !((is_there(target) || missing == target) && missing.0.checked_sub(1).is_some_and(|v| is_there(Version(v))))
+    };
     match (why, target) {
         (NoSegment::Nothing, _) => no_table(),
         (NoSegment::TooNew { latest }, target) => no_version(target.unwrap_or(latest)),

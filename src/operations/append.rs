@@ -98,6 +98,7 @@ impl Append {
     /// What to do with what is there.
     pub fn mode(mut self, mode: SaveMode) -> Self {
         self.choices.mode = mode;
+        self.choices.only_partitions = false;
         self
     }
     /// Adds columns that the table lacks.

@@ -128,7 +128,7 @@ impl RestorePlan {
     async fn make(base: &Arc<Snapshot>, to: At, meter: &Meter) -> Result<RestorePlan> {
         let target = base.table().snapshot_at(to).await?;
         target.state().check_readable()?;
-        let then = target.file_facts().await?;
+        let then = target.file_keys().await?;
         let (files_after, bytes_after) = (then.files, then.bytes);
         let removed = besides(base, then).await?;
         let now = base.file_facts().await?;
@@ -138,7 +138,13 @@ impl RestorePlan {
             for row in 0..batch.len() {
                 match now.look(&batch, row) {
                     Known::Same => {}
-                    Known::Otherwise => amended.push(batch.add(row)),
+                    // Rows that stay keep the ids that they were given since.
+                    Known::Otherwise { base_row_id, default_row_commit_version } => {
+                        let mut add = batch.add(row);
+                        add.base_row_id = add.base_row_id.or(base_row_id);
+                        add.default_row_commit_version = add.default_row_commit_version.or(default_row_commit_version);
+                        amended.push(add);
+                    }
                     Known::Not => restored.push((batch.add(row), batch.num_records(row))),
                 }
             }

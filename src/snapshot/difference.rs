@@ -9,6 +9,7 @@ use crate::log::seen::{SeenFiles, hash};
 use arrow::array::Array;
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
+use serde_json::Value;
 use std::sync::Arc;
 
 /// Which files a version has.
@@ -23,8 +24,11 @@ pub(crate) struct FileKeys {
 /// What a version knows about a file of another one.
 pub(crate) enum Known {
     Not,
-    /// The log says something else about its size, its partition, its rows or their ids.
-    Otherwise,
+    /// The log says something else about its size, its partition, its rows or their ids: these.
+    Otherwise {
+        base_row_id: Option<i64>,
+        default_row_commit_version: Option<i64>,
+    },
     Same,
 }
 
@@ -32,15 +36,16 @@ pub(crate) enum Known {
 struct Facts {
     size: i64,
     partition: u64,
-    /// The text of the statistics: a checkpoint that has them parsed alone says the same in other words.
-    stats: Option<u64>,
+    /// What the statistics count, and whether they have bounds. Bounds may be the same in other words: so say them checkpoints that have them
+    /// parsed.
+    counts: Option<u64>,
     numbers: [Option<i64>; 3],
 }
 
 impl Facts {
     fn of(batch: &FileBatch, row: usize) -> Facts {
         let add = batch.add(row);
-        let text = batch.rows().stats().filter(|texts| texts.is_valid(row)).map(|texts| hash(0, texts.value(row).as_bytes()));
+        let text = batch.rows().stats().filter(|texts| texts.is_valid(row)).map(|texts| texts.value(row));
         let mut partition = 0u64;
         for (name, value) in &add.partition_values {
             // The empty text is null.
@@ -48,14 +53,39 @@ impl Facts {
             partition = u64::wrapping_add(partition, hash(hash(0, name.as_bytes()), value.as_bytes()));
         }
         let numbers = [batch.num_records(row), add.base_row_id, add.default_row_commit_version];
-        Facts { size: add.size, partition, stats: text, numbers }
+        Facts { size: add.size, partition, counts: text.and_then(counts_in), numbers }
     }
     fn is_as(&self, other: &Facts) -> bool {
         let may_be = |(a, b): (&Option<i64>, &Option<i64>)| a.is_none() || b.is_none() || a == b;
-        let same_stats = self.stats.is_none() || other.stats.is_none() || self.stats == other.stats;
+        let same_counts = self.counts.is_none() || other.counts.is_none() || self.counts == other.counts;
         let same_numbers = self.numbers.iter().zip(&other.numbers).all(may_be);
-        self.size == other.size && self.partition == other.partition && same_stats && same_numbers
+        self.size == other.size && self.partition == other.partition && same_counts && same_numbers
     }
+}
+
+/// A hash of the null counts of statistics, of whether they have bounds, and of whether these are exact.
+fn counts_in(stats: &str) -> Option<u64> {
+    #[derive(serde::Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Counts {
+        tight_bounds: Option<bool>,
+        #[serde(default)]
+        null_count: Value,
+        #[serde(default)]
+        min_values: Value,
+        #[serde(default)]
+        max_values: Value,
+    }
+    fn sum(of: &Value, path: u64) -> u64 {
+        match of {
+            Value::Object(fields) => fields.iter().fold(0, |all, (name, count)| all.wrapping_add(sum(count, hash(path, name.as_bytes())))),
+            count => hash(path, b"").wrapping_mul(count.as_u64().unwrap_or(0)),
+        }
+    }
+    let counts: Counts = serde_json::from_str(stats).ok()?;
+    let has = |values: &Value| values.as_object().is_some_and(|fields| !fields.is_empty());
+    let told = [has(&counts.null_count), has(&counts.min_values), has(&counts.max_values), counts.tight_bounds.unwrap_or(true)];
+    Some(hash(sum(&counts.null_count, 1), &told.map(u8::from)))
 }
 
 impl FileKeys {
@@ -63,7 +93,10 @@ impl FileKeys {
     pub(crate) fn look(&self, batch: &FileBatch, row: usize) -> Known {
         let Some(place) = self.keys.place(batch.rows().key(row)) else { return Known::Not };
         match self.facts.get(place) {
-            Some(facts) if !facts.is_as(&Facts::of(batch, row)) => Known::Otherwise,
+            Some(facts) if !facts.is_as(&Facts::of(batch, row)) => {
+                let [_, base_row_id, default_row_commit_version] = facts.numbers;
+                Known::Otherwise { base_row_id, default_row_commit_version }
+            }
             _ => Known::Same,
         }
     }
@@ -98,3 +131,7 @@ impl Snapshot {
         rest.try_filter(|batch| std::future::ready(!batch.is_empty())).boxed()
     }
 }
+
+#[cfg(test)]
+#[path = "difference_tests.rs"]
+mod tests;

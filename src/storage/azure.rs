@@ -12,7 +12,7 @@ const DOMAINS: &[&str] =
 /// The cloud of an account that is named without its host.
 const PUBLIC: &str = "core.windows.net";
 const FABRIC: &str = "fabric.microsoft.com";
-const EMULATED_ACCOUNT: &str = "devstoreaccount1";
+pub(super) const EMULATED_ACCOUNT: &str = "devstoreaccount1";
 
 /// A host as a location names it, in the one form that is compared: lower case, `dfs` for `blob`, a bare account with its cloud. `None` for
 /// what is no host.

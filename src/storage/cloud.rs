@@ -84,6 +84,13 @@ fn azure(container: &str, host: Option<&str>, options: &StorageOptions) -> Resul
     let mut settings = checked(options.settings(Family::Azure))?;
     let endpoint = settings.get("azure_endpoint").map(str::to_owned);
     if let Some(host) = host {
+        // Switches for another place than the location names.
+        if endpoint.is_none() {
+            settings.values.remove("azure_use_fabric_endpoint");
+            if azure::account(host) != azure::EMULATED_ACCOUNT {
+                settings.values.remove("azure_storage_use_emulator");
+            }
+        }
         match &endpoint {
             None if azure::domain(host).is_none() => {
                 return Err(Error::new(Code::STORE_CONFIG, "the host of the location is none of Azure's, so it gets no credential")

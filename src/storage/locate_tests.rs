@@ -131,6 +131,9 @@ fn requests_go_to_the_host_that_an_azure_location_names() {
         let root = azure(location, &[("account_name", "another")]).expect(location);
         assert_eq!(root.inner.identity.as_deref(), Some(identity), "{location}");
     }
+    let switches = [("azure_use_fabric_endpoint", "true"), ("azure_storage_use_emulator", "true")];
+    let public = azure("abfss://c@acct.dfs.core.windows.net/t", &switches).unwrap();
+    assert!(!format!("{:?}", public.store()).contains("fabric") && !format!("{:?}", public.store()).contains("127.0.0.1"), "{public:?}");
     let own = azure("abfss://c@acct.mine.example/t", &[("azure_endpoint", "https://acct.mine.example")]).unwrap();
     assert_eq!(own.inner.identity.as_deref(), Some("https://acct.mine.example/acct/c"));
     let two = azure("abfss://c@acct.dfs.core.windows.net/t", &[("azure_endpoint", "https://other.blob.core.windows.net")]).unwrap_err();

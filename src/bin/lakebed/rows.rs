@@ -38,6 +38,8 @@ impl Wanted<'_> {
             let schema = snapshot.state().schema();
             let hidden = |name: &String| match schema.field(name) {
                 Some(_) => None,
+                // What the table calls so itself is what filters find too.
+                None if schema.field("_metadata").is_some() => None,
                 None => HiddenColumn::ALL.into_iter().find(|hidden| hidden.name().eq_ignore_ascii_case(name)),
             };
             let (own, besides): (Vec<usize>, Vec<usize>) = (0..names.len()).partition(|i| hidden(&names[*i]).is_none());

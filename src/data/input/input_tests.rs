@@ -161,6 +161,15 @@ async fn fields_of_one_name_are_told_by_both_their_spellings() {
 }
 
 #[tokio::test]
+async fn keys_of_maps_may_differ_in_case_only() {
+    // spec: INP-10
+    let map = DataType::Map { key: Box::new(DataType::String), value: Box::new(DataType::Long), value_contains_null: true };
+    let t = table(&[("m", map)]);
+    let (_, batches) = open(&[&file(".ndjson", b"{\"m\":{\"a\":1,\"A\":2}}\n")], Some(&t)).await.unwrap();
+    assert_eq!(shown(&batches).len(), 1);
+}
+
+#[tokio::test]
 async fn ndjson_makes_numbers_dates_and_nested_columns() {
     // spec: INP-1
     let json = file(

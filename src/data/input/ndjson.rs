@@ -31,7 +31,6 @@ pub(super) fn open(mut reader: Box<dyn BufRead + Send>, table: Option<&Struct>) 
     };
     let mut named = HashSet::new();
     let suggested = suggest(&found, &looked)?;
-    check_names(&suggested, "")?;
     for field in &suggested.fields {
         named.insert(field.name.to_lowercase());
         // The decoder matches names exactly: the table's column gets the spelling of the input.
@@ -46,6 +45,7 @@ pub(super) fn open(mut reader: Box<dyn BufRead + Send>, table: Option<&Struct>) 
         column.data_type = crate::schema::evolve::nullable_within(&column.data_type);
     }
     let columns = Struct { fields: columns };
+    check_names(&suggested, &columns, "")?;
     let schema: SchemaRef = Arc::new(columns.to_arrow()?);
     let rows = Batches {
         next_line: looked.next_line(),
@@ -60,23 +60,30 @@ pub(super) fn open(mut reader: Box<dyn BufRead + Send>, table: Option<&Struct>) 
     Ok((schema, Box::new(rows)))
 }
 
-/// Refuses names that differ in case only, at any depth: columns are found in any case.
-fn check_names(columns: &Struct, path: &str) -> Result<()> {
+/// Refuses names that differ in case only, wherever they are names of fields, which are found in any case: not keys of a map.
+fn check_names(found: &Struct, columns: &Struct, path: &str) -> Result<()> {
     let mut seen: HashMap<String, &str> = HashMap::new();
-    for field in &columns.fields {
+    for field in &found.fields {
         if let Some(other) = seen.insert(field.name.to_lowercase(), &field.name) {
             return Err(Error::new(Code::INPUT, format!("two fields have one name: `{path}{other}` and `{path}{}`", field.name))
                 .help("names count in any case; rename one of the fields"));
         }
-        let mut inner = &field.data_type;
-        while let DataType::Array { element, .. } = inner {
-            inner = element;
-        }
-        if let DataType::Struct(fields) = inner {
-            check_names(fields, &format!("{path}{}.", field.name))?;
+        let column = columns.fields.iter().find(|column| column.name.eq_ignore_ascii_case(&field.name));
+        if let (DataType::Struct(found), Some(DataType::Struct(fields))) =
+            (innermost(&field.data_type), column.map(|c| innermost(&c.data_type)))
+        {
+            check_names(found, fields, &format!("{path}{}.", field.name))?;
         }
     }
     Ok(())
+}
+
+/// What arrays of arrays hold.
+fn innermost(mut data_type: &DataType) -> &DataType {
+    while let DataType::Array { element, .. } = data_type {
+        data_type = element;
+    }
+    data_type
 }
 
 /// The field in Arrow, with text where it has variants: they come as JSON text.

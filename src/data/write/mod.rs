@@ -29,6 +29,7 @@ pub(crate) use stats::footer_stats;
 use crate::env::Reservation;
 use crate::error::{Code, Error, Result};
 use crate::features::{Numbers, TableState, WritePlan};
+use crate::log::seen::hash;
 use crate::log::{Add, NullableMap};
 use crate::schema::{Field, Struct};
 use crate::storage::failure;
@@ -49,7 +50,7 @@ use order::by_partition;
 use partition::Splitter;
 use stages::Conform;
 use stats::StatsPlan;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 pub(crate) use upload::Upload;
@@ -76,7 +77,8 @@ pub struct DataWriter {
     files: u64,
     /// Which batch it is, to find the partition that was written least recently.
     turn: u64,
-    /// Whether a file was closed because too many were open.
+    /// Hashes of the partitions whose file was closed because too many were open, and whether one of them came again.
+    pushed_out: HashSet<u64>,
     crowded: bool,
     job: uuid::Uuid,
     threads: Arc<Semaphore>,
@@ -85,6 +87,10 @@ pub struct DataWriter {
 
 /// Which open file rows go to: whether it says who its rows are, and the partition; that of an unpartitioned table is `None`.
 type FileKey = (bool, Option<OwnedRow>);
+
+fn hash_of(key: &FileKey) -> u64 {
+    hash(u64::from(key.0), key.1.as_ref().map_or(&[], |partition| partition.as_ref()))
+}
 
 /// Deletes files that no commit names. What cannot be deleted is left to vacuum.
 pub(crate) async fn discard(table: &Table, adds: &[Add]) {
@@ -201,6 +207,7 @@ impl DataWriter {
             rows: 0,
             files: 0,
             turn: 0,
+            pushed_out: HashSet::new(),
             crowded: false,
             job: table.env().new_uuid(),
             threads: Arc::new(Semaphore::new(table.env().threads())),
@@ -228,7 +235,8 @@ impl DataWriter {
         self.write_from(batch, RowOrigin::New).await.map(|_| ())
     }
     /// Takes all of these batches of new rows and shows each, as it was written, to `seen`. Rows are sorted by partition when the table
-    /// asks for optimized writes, else as soon as there are more partitions than open files. After an error what was written is taken back.
+    /// asks for optimized writes, else as soon as more files would have to be open than may be: when rows come for a partition whose file
+    /// was closed for others. After an error what was written is taken back.
     pub(crate) async fn write_all(
         mut self,
         schema: &SchemaRef,
@@ -330,10 +338,11 @@ impl DataWriter {
             if self.open.len() >= self.options.open_files_max.max(1) {
                 let oldest = self.open.iter().min_by_key(|(_, o)| o.used).map(|(key, _)| key.clone());
                 if let Some(oldest) = oldest {
-                    self.crowded = true;
+                    self.pushed_out.insert(hash_of(&oldest));
                     self.close(oldest).await?;
                 }
             }
+            self.crowded |= self.pushed_out.contains(&hash_of(&part.key));
             self.table.root().check_writable().await?;
             let file = self.start(part.key.0, part.values);
             self.open.insert(part.key.clone(), Open::new(file, self.file_bytes));

@@ -51,6 +51,27 @@ async fn every_version_of_every_kind_of_table_comes_back() {
     }
 }
 
+// spec: RST-1, RST-6
+#[tokio::test]
+async fn rows_that_stay_keep_the_ids_that_they_were_given_since() {
+    let place = made(&[], &[]).await;
+    append(&place.table, vec![batch(&[row(1, 1, "a"), row(2, 2, "a")])]).run().await.unwrap();
+    let ids = [("delta.enableRowTracking".to_owned(), "true".to_owned())].into();
+    place.table.alter(Alteration::SetProperties(ids)).run().await.unwrap();
+    // Another writer says something else about the file, and not the least and greatest values.
+    let log = place.folder.path().join("_delta_log");
+    let newest = place.versions() as u64 - 1;
+    let given = (1..=newest).rev().find_map(|v| place.actions(v, "add").into_iter().next()).unwrap();
+    assert_eq!(given["baseRowId"], json!(0));
+    let mut again = given.clone();
+    (again["stats"], again["dataChange"]) = (json!("{\"numRecords\":2}"), json!(false));
+    std::fs::write(log.join(format!("{:020}.json", newest + 1)), format!("{}\n", json!({"add": again}))).unwrap();
+    let report = place.table.restore(at(1)).run().await.unwrap();
+    let back = &place.actions(report.version.unwrap().0, "add")[0];
+    assert_eq!((&back["baseRowId"], &back["defaultRowCommitVersion"]), (&given["baseRowId"], &given["defaultRowCommitVersion"]));
+    assert_eq!(back["stats"], place.actions(1, "add")[0]["stats"]);
+}
+
 // spec: RST-3, RST-8
 #[tokio::test]
 async fn the_commit_and_the_plan_say_what_spark_says_and_a_dry_run_does_nothing() {
