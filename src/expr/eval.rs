@@ -14,7 +14,7 @@ use crate::error::{Code, Error, Result};
 use crate::schema::{DataType, FieldPath, Scalar, Struct};
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, RecordBatchOptions, make_array};
 use arrow::buffer::NullBuffer;
-use arrow::compute::{CastOptions, can_cast_types, cast};
+use arrow::compute::{CastOptions, can_cast_types, cast_with_options};
 use arrow::datatypes::{DataType as ArrowType, Field as ArrowField, Schema as ArrowSchema, SchemaRef};
 use arrow::error::ArrowError;
 use datafusion_common::config::ConfigOptions;
@@ -142,7 +142,7 @@ impl BoundExpr {
     }
     /// Whether a row may have no value. What is not known to have one for every row may fail.
     pub(crate) fn may_fail(&self) -> bool {
-        may_fail(&self.inner.physical, &self.inner.inputs.schema)
+        may_fail(&self.inner.physical, &self.inner.inputs.schema, total)
     }
     /// Whether it is one value, whatever the row.
     pub(crate) fn is_literal(&self) -> bool {
@@ -219,7 +219,7 @@ impl Inputs {
         for (path, field) in self.paths.iter().zip(self.schema.fields()) {
             let mut array = leaf(batch, path)?;
             if array.data_type() != field.data_type() && !field.data_type().is_nested() {
-                array = cast(&array, field.data_type())?;
+                array = cast_with_options(&array, field.data_type(), &CastOptions { safe: false, ..CastOptions::default() })?;
             }
             fields.push(ArrowField::new(field.name(), array.data_type().clone(), true));
             arrays.push(array);
@@ -346,7 +346,7 @@ fn physical(node: &Node, inputs: &Inputs) -> Result<Physical> {
 /// Those that have a value for every row come first.
 fn guarded(terms: &[Node], op: Operator, empty: bool, inputs: &Inputs) -> Result<Physical> {
     let terms = terms.iter().map(|term| physical(term, inputs)).collect::<Result<Vec<_>>>()?;
-    let (failing, sure): (Vec<Physical>, Vec<Physical>) = terms.into_iter().partition(|term| may_fail(term, &inputs.schema));
+    let (failing, sure): (Vec<Physical>, Vec<Physical>) = terms.into_iter().partition(|term| may_fail(term, &inputs.schema, total));
     if failing.is_empty() {
         return Ok(balanced(&sure, op, empty));
     }
@@ -354,8 +354,13 @@ fn guarded(terms: &[Node], op: Operator, empty: bool, inputs: &Inputs) -> Result
     Ok(Arc::new(Guarded::new(op, sure.into_iter().chain(failing).collect())))
 }
 
-/// Whether a row may have no value. What is not known to have one for every row may fail.
-pub(crate) fn may_fail(value: &Physical, schema: &ArrowSchema) -> bool {
+/// Whether a function has a value for all arguments.
+fn total(function: &ScalarUDF) -> bool {
+    function_is_total(function.name())
+}
+
+/// Whether a row may have no value. What is not known to have one for every row may fail; `total` knows functions.
+pub(crate) fn may_fail(value: &Physical, schema: &ArrowSchema, total: fn(&ScalarUDF) -> bool) -> bool {
     let is_float = |value: &Physical| value.data_type(schema).is_ok_and(|t| t.is_floating());
     let fails = if let Some(cast) = value.downcast_ref::<CastExpr>() {
         !cast.cast_options().safe && !cast.expr().data_type(schema).is_ok_and(|from| cast_is_total(&from, cast.cast_type()))
@@ -365,11 +370,11 @@ pub(crate) fn may_fail(value: &Physical, schema: &ArrowSchema) -> bool {
     } else if value.is::<NegativeExpr>() {
         !is_float(value)
     } else if let Some(function) = value.downcast_ref::<ScalarFunctionExpr>() {
-        !function_is_total(function.name())
+        !total(function.fun())
     } else {
         false
     };
-    fails || value.children().into_iter().any(|child| may_fail(child, schema))
+    fails || value.children().into_iter().any(|child| may_fail(child, schema, total))
 }
 
 /// A chain of one operator as a tree of the least height.

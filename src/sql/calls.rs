@@ -2,8 +2,8 @@
 
 use crate::error::{Code, Error, Result};
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident, ObjectName, UnaryOperator,
-    Value,
+    AccessExpr, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident, Interval, ObjectName,
+    UnaryOperator, Value,
 };
 use datafusion::sql::sqlparser::dialect::Dialect;
 use datafusion::sql::sqlparser::parser::Parser;
@@ -67,6 +67,9 @@ pub(super) fn rewrite(expr: &mut Expr, dialect: &dyn Dialect) -> Result<()> {
             }
         }
         Expr::Function(function) => call(function, dialect)?,
+        Expr::Interval(Interval { value, leading_field: None, .. }) if !value.to_string().contains(char::is_alphabetic) => {
+            return Err(Error::new(Code::SQL, format!("the interval {value} has no unit")).help("say of what: INTERVAL '5' DAY"));
+        }
         _ => {}
     }
     Ok(())
@@ -116,6 +119,9 @@ fn call(function: &mut Function, dialect: &dyn Dialect) -> Result<()> {
         let half = |first: usize| self::function("array", values.iter().skip(first).step_by(2).cloned().collect());
         list.args = vec![argument(half(0)), argument(half(1))];
         rename("map_from_arrays");
+    } else if let ("ltrim" | "rtrim", [trimmed, text]) = (called, list.args.as_mut_slice()) {
+        // What is trimmed away comes first.
+        std::mem::swap(trimmed, text);
     } else if called == "count_if" {
         if let [FunctionArg::Unnamed(FunctionArgExpr::Expr(condition))] = list.args.as_mut_slice() {
             with_parsed(condition, "CASE WHEN {} THEN 1 END", dialect);

@@ -9,7 +9,7 @@ use arrow::compute::kernels::numeric::{add, mul, sub};
 use arrow::datatypes::{DataType, Field, FieldRef};
 use arrow::error::ArrowError;
 use datafusion::common::{Result as Planning, ScalarValue, plan_err};
-use datafusion::logical_expr::Operator::Modulo;
+use datafusion::logical_expr::Operator::{Minus, Modulo, Multiply, Plus};
 use datafusion::logical_expr::type_coercion::binary::BinaryTypeCoercer;
 use datafusion::logical_expr::{ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
 use std::sync::Arc;
@@ -60,6 +60,15 @@ impl Operator {
     fn new(symbol: &'static str, kind: Kind) -> Operator {
         Operator { symbol, kind, signature: Signature::user_defined(Volatility::Immutable) }
     }
+    /// The types of `+`, `-` and `*` where a side is no whole number after all.
+    fn coercer<'a>(&self, left: &'a DataType, right: &'a DataType) -> BinaryTypeCoercer<'a> {
+        let op = match self.symbol {
+            "+" => &Plus,
+            "-" => &Minus,
+            _ => &Multiply,
+        };
+        BinaryTypeCoercer::new(left, op, right)
+    }
 }
 
 /// The decimal that holds every value of a whole number's type.
@@ -87,6 +96,10 @@ impl ScalarUDFImpl for Operator {
     fn coerce_types(&self, types: &[DataType]) -> Planning<Vec<DataType>> {
         let [left, right] = types else { return plan_err!("`{}` takes two values", self.symbol) };
         if self.kind == Kind::Checked {
+            if !left.is_integer() || !right.is_integer() {
+                let (left, right) = self.coercer(left, right).get_input_types()?;
+                return Ok(vec![left, right]);
+            }
             let width = |t: &DataType| t.primitive_width().unwrap_or(8);
             let wider = if width(left) >= width(right) { left } else { right };
             let wider = if wider.is_signed_integer() { wider.clone() } else { DataType::Int64 };
@@ -108,7 +121,10 @@ impl ScalarUDFImpl for Operator {
             Kind::WholeDivide => Ok(DataType::Int64),
             Kind::Remainder => remainder_of().return_type(types),
             Kind::Divide => quotient_of().return_type(types),
-            Kind::Checked => Ok(types.first().cloned().unwrap_or(DataType::Int64)),
+            Kind::Checked => match types {
+                [left, right] => self.coercer(left, right).get_result_type(),
+                _ => plan_err!("`{}` takes two values", self.symbol),
+            },
         }
     }
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Planning<ColumnarValue> {

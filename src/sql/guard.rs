@@ -3,14 +3,14 @@
 //! The engine's AND and OR compute both sides for all rows of a batch, and its rules move computations below filters. Invariant: a
 //! rewritten plan gives the same rows, or rows where the other failed.
 
-use crate::expr::{cast_is_total, function_is_total, may_fail};
+use super::library::{each_expression, is_total};
+use crate::expr::{cast_is_total, may_fail};
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, Result as Planning};
 use datafusion::execution::SessionStateBuilder;
 use datafusion::logical_expr::expr::{AggregateFunction, Cast};
-use datafusion::logical_expr::expr_rewriter::NamePreserver;
-use datafusion::logical_expr::utils::{conjunction, disjunction, merge_schema, split_binary_owned};
+use datafusion::logical_expr::utils::{conjunction, disjunction, split_binary_owned};
 use datafusion::logical_expr::{BinaryExpr, Case, Expr, ExprSchemable, LogicalPlan, Operator, lit, when};
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
@@ -26,38 +26,34 @@ use std::sync::Arc;
 /// of an aggregate only for rows that its FILTER takes. Terms that have a value for every row come first. To be called when no logical rule runs any more:
 /// some of them take such expressions apart.
 pub(super) fn guarded(plan: LogicalPlan) -> Planning<LogicalPlan> {
-    let rewritten = plan.transform_up_with_subqueries(|plan| {
-        // Its conditions only leave out files.
-        if matches!(plan, LogicalPlan::TableScan(_)) {
-            return Ok(Transformed::no(plan));
-        }
-        let schema = merge_schema(&plan.inputs());
-        let names = NamePreserver::new(&plan);
-        let rewritten = plan.map_expressions(|expr| {
-            let name = names.save(&expr);
-            Ok(within(expr, &schema, DEEP)?.update_data(|expr| name.restore(expr)))
-        })?;
-        if rewritten.transformed { rewritten.map_data(LogicalPlan::recompute_schema) } else { Ok(rewritten) }
-    })?;
-    Ok(rewritten.data)
+    each_expression(plan, &|expr, schema| within(expr, schema, chain, DEEP))
 }
+
+/// A plan to be optimized in which terms that have a value for every row come first, and FILTER guards: the engine's rules lift out what is computed twice,
+/// but not out of a term that another one guards, nor out of a branch.
+pub(super) fn ordered(plan: LogicalPlan) -> Planning<LogicalPlan> {
+    each_expression(plan, &|expr, schema| within(expr, schema, sure_first, usize::MAX))
+}
+
+/// What becomes of a chain of terms.
+type Chain = fn(Vec<Expr>, Operator, &DFSchema) -> Expr;
 
 /// How many chains deep in each other are guarded: the terms that decide stand twice in a plan, so that each doubles what lies in it.
 const DEEP: usize = 5;
 
-fn within(expr: Expr, schema: &DFSchema, deep: usize) -> Planning<Transformed<Expr>> {
+fn within(expr: Expr, schema: &DFSchema, chain: Chain, deep: usize) -> Planning<Transformed<Expr>> {
     expr.transform_down(|expr| match expr {
         Expr::BinaryExpr(BinaryExpr { op: op @ (Operator::And | Operator::Or), .. })
             if deep > 0 && fails(&expr, schema) && !expr.is_volatile() =>
         {
-            let terms = split_binary_owned(expr, op).into_iter().map(|term| within(term, schema, deep - 1).data());
+            let terms = split_binary_owned(expr, op).into_iter().map(|term| within(term, schema, chain, deep - 1).data());
             Ok(Transformed::new(chain(terms.collect::<Planning<_>>()?, op, schema), true, TreeNodeRecursion::Jump))
         }
         Expr::AggregateFunction(AggregateFunction { func, mut params }) if params.args.iter().any(|arg| fails(arg, schema)) => {
-            let Some(filter) = params.filter.clone() else {
+            let Some(filter) = params.filter.clone().filter(|filter| !filter.is_volatile()) else {
                 return Ok(Transformed::no(Expr::AggregateFunction(AggregateFunction { func, params })));
             };
-            for arg in params.args.iter_mut().filter(|arg| fails(arg, schema)) {
+            for arg in params.args.iter_mut().filter(|arg| fails(arg, schema) && !guards(&filter, arg)) {
                 *arg = when(filter.as_ref().clone(), arg.clone()).end()?;
             }
             Ok(Transformed::yes(Expr::AggregateFunction(AggregateFunction { func, params })))
@@ -66,16 +62,35 @@ fn within(expr: Expr, schema: &DFSchema, deep: usize) -> Planning<Transformed<Ex
     })
 }
 
+/// Whether an argument is computed only where a filter is true.
+fn guards(filter: &Expr, argument: &Expr) -> bool {
+    let Expr::Case(Case { expr: None, when_then_expr, else_expr: None }) = argument else { return false };
+    matches!(when_then_expr.as_slice(), [(when, _)] if when.as_ref() == filter)
+}
+
+/// The terms together.
+fn all(terms: Vec<Expr>, op: Operator) -> Option<Expr> {
+    if op == Operator::And { conjunction(terms) } else { disjunction(terms) }
+}
+
+/// The terms that have a value for every row as one, then the others.
+fn steps(terms: Vec<Expr>, op: Operator, schema: &DFSchema) -> Vec<Expr> {
+    let (failing, sure): (Vec<Expr>, Vec<Expr>) = terms.into_iter().partition(|term| fails(term, schema));
+    all(sure, op).into_iter().chain(failing).collect()
+}
+
+fn sure_first(terms: Vec<Expr>, op: Operator, schema: &DFSchema) -> Expr {
+    all(steps(terms, op, schema), op).unwrap_or_else(|| lit(op == Operator::And))
+}
+
 /// A chain of more than one term.
 fn chain(terms: Vec<Expr>, op: Operator, schema: &DFSchema) -> Expr {
     let empty = op == Operator::And;
-    let all = |terms: Vec<Expr>| if empty { conjunction(terms) } else { disjunction(terms) };
-    let (failing, sure): (Vec<Expr>, Vec<Expr>) = terms.into_iter().partition(|term| fails(term, schema));
-    let steps: Vec<Expr> = all(sure).into_iter().chain(failing).collect();
+    let steps = steps(terms, op, schema);
     let guards = steps.split_last().map_or(&[][..], |(_, guards)| guards);
     let decided = |step: Expr| if empty { step.is_false() } else { step.is_true() };
     let when_then_expr: Vec<_> = guards.iter().map(|step| (Box::new(decided(step.clone())), Box::new(lit(!empty)))).collect();
-    let undecided = all(steps.clone()).unwrap_or_else(|| lit(empty));
+    let undecided = all(steps.clone(), op).unwrap_or_else(|| lit(empty));
     if when_then_expr.is_empty() {
         return undecided;
     }
@@ -89,7 +104,7 @@ fn fails(expr: &Expr, schema: &DFSchema) -> bool {
     let itself = |expr: &Expr| match expr {
         Expr::Cast(Cast { expr: value, field }) => !value.get_type(schema).is_ok_and(|from| cast_is_total(&from, field.data_type())),
         Expr::BinaryExpr(BinaryExpr { op: Plus | Minus | Multiply | Divide | Modulo, .. }) | Expr::Negative(_) => !is_float(expr),
-        Expr::ScalarFunction(function) => !function_is_total(function.func.name()),
+        Expr::ScalarFunction(function) => !is_total(&function.func),
         Expr::HigherOrderFunction(_) => true,
         _ => false,
     };
@@ -136,8 +151,8 @@ impl PhysicalOptimizerRule for Projections {
 fn computes_what_may_fail(plan: &Arc<dyn ExecutionPlan>) -> bool {
     if let Some(projection) = plan.downcast_ref::<ProjectionExec>() {
         let schema = projection.input().schema();
-        return projection.expr().iter().any(|column| may_fail(&column.expr, &schema));
+        return projection.expr().iter().any(|column| may_fail(&column.expr, &schema, is_total));
     }
     let condition = plan.downcast_ref::<NestedLoopJoinExec>().and_then(|join| join.filter());
-    condition.is_some_and(|filter| may_fail(filter.expression(), filter.schema()))
+    condition.is_some_and(|filter| may_fail(filter.expression(), filter.schema(), is_total))
 }

@@ -7,7 +7,7 @@ use super::failure::planner;
 use super::shape::{plain_array, renamed};
 use super::spark::part_of;
 use crate::error::{Code, Result};
-use crate::expr::{Argument, BoundExpr, Expr as Own, Operation, function_names, placeholder};
+use crate::expr::{Argument, BoundExpr, Expr as Own, Operation, cast_is_total, function_is_total, function_names, placeholder};
 use crate::schema::{self, Scalar, Struct};
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{DataType, FieldRef, Schema};
@@ -21,6 +21,7 @@ use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
     ColumnarValue, Expr, ExprSchemable, LogicalPlan, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
+use datafusion_spark::function::string::concat_ws;
 use std::hash::{Hash, Hasher};
 use std::sync::{Arc, LazyLock};
 
@@ -67,6 +68,7 @@ impl Call {
     fn of_lists<'a>(&self, mut types: impl Iterator<Item = &'a DataType>) -> Option<Arc<ScalarUDF>> {
         let engine = match self.name.as_str() {
             "concat" => array_concat_udf,
+            "concat_ws" => concat_ws,
             "reverse" => array_reverse_udf,
             _ => return None,
         };
@@ -111,7 +113,16 @@ fn argument(data_type: &DataType, literal: Option<&ScalarValue>) -> Result<Argum
 
 fn bound<'a>(operation: &Operation, args: impl Iterator<Item = (&'a DataType, Option<&'a ScalarValue>)>) -> Planning<Bound> {
     let args = args.map(|(data_type, literal)| argument(data_type, literal)).collect::<Result<Vec<_>>>().map_err(told)?;
-    Ok(Bound { value: operation.bind(&args).map_err(told)?, args })
+    let unknown = |arg: &Argument| Argument { data_type: arg.data_type.clone(), value: None };
+    match operation.bind(&args) {
+        Ok(value) => Ok(Bound { value, args }),
+        // A constant without a value fails where it is needed, if it is.
+        Err(e) if args.iter().all(|arg| arg.value.is_some()) => {
+            let args: Vec<Argument> = args.iter().map(unknown).collect();
+            operation.bind(&args).map(|value| Bound { value, args }).map_err(|_| told(e))
+        }
+        Err(e) => Err(told(e)),
+    }
 }
 
 impl Bound {
@@ -176,15 +187,22 @@ impl ScalarUDFImpl for Call {
     }
 }
 
-/// A plan fresh from the planner in which calls are bound and conversions have our meaning.
+/// A plan in whose expressions types are decided, with its calls bound and conversions of our meaning.
 pub(super) fn bound_plan(plan: LogicalPlan) -> Planning<LogicalPlan> {
+    each_expression(plan, &|expr, schema| expr.transform_up(|expr| meant(expr, schema)))
+}
+
+/// A plan with other expressions under the same names; not in scans, whose conditions only leave out files.
+pub(super) fn each_expression(plan: LogicalPlan, change: &dyn Fn(Expr, &DFSchema) -> Planning<Transformed<Expr>>) -> Planning<LogicalPlan> {
     let rewritten = plan.transform_up_with_subqueries(|plan| {
+        if matches!(plan, LogicalPlan::TableScan(_)) {
+            return Ok(Transformed::no(plan));
+        }
         let schema = merge_schema(&plan.inputs());
         let names = NamePreserver::new(&plan);
         let rewritten = plan.map_expressions(|expr| {
             let name = names.save(&expr);
-            let meant = expr.transform_up(|expr| meant(expr, &schema))?;
-            Ok(meant.update_data(|expr| name.restore(expr)))
+            Ok(change(expr, &schema)?.update_data(|expr| name.restore(expr)))
         })?;
         if rewritten.transformed { rewritten.map_data(LogicalPlan::recompute_schema) } else { Ok(rewritten) }
     })?;
@@ -243,13 +261,23 @@ fn bound_call(name: &str, operation: Operation, args: Vec<Expr>, schema: &DFSche
 fn conversion(value: &Expr, to: &DataType, lenient: bool, schema: &DFSchema) -> Planning<Option<Operation>> {
     let Ok(from) = value.get_type(schema) else { return Ok(None) };
     let (Ok(own_from), Ok(own_to)) = (own_type(&from), own_type(to)) else { return Ok(None) };
-    if from.is_nested() || to.is_nested() {
+    if to.is_nested() || from.is_nested() && own_to != schema::DataType::String {
         return Ok(None);
     }
     let operation = Operation::Cast { to: own_to.clone(), lenient };
     operation.bind(&[Argument { data_type: own_from.clone(), value: None }]).map_err(told)?;
     let reads_text = own_from == schema::DataType::String && !matches!(own_to, schema::DataType::String | schema::DataType::Binary);
-    Ok(reads_text.then_some(operation))
+    // The engine's rules compare the value before it is narrowed.
+    let narrows = from.is_numeric() && to.is_numeric() && !cast_is_total(&from, to);
+    Ok((reads_text || narrows).then_some(operation))
+}
+
+/// Whether a function of the engine or of ours has a value for all arguments.
+pub(super) fn is_total(function: &ScalarUDF) -> bool {
+    match function.inner().downcast_ref::<Call>() {
+        Some(Call { bound: Some(bound), .. }) => !bound.value.may_fail(),
+        _ => function_is_total(function.name()),
+    }
 }
 
 /// The call of an operation of ours, with the arguments in our terms; `None` for what is no such call.

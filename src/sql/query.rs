@@ -2,12 +2,12 @@
 
 use super::failure::ours;
 use super::feed::ChangeTable;
-use super::guard::{guarded, with_guards};
+use super::guard::{guarded, ordered, with_guards};
 use super::library::bound_plan;
 use super::provider::DeltaTable;
 use super::relations::{Parsed, Relation, When, parse_query};
 use super::shape::Shown;
-use super::spark::with_spark;
+use super::spark::{fractions, with_spark};
 use super::statement::TableName;
 use super::{Rows, Session};
 use crate::env::Timestamp;
@@ -20,12 +20,14 @@ use crate::table::Table;
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{FieldRef, SchemaRef, TimestampMicrosecondType};
 use datafusion::catalog::TableProvider;
-use datafusion::common::TableReference;
-use datafusion::common::config::Dialect;
+use datafusion::common::config::{ConfigOptions, Dialect};
+use datafusion::common::{Result as Planning, TableReference};
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::context::SessionContext;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::logical_expr::execution_props::ExecutionProps;
+use datafusion::optimizer::AnalyzerRule;
+use datafusion::optimizer::analyzer::type_coercion::TypeCoercion;
 use datafusion::physical_plan::{ExecutionPlan, displayable, execute_stream};
 use datafusion::prelude::SessionConfig;
 use datafusion::sql::parser::Statement;
@@ -72,7 +74,8 @@ impl Planned {
             context.register_table(TableReference::bare(key.as_str()), provider).map_err(ours)?;
         }
         let statement = Statement::Statement(Box::new(statement));
-        let plan = context.state().statement_to_plan(statement).await.and_then(bound_plan).map_err(ours)?;
+        let state = context.state();
+        let plan = state.statement_to_plan(statement).await.and_then(|plan| meant(plan, state.config_options())).map_err(ours)?;
         let shown = Shown::new(plan.schema().as_arrow(), &spelled, &columns);
         Ok(Planned { context, plan, shown, newest })
     }
@@ -103,6 +106,11 @@ impl Planned {
         let batches = stream.map_err(ours).and_then(move |batch| futures::future::ready(shown.batch(&batch))).boxed();
         Ok(Rows { schema, batches })
     }
+}
+
+/// A plan fresh from the planner with our meaning. Types are decided first: a CASE or a UNION has that of its first branch until then.
+fn meant(plan: LogicalPlan, options: &ConfigOptions) -> Planning<LogicalPlan> {
+    TypeCoercion::new().analyze(fractions(plan)?, options).and_then(bound_plan).and_then(ordered)
 }
 
 /// The version of a table that a query reads, and how it was asked for.

@@ -8,10 +8,8 @@ use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DFSchema, Result as Planning, ScalarValue, plan_err};
 use datafusion::execution::SessionStateBuilder;
 use datafusion::logical_expr::expr::{Between, Cast, InList, ScalarFunction};
-use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr, RawFieldAccessExpr, TypePlanner};
-use datafusion::logical_expr::utils::merge_schema;
-use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, GetFieldAccess, LogicalPlan, lit};
+use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, GetFieldAccess, LogicalPlan, cast, lit};
 use datafusion::optimizer::AnalyzerRule;
 use datafusion::sql::sqlparser::ast::{ArrayElemTypeDef, BinaryOperator, DataType as SqlType, ExactNumberInfo, StructBracketKind};
 use std::sync::Arc;
@@ -62,24 +60,26 @@ impl ExprPlanner for Operators {
         Ok(PlannerResult::Planned(library::call("substring", args)))
     }
     fn plan_binary_op(&self, raw: RawBinaryExpr, schema: &DFSchema) -> Planning<PlannerResult<RawBinaryExpr>> {
-        let raw = match moved(raw, schema)? {
-            PlannerResult::Original(raw) => raw,
-            planned => return Ok(planned),
-        };
-        let is_number = |expr: &Expr| expr.get_type(schema).is_ok_and(|t| t.is_numeric() || matches!(t, DataType::Null | DataType::Utf8));
-        if !is_number(&raw.left) || !is_number(&raw.right) {
-            return Ok(PlannerResult::Original(raw));
-        }
         use BinaryOperator::{Divide, Minus, Modulo, Multiply, MyIntegerDivide, Plus};
         if !matches!(raw.op, Divide | Minus | Modulo | Multiply | MyIntegerDivide | Plus) {
             return Ok(PlannerResult::Original(raw));
         }
-        let whole = |expr: &Expr| expr.get_type(schema).is_ok_and(|t| t.is_integer());
-        let both_whole = whole(&raw.left) && whole(&raw.right);
-        let decimal = |expr: &Expr| expr.get_type(schema).is_ok_and(|t| matches!(t, DataType::Decimal128(..)));
-        let (left, right) = match (decimal(&raw.left), decimal(&raw.right)) {
-            (true, false) => (raw.left, narrow(raw.right)),
-            (false, true) => (narrow(raw.left), raw.right),
+        // Asked once: it walks the whole side.
+        let (Ok(left), Ok(right)) = (raw.left.get_type(schema), raw.right.get_type(schema)) else {
+            return Ok(PlannerResult::Original(raw));
+        };
+        let types = [left, right];
+        let raw = match moved(raw, &types)? {
+            PlannerResult::Original(raw) => raw,
+            planned => return Ok(planned),
+        };
+        if !types.iter().all(|t| t.is_numeric() || matches!(t, DataType::Null | DataType::Utf8)) {
+            return Ok(PlannerResult::Original(raw));
+        }
+        let both_whole = types.iter().all(DataType::is_integer);
+        let (left, right) = match types.each_ref().map(|t| matches!(t, DataType::Decimal128(..))) {
+            [true, false] => (raw.left, narrow(raw.right)),
+            [false, true] => (narrow(raw.left), raw.right),
             _ if both_whole => (least(raw.left), least(raw.right)),
             _ => (raw.left, raw.right),
         };
@@ -97,15 +97,14 @@ impl ExprPlanner for Operators {
 }
 
 /// `date + 1`, `date - date`, and dates and times moved by an interval.
-fn moved(raw: RawBinaryExpr, schema: &DFSchema) -> Planning<PlannerResult<RawBinaryExpr>> {
+fn moved(raw: RawBinaryExpr, types: &[DataType; 2]) -> Planning<PlannerResult<RawBinaryExpr>> {
     let sign = match raw.op {
         BinaryOperator::Plus => 1,
         BinaryOperator::Minus => -1,
         _ => return Ok(PlannerResult::Original(raw)),
     };
-    let (Ok(left), Ok(right)) = (raw.left.get_type(schema), raw.right.get_type(schema)) else { return Ok(PlannerResult::Original(raw)) };
     let time = |t: &DataType| matches!(t, DataType::Date32 | DataType::Timestamp(..));
-    let (value, shift) = match (&left, &right) {
+    let (value, shift) = match (&types[0], &types[1]) {
         (DataType::Date32, t) if t.is_integer() => {
             let name = if sign == 1 { "date_add" } else { "date_sub" };
             return Ok(PlannerResult::Planned(library::call(name, vec![raw.left, raw.right])));
@@ -163,6 +162,42 @@ fn narrow(expr: Expr) -> Expr {
     }
 }
 
+/// A plan fresh from the planner in which decimals that are compared with floating numbers are floating numbers, too: not every one of those is a decimal.
+pub(super) fn fractions(plan: LogicalPlan) -> Planning<LogicalPlan> {
+    library::each_expression(plan, &|expr, schema| {
+        let of = |expr: &Expr, is: fn(&DataType) -> bool| expr.get_type(schema).is_ok_and(|t| is(&t));
+        let mixed = |sides: &[&Expr]| {
+            sides.iter().any(|side| of(side, DataType::is_floating)) && sides.iter().any(|side| of(side, DataType::is_decimal))
+        };
+        let double = |side: Expr| if of(&side, DataType::is_decimal) { as_double(side) } else { side };
+        expr.transform_up(|expr| match expr {
+            Expr::BinaryExpr(BinaryExpr { left, op, right }) if op.supports_propagation() && mixed(&[&left, &right]) => {
+                let (left, right) = (Box::new(double(*left)), Box::new(double(*right)));
+                Ok(Transformed::yes(Expr::BinaryExpr(BinaryExpr { left, op, right })))
+            }
+            Expr::InList(InList { expr, list, negated }) if mixed(&list.iter().chain([expr.as_ref()]).collect::<Vec<_>>()) => {
+                let (expr, list) = (Box::new(double(*expr)), list.into_iter().map(double).collect());
+                Ok(Transformed::yes(Expr::InList(InList { expr, list, negated })))
+            }
+            Expr::Between(Between { expr, negated, low, high }) if mixed(&[&expr, &low, &high]) => {
+                let [expr, low, high] = [expr, low, high].map(|side| Box::new(double(*side)));
+                Ok(Transformed::yes(Expr::Between(Between { expr, negated, low, high })))
+            }
+            other => Ok(Transformed::no(other)),
+        })
+    })
+}
+
+/// A decimal as a floating number; a literal stays one.
+fn as_double(decimal: Expr) -> Expr {
+    if let Expr::Literal(ScalarValue::Decimal128(Some(digits), _, scale), _) = &decimal
+        && let Ok(value) = format!("{digits}e{}", -i16::from(*scale)).parse::<f64>()
+    {
+        return lit(value);
+    }
+    cast(decimal, DataType::Float64)
+}
+
 /// Numbers, dates and times as text are spelled as Spark spells them, and floating numbers compare as in Spark: one NaN above all, one zero.
 #[derive(Debug)]
 struct Texts;
@@ -172,40 +207,30 @@ impl AnalyzerRule for Texts {
         "texts"
     }
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Planning<LogicalPlan> {
-        let rewritten = plan.transform_up_with_subqueries(|plan| {
-            let schema = merge_schema(&plan.inputs());
-            let names = NamePreserver::new(&plan);
-            let is_float = |expr: &Expr| expr.get_type(&schema).is_ok_and(|t| t.is_floating());
-            let compared = |expr: Expr| Expr::ScalarFunction(ScalarFunction::new_udf(canonical_float(), vec![expr]));
-            let rewritten = plan.map_expressions(|expr| {
-                let name = names.save(&expr);
-                let spelled = expr.transform_up(|expr| match expr {
-                    Expr::Cast(Cast { expr: value, field })
-                        if *field.data_type() == DataType::Utf8 && value.get_type(&schema).is_ok_and(|t| has_own_text(&t)) =>
-                    {
-                        Ok(Transformed::yes(Expr::ScalarFunction(ScalarFunction::new_udf(text(), vec![*value]))))
-                    }
-                    Expr::BinaryExpr(BinaryExpr { left, op, right })
-                        if op.supports_propagation() && is_float(&left) && is_float(&right) =>
-                    {
-                        let (left, right) = (Box::new(compared(*left)), Box::new(compared(*right)));
-                        Ok(Transformed::yes(Expr::BinaryExpr(BinaryExpr { left, op, right })))
-                    }
-                    Expr::InList(InList { expr, list, negated }) if is_float(&expr) => {
-                        let (expr, list) = (Box::new(compared(*expr)), list.into_iter().map(compared).collect());
-                        Ok(Transformed::yes(Expr::InList(InList { expr, list, negated })))
-                    }
-                    Expr::Between(Between { expr, negated, low, high }) if is_float(&expr) => {
-                        let [expr, low, high] = [expr, low, high].map(|side| Box::new(compared(*side)));
-                        Ok(Transformed::yes(Expr::Between(Between { expr, negated, low, high })))
-                    }
-                    other => Ok(Transformed::no(other)),
-                })?;
-                Ok(spelled.update_data(|expr| name.restore(expr)))
-            })?;
-            if rewritten.transformed { rewritten.map_data(LogicalPlan::recompute_schema) } else { Ok(rewritten) }
-        })?;
-        Ok(rewritten.data)
+        let compared = |expr: Expr| Expr::ScalarFunction(ScalarFunction::new_udf(canonical_float(), vec![expr]));
+        library::each_expression(plan, &|expr, schema| {
+            let is_float = |expr: &Expr| expr.get_type(schema).is_ok_and(|t| t.is_floating());
+            expr.transform_up(|expr| match expr {
+                Expr::Cast(Cast { expr: value, field })
+                    if *field.data_type() == DataType::Utf8 && value.get_type(schema).is_ok_and(|t| has_own_text(&t)) =>
+                {
+                    Ok(Transformed::yes(Expr::ScalarFunction(ScalarFunction::new_udf(text(), vec![*value]))))
+                }
+                Expr::BinaryExpr(BinaryExpr { left, op, right }) if op.supports_propagation() && is_float(&left) && is_float(&right) => {
+                    let (left, right) = (Box::new(compared(*left)), Box::new(compared(*right)));
+                    Ok(Transformed::yes(Expr::BinaryExpr(BinaryExpr { left, op, right })))
+                }
+                Expr::InList(InList { expr, list, negated }) if is_float(&expr) => {
+                    let (expr, list) = (Box::new(compared(*expr)), list.into_iter().map(compared).collect());
+                    Ok(Transformed::yes(Expr::InList(InList { expr, list, negated })))
+                }
+                Expr::Between(Between { expr, negated, low, high }) if is_float(&expr) => {
+                    let [expr, low, high] = [expr, low, high].map(|side| Box::new(compared(*side)));
+                    Ok(Transformed::yes(Expr::Between(Between { expr, negated, low, high })))
+                }
+                other => Ok(Transformed::no(other)),
+            })
+        })
     }
 }
 
