@@ -124,7 +124,7 @@ impl History {
         let (what, done) = match self.random.below(9) {
             0..=2 => ("append".to_owned(), self.new_rows(None, None).run().await),
             3 if self.random.below(3) == 0 => ("overwrite".to_owned(), self.new_rows(None, None).mode(SaveMode::Overwrite).run().await),
-            3 => ("dynamic".to_owned(), self.new_rows(None, Some("x")).mode(lakebed::SaveMode::Overwrite).dynamic_partitions().run().await),
+            3 => ("dynamic".to_owned(), self.new_rows(None, Some("x")).mode(SaveMode::Overwrite).dynamic_partitions().run().await),
             4 if self.random.below(2) == 0 => {
                 let replaced = self.new_rows(None, Some("x")).replace_where(Expr::sql("p = 'x'").unwrap());
                 ("replace p = 'x'".to_owned(), replaced.run().await)
